@@ -1,0 +1,1 @@
+"""The board: entries, checks, ranks and the static site."""

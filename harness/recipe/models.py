@@ -1,0 +1,162 @@
+"""The recipe: one file that names which plugin does each job of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.recipe.stage import Conventions, Count, Model, Plugin, Share, Stage, Use
+
+
+class ModelOptions(Model):
+    """The initial policy."""
+
+    #: A folder in transformers' form, or what `loader` understands.
+    name: str
+    #: A plugin of kind `models`.
+    loader: Plugin = Use(name="folder")
+    #: `chat` renders prompts with the tokenizer's chat template, `raw` joins their texts.
+    prompt: Literal["chat", "raw"] = "chat"
+    #: Longest prompt plus completion where the model's own config should not decide, in tokens.
+    context_length: Count | None = None
+
+
+class Tasks(Model):
+    """Where tasks come from."""
+
+    #: One or more plugins of kind `task_sources`.
+    train: tuple[Plugin, ...]
+    filters: tuple[Plugin, ...] = ()
+
+
+class Heldout(Model):
+    """Tasks that evaluations during the run use; they are never trained on, which is checked."""
+
+    name: str = "heldout"
+    tasks: tuple[Plugin, ...] = ()
+    #: Tasks of each stratum of an endless source; a finite source gives all of its tasks.
+    per_stratum: Count = 64
+    #: At most this many tasks of a finite source, in its own order.
+    limit: Count | None = None
+    samples: Count = 1
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Count = 1024
+
+
+class Evaluation(Model):
+    """What is evaluated, and when: always before the first and after the last stage."""
+
+    heldout: tuple[Heldout, ...] = ()
+    #: Also inside a stage, every so many steps; None never.
+    every_steps: Count | None = None
+    #: Also after each stage.
+    each_stage: bool = True
+
+
+class DifficultyOptions(Model):
+    """How the policy in training is measured, and which labels of other models rules may use."""
+
+    estimator: Plugin = Use(name="pass-rate")
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Count = 1024
+    #: Label files (jsonl or parquet) by the name that `select` rules use: `{"7b" = "labels/7b.jsonl"}`.
+    labels: dict[str, str] = Field(default_factory=dict)
+    #: Tags by rule, such as `{"level-1" = '0 < p["1.5b"] < 1'}`; later rules may use `tag("level-1")`.
+    tags: dict[str, str] = Field(default_factory=dict)
+    #: Subjects for which this rule holds are dropped, such as `p["r1"] == 0`.
+    discard: str = ""
+    #: A label store (a folder) that later runs reuse; None keeps labels in the run alone.
+    store: str | None = None
+    #: Count the rollouts of training as labels too, this share of them surviving each step.
+    reuse: Share = 0.0
+
+
+class Budget(Model):
+    """What a run may spend in all, difficulty measurement included, evaluation not."""
+
+    rollouts: Count | None = None
+    tokens: Count | None = None
+
+
+class Checkpoints(Model):
+    """Which checkpoints stay on disk."""
+
+    every_steps: Count = 20
+    #: Checkpoints kept inside a stage; the last of each stage always stays.
+    keep: Count = 2
+    #: Refuse to start, and stop cleanly, below this much free disk.
+    min_free_gb: Annotated[float, Field(ge=0)] = 1.0
+
+
+class Resources(Model):
+    """Hardware of a run; backends that need more declare it in their own options."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    #: Threads a process; 1 is right where arms run side by side.
+    threads: Count = 1
+
+
+class Report(Model):
+    """What is made of a finished run."""
+
+    reporters: tuple[Plugin, ...] = (Use(name="page"), Use(name="leaderboard"))
+    #: Folder of leaderboards that entries go to, relative to the recipe.
+    leaderboards: str | None = None
+
+
+class Arm(Model):
+    """A variant of the recipe that is run beside the others: tables merge, arrays replace."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    #: What it is there to show, for the report.
+    about: str = ""
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class Recipe(Model):
+    """A run file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    about: str = ""
+    #: Every arm is run once for each of these.
+    seeds: tuple[int, ...] = (0,)
+    model: ModelOptions
+    tasks: Tasks
+    #: The verifier of tasks whose source names none.
+    verifier: Plugin = Use(name="exact")
+    #: Options of further verifiers that tasks name, by name.
+    verifiers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    difficulty: DifficultyOptions = DifficultyOptions()
+    #: Generates for measurements and evaluations; "trainer" uses the trainer's own engine.
+    engine: Plugin = Use(name="trainer")
+    trainer: Plugin = Use(name="torch")
+    conventions: Conventions = Conventions()
+    stages: tuple[Stage, ...]
+    evaluation: Evaluation = Evaluation()
+    budget: Budget = Budget()
+    checkpoints: Checkpoints = Checkpoints()
+    resources: Resources = Resources()
+    #: Ledger detail of training: every rollout, or one line a group (texts are not kept).
+    detail: Literal["sample", "group"] = "sample"
+    report: Report = Report()
+    arms: tuple[Arm, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Recipe:
+        for what, names in (
+            ("stages", [stage.name for stage in self.stages]),
+            ("arms", [arm.name for arm in self.arms]),
+            ("evaluation.heldout", [heldout.name for heldout in self.evaluation.heldout]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what}: the name {twice[0]!r} is used twice")
+        if not self.seeds:
+            raise ValueError("seeds: at least one is needed")
+        if not self.stages:
+            raise ValueError("stages: at least one is needed")
+        return self

@@ -1,0 +1,305 @@
+"""What flows between the parts: plain frozen values that any process can rebuild from JSON.
+
+recipe -> plan -> tasks -> rollouts -> verdicts -> rewards -> checkpoints -> scores -> board.
+`encode` and `decode` are the only way in and out of JSON; decoding checks every type and names
+the path of what does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from harness.errors import DataError
+from harness.seeds import seed_of
+
+R = TypeVar("R")
+
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["stop", "length", "abort"]
+Phase = Literal["difficulty", "train", "eval"]
+Status = Literal["pass", "fail", "partial", "no_answer", "timeout", "infra_error"]
+
+#: Statuses that say something about the model; the others say something about us.
+JUDGED: Final[frozenset[str]] = frozenset({"pass", "fail", "partial", "no_answer", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a prompt."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSpec:
+    """How an answer is to be read, where the data says so."""
+
+    type: Literal["text", "integer", "number", "expression", "choice", "program"] = "text"
+    unit: str | None = None
+    #: Absolute tolerance for numbers; None means exact.
+    tolerance: float | None = None
+    #: Whether the gold is a collection of answers, all of which are asked for.
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One problem with its gold answer and the name of the verifier that judges it."""
+
+    id: str
+    prompt: tuple[Message, ...]
+    verifier: str
+    answer: Any
+    domain: str = "math"
+    answer_spec: AnswerSpec = field(default_factory=AnswerSpec)
+    #: The level of a procedural source that never repeats a task; None for a finite data set.
+    stratum: str | None = None
+    tags: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        """What its difficulty is kept under: the stratum of an endless source, else the task."""
+        return self.id if self.stratum is None else self.stratum
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of what is asked and what is right; two tasks with the same one are the same task."""
+        return digest([[m.role, m.content] for m in self.prompt], self.answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How completions are drawn. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 are off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    #: Longest completion, in tokens.
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRef:
+    """Which weights: their hash, and where in the run they stand."""
+
+    weights_sha: str
+    stage: str = ""
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutKey:
+    """The identity of a rollout. `run` names the random stream (recipe, arm, seed), not a folder,
+    so that running a recipe again draws the same numbers."""
+
+    run: str
+    phase: Phase
+    stage: str
+    step: int
+    task: str
+    sample: int
+
+    @property
+    def seed(self) -> int:
+        """The rollout's own seed: a task met again at another step draws anew."""
+        return seed_of(self.run, self.phase, self.stage, self.step, self.task, self.sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an engine is asked for: one completion of one task."""
+
+    key: RolloutKey
+    prompt: tuple[Message, ...]
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One completion."""
+
+    key: RolloutKey
+    prompt_ids: tuple[int, ...]
+    #: Without padding; the end-of-sequence token is included when the model wrote it.
+    completion_ids: tuple[int, ...]
+    #: The completion as text, without special tokens.
+    text: str
+    #: `stop`: the model ended it; `length`: cut at max_tokens; `abort`: the engine gave up.
+    finish: Finish
+    policy: PolicyRef
+    sampling: Sampling
+    #: Natural-log probability of each completion token under the sampling policy at temperature 1.
+    logprobs: tuple[float, ...] | None = None
+    seconds: float = 0.0
+
+    @property
+    def truncated(self) -> bool:
+        return self.finish == "length"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Evidence about one rollout. A reward is a separate, named reduction of it (`harness.rewards`)."""
+
+    status: Status
+    #: In [0, 1]; None where nothing could be judged.
+    score: float | None
+    verifier: str
+    #: Covers the verifier's code, options and the versions of the libraries it decides with.
+    verifier_hash: str
+    extracted: str | None = None
+    reason: str = ""
+    parts: tuple[tuple[str, float], ...] = ()
+    tests_run: int = 0
+    tests_passed: int = 0
+    tests_total: int = 0
+    #: False when judging stopped early, so that no fraction can be read off it.
+    complete: bool = True
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difficulty:
+    """How often one policy solved one subject: a posterior, never a bare number.
+
+    With a uniform prior the pass rate's posterior is Beta(passes + 1, samples - passes + 1).
+    """
+
+    subject: str
+    #: Name under which `select` rules refer to the policy: "policy" for the one in training.
+    model: str
+    policy: PolicyRef
+    samples: int
+    passes: int
+    score_sum: float = 0.0
+    score_sq_sum: float = 0.0
+    criterion: str = "all_pass"
+    truncated: int = 0
+    excluded_infra: int = 0
+    sampling: Sampling = field(default_factory=Sampling)
+    verifier_hash: str = ""
+    #: Item response theory's discrimination and difficulty, where an estimator fits them.
+    irt_a: float | None = None
+    irt_b: float | None = None
+
+    @property
+    def pass_rate(self) -> float:
+        """The observed rate; nan without samples."""
+        return self.passes / self.samples if self.samples else float("nan")
+
+    @property
+    def mean(self) -> float:
+        """The posterior mean."""
+        return (self.passes + 1) / (self.samples + 2)
+
+    @property
+    def sd(self) -> float:
+        """The posterior standard deviation."""
+        return (self.mean * (1 - self.mean) / (self.samples + 3)) ** 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One task's G rollouts with their rewards: what shapers, gates and curricula see.
+
+    All sequences have length G. `rewards` holds None where a rollout is masked out of the loss
+    (an infrastructure error); `advantages` is empty until rewards are normalised.
+    """
+
+    task: str
+    subject: str
+    step: int
+    #: None where the trainer reports outcomes without text (the simulation).
+    rollouts: tuple[Rollout, ...] | None
+    statuses: tuple[Status, ...]
+    scores: tuple[float | None, ...]
+    rewards: tuple[float | None, ...]
+    #: Completion lengths in tokens.
+    lengths: tuple[int, ...]
+    truncated: tuple[bool, ...]
+    advantages: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.rewards)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the rewards differ, which is when the group carries a gradient."""
+        known = [r for r in self.rewards if r is not None]
+        return bool(known) and max(known) - min(known) > 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A policy on disk. `path` is relative to the run's folder and loads with transformers
+    (`<path>/model`), beside the trainer's and the session's own state."""
+
+    policy: PolicyRef
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMetrics:
+    """What every trainer reports of a step, under the same names. Rates are shares in [0, 1]."""
+
+    stage: str
+    step: int
+    rollouts: int
+    #: Completion tokens generated in this step, discarded groups included.
+    tokens: int
+    reward_mean: float
+    reward_sd: float
+    pass_rate: float
+    zero_variance_groups: float
+    truncated: float
+    #: Groups that the gates discarded before enough were found.
+    discarded_groups: int = 0
+    loss: float | None = None
+    grad_norm: float | None = None
+    kl: float | None = None
+    entropy: float | None = None
+    learning_rate: float | None = None
+    #: Seconds of CPU (process) and of the clock.
+    cpu_seconds: float = 0.0
+    seconds: float = 0.0
+    extra: dict[str, float] = field(default_factory=dict)
+
+
+def digest(*parts: Any) -> str:
+    """A short content hash (16 hex digits) of JSON-like values."""
+    payload = msgspec.json.encode(parts, order="deterministic")
+    return hashlib.blake2b(payload, digest_size=8).hexdigest()
+
+
+def encode(record: Any) -> bytes:
+    """A record as one line of JSON, without the line end."""
+    return msgspec.json.encode(record)
+
+
+def builtins(record: Any) -> Any:
+    """A record as plain dicts, lists and numbers."""
+    return msgspec.to_builtins(record)
+
+
+def decode(data: bytes | str, kind: type[R], *, where: str = "") -> R:
+    """Rebuild a record from JSON; raises DataError naming the field that does not fit."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise DataError(f"not a {kind.__name__}: {error}", where=where) from None
+
+
+def convert(value: Any, kind: type[R], *, where: str = "") -> R:
+    """Rebuild a record from plain dicts and lists."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise DataError(f"not a {kind.__name__}: {error}", where=where) from None

@@ -1,0 +1,215 @@
+"""What plugins registered, found by kind and name.
+
+A registration is strings and plain values; its factory and its options model are imported only when
+a plan builds it. First-party names are bare (`uniform`), everyone else's carry their distribution
+(`staged-harness-foo/uniform`), a one-file plugin's beside the recipe are `local/...`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from harness.errors import PluginError, UnknownName, near
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from harness.protocols import BuildContext
+
+#: Our own distribution, whose plugins' names are bare.
+DISTRIBUTION: Final = "staged-harness"
+LOCAL: Final = "local"
+
+KINDS: Final = (
+    "task_sources",
+    "task_filters",
+    "models",
+    "benchmarks",
+    "profiles",
+    "verifiers",
+    "sandboxes",
+    "engines",
+    "difficulty_estimators",
+    "curricula",
+    "gates",
+    "shapers",
+    "losses",
+    "metrics",
+    "trainers",
+    "reporters",
+    "commands",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One thing that one plugin offers."""
+
+    kind: str
+    name: str
+    #: `module:attribute` of the factory.
+    target: str
+    plugin: str
+    distribution: str
+    version: str
+    #: `module:Model` of its pydantic options; None when it takes none.
+    options: str | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    #: The extra of its distribution that it needs installed.
+    extra: str | None = None
+    summary: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """The name a recipe uses."""
+        return self.name if self.distribution == DISTRIBUTION else f"{self.distribution}/{self.name}"
+
+    @property
+    def where(self) -> str:
+        return (
+            f"{self.kind} {self.full_name!r} (plugin {self.plugin!r} of {self.distribution} {self.version})"
+        )
+
+    def missing(self) -> list[str]:
+        """Requirements of its extra that are not installed."""
+        return missing_requirements(self.distribution, self.extra) if self.extra else []
+
+    def install_line(self) -> str:
+        return f"pip install '{self.distribution}[{self.extra}]'"
+
+    def load(self) -> Any:
+        """Import the factory."""
+        return _load(self.target, self)
+
+    def options_model(self) -> type[BaseModel] | None:
+        """Import the options model."""
+        return None if self.options is None else _load(self.options, self)
+
+    def build(self, options: Mapping[str, Any], context: BuildContext, *, field_path: str = "") -> Any:
+        """Validate the options and call the factory.
+
+        Raises:
+            RecipeError: an option is unknown or does not fit; `field_path` says where in the recipe.
+            PluginError: the factory cannot be imported.
+        """
+        return self.load()(self.validate(options, field_path=field_path), context)
+
+    def validate(self, options: Mapping[str, Any], *, field_path: str = "") -> Any:
+        """The options as an instance of the plugin's model, None when it takes none."""
+        from harness.recipe.errors import refuse_options, validated
+
+        model = self.options_model()
+        if model is None:
+            if options:
+                refuse_options(options, where=field_path or self.where)
+            return None
+        return validated(model, options, where=field_path or self.where)
+
+
+def _load(target: str, registration: Registration) -> Any:
+    module_name, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        missing = registration.missing()
+        if missing or registration.extra:
+            raise PluginError(
+                f"needs {', '.join(missing) or error.name}, which is not installed",
+                where=registration.where,
+                hint=registration.install_line(),
+            ) from error
+        raise PluginError(f"its module {error.name!r} does not exist", where=registration.where) from error
+    except AttributeError as error:
+        raise PluginError(f"{module_name!r} has no {attribute!r}", where=registration.where) from error
+
+
+class Registry:
+    """All registrations, and the lookup that a recipe's names go through."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, dict[str, Registration]] = {kind: {} for kind in KINDS}
+        #: Why a plugin that would have offered names is not here: plugin -> (distribution, reason).
+        self.absent: dict[str, tuple[str, str]] = {}
+
+    def check(self, registrations: Iterable[Registration]) -> None:
+        """Raise PluginError when a name is taken; names both distributions."""
+        seen: dict[tuple[str, str], Registration] = {}
+        for new in registrations:
+            old = seen.get((new.kind, new.full_name)) or self._by_kind[new.kind].get(new.full_name)
+            if old is not None:
+                raise PluginError(
+                    f"{new.kind} {new.full_name!r} is registered twice: by plugin {old.plugin!r} of "
+                    f"{old.distribution} {old.version} and by plugin {new.plugin!r} of "
+                    f"{new.distribution} {new.version}"
+                )
+            seen[new.kind, new.full_name] = new
+
+    def commit(self, registrations: Iterable[Registration]) -> None:
+        for registration in registrations:
+            self._by_kind[registration.kind][registration.full_name] = registration
+
+    def all(self, kind: str | None = None) -> list[Registration]:
+        kinds = KINDS if kind is None else (kind,)
+        return [r for k in kinds for _, r in sorted(self._by_kind[k].items())]
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(self._by_kind[kind])
+
+    def find(self, kind: str, name: str, *, where: str = "") -> Registration:
+        """The registration of this name.
+
+        Raises:
+            UnknownName: nobody registered it; names near matches, other distributions that offer the
+                bare name, and plugins that failed to load.
+        """
+        found = self._by_kind[kind].get(name)
+        if found is not None:
+            return found
+        owners = [r for r in self._by_kind[kind].values() if r.name == name]
+        if owners:
+            full = " or ".join(repr(r.full_name) for r in owners)
+            dists = " and ".join(sorted(f"{r.distribution} {r.version}" for r in owners))
+            raise UnknownName(
+                f"{kind} {name!r} is offered by {dists}; names of other distributions are written in full",
+                where=where,
+                allowed=full,
+            )
+        distribution = name.rpartition("/")[0]
+        suspects = {p: r for p, (d, r) in self.absent.items() if not distribution or d == distribution}
+        raise UnknownName(
+            f"no {kind} is named {name!r}",
+            where=where,
+            allowed=near(name, self._by_kind[kind]),
+            hint="".join(f"\n    plugin {p!r} is not loaded: {reason}" for p, reason in suspects.items())
+            if distribution or len(suspects) <= 3
+            else "harness plugins doctor",
+        )
+
+
+_REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+def missing_requirements(distribution: str, extra: str) -> list[str]:
+    """Requirements that `distribution[extra]` adds and that are not installed."""
+    try:
+        declared = importlib.metadata.requires(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    missing = []
+    for line in declared:
+        requirement, _, marker = line.partition(";")
+        if not re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
+            continue
+        name = _REQUIREMENT.match(requirement)
+        if name is None:
+            continue
+        try:
+            importlib.metadata.version(name[1])
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(requirement.strip())
+    return missing

@@ -45,6 +45,8 @@ class PluginStatus:
     #: The full traceback of a failure.
     detail: str = ""
     registrations: tuple[Registration, ...] = ()
+    #: Events that it listens to.
+    events: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

@@ -7,7 +7,7 @@ at; `disable` and `enable` load nothing, so that a plugin that breaks the tool c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import click
 
 from harness import plugins as loader
 from harness.cli.context import load_plugins
-from harness.errors import PluginError, near
+from harness.errors import PluginError
 
 if TYPE_CHECKING:
     from harness.plugins import PluginStatus
@@ -103,9 +103,7 @@ def doctor(ctx: click.Context, recipe: Path | None) -> None:
         for text in [*([status.detail] if bad and status.detail else []), *problems]:
             click.echo("\n".join(f"    {line}" for line in text.rstrip().splitlines()))
     if faults:
-        click.echo(
-            f"\n{faults} plugin{'s are' if faults > 1 else ' is'} broken; 'harness plugins disable NAME' sets one aside"
-        )
+        click.echo(f"\nbroken plugins: {faults}; 'harness plugins disable NAME' sets one aside")
         ctx.exit(1)
 
 
@@ -113,7 +111,7 @@ def doctor(ctx: click.Context, recipe: Path | None) -> None:
 @click.argument("name")
 def disable(name: str) -> None:
     """Leave a plugin out from now on, without loading it."""
-    full_name = _installed(name)
+    full_name = loader.resolve(name, loader.installed_names())
     loader.set_disabled(full_name, True)
     click.echo(f"{full_name} is disabled; 'harness plugins enable {full_name}' brings it back")
 
@@ -123,23 +121,9 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Use a disabled plugin again, without loading it now."""
     off = loader.disabled()
-    full_name = name if name in off else _installed(name)
+    full_name = loader.resolve(name, off | set(loader.installed_names()))
     loader.set_disabled(full_name, False)
     click.echo(f"{full_name} is enabled")
-
-
-def _installed(name: str) -> str:
-    """The full name of an installed plugin, given in full or, where one alone has it, bare."""
-    names = loader.installed_names()
-    if name in names:
-        return name
-    found = [full for full in names if full.rpartition("/")[2] == name]
-    if len(found) == 1:
-        return found[0]
-    allowed = " or ".join(found) if found else near(name, names)
-    raise PluginError(
-        f"no plugin is named {name!r}" if not found else f"{name!r} is ambiguous", allowed=allowed
-    )
 
 
 def _faults(registration: Registration) -> Iterable[str]:
@@ -195,7 +179,7 @@ def _as_json(status: PluginStatus) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[tuple[str, ...]]) -> None:
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -15,7 +15,7 @@ import inspect
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,7 +26,7 @@ from harness import hookspecs
 from harness.errors import HarnessError, PluginError, near
 from harness.local import content_version, import_file
 from harness.registry import DISTRIBUTION, KINDS, LOCAL, Absent, Registration, Registry
-from harness.requirements import canonical, declared, missing_requirements, needs_other_harness
+from harness.requirements import canonical, declared, extra_that_brings, needs_other_harness
 
 GROUP: Final = "harness"
 State = Literal["ok", "missing-extra", "failed", "disabled", "blocked", "incompatible"]
@@ -307,19 +307,7 @@ def _missing_extra(entry: Entry, error: BaseException) -> str:
     """The line that installs the extra without which an import failed; "" when it is another fault."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
-    from packaging.requirements import Requirement
-
-    absent = canonical(error.name.partition(".")[0])
-    for extra, requirement in _lacking(entry.distribution):
-        if canonical(Requirement(requirement).name) == absent:
-            return f"{requirement} not installed: pip install '{entry.distribution}[{extra}]'"
-    return ""
-
-
-def _lacking(distribution: str) -> Iterator[tuple[str, str]]:
-    for extra in declared(distribution)[0]:
-        for requirement in missing_requirements(distribution, extra):
-            yield extra, requirement
+    return extra_that_brings(entry.distribution, error.name.partition(".")[0])
 
 
 def _in_one_line(error: BaseException) -> str:

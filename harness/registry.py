@@ -230,7 +230,7 @@ class Registry:
                 allowed=full,
             )
         raise UnknownName(
-            f"no {kind} is named {name!r}",
+            f"nothing of kind {kind!r} is named {name!r}",
             where=where,
             allowed=near(name, self._by_kind[kind]),
             hint=_suspicion(self._suspects(kind, name)),

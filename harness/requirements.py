@@ -34,14 +34,13 @@ def missing_requirements(distribution: str, extra: str) -> list[str]:
 
 def needs_other_harness(distribution: str, own: str) -> str:
     """The requirement on `own` (our distribution) that the installed version does not meet, or ""."""
-    from packaging.requirements import Requirement
-
     for line in declared(distribution)[1]:
-        if canonical(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0]) == own:
+        if _name(line) == own:
+            from packaging.requirements import Requirement
+
             requirement = Requirement(line)
-            if (requirement.marker is None or requirement.marker.evaluate({"extra": ""})) and not _met(
-                requirement
-            ):
+            marker = requirement.marker
+            if (marker is None or marker.evaluate({"extra": ""})) and not _met(requirement):
                 return f"{requirement.name}{requirement.specifier}"
     return ""
 
@@ -64,9 +63,31 @@ def _added_by(distribution: str, extra: str) -> Iterator[tuple[str, Requirement]
                 yield line.partition(";")[0].strip(), requirement
 
 
+def extra_that_brings(distribution: str, module: str) -> str:
+    """The line that installs the extra whose absent requirement is named like a module, or ""."""
+    extras, lines = declared(distribution)
+    if not any(_name(line) == canonical(module) for line in lines):
+        return ""
+    for extra in extras:
+        for requirement in missing_requirements(distribution, extra):
+            if _name(requirement) == canonical(module):
+                return f"{requirement} not installed: pip install '{distribution}[{extra}]'"
+    return ""
+
+
+def _name(requirement: str) -> str:
+    """The canonical name at the start of a requirement, without the cost of parsing all of it."""
+    return canonical(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+
+
 def _met(requirement: Requirement) -> bool:
+    version = _version(requirement.name)
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+@lru_cache(maxsize=256)
+def _version(distribution: str) -> str | None:
     try:
-        version = importlib.metadata.version(requirement.name)
+        return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return requirement.specifier.contains(version, prereleases=True)
+        return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.records import (
     Checkpoint,
@@ -27,7 +27,7 @@ from harness.records import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.recipe import Conventions, Stage
+    from harness.recipe import Conventions, Resources, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,10 @@ class BuildContext:
     data: Path | None
     #: Builds another plugin object by kind and name, for wrappers: `build("engines", "vllm", {...})`.
     build: Callable[[str, str, Mapping[str, Any]], Any]
+    #: Hardware that the recipe asks for; None outside a run.
+    resources: Resources | None = None
+    #: How the recipe renders prompts (`model.prompt`).
+    prompt: Literal["chat", "raw"] = "chat"
 
 
 class Stateful(Protocol):

@@ -57,10 +57,12 @@ class BuildContext:
     data: Path | None
     #: Builds another plugin object by kind and name, for wrappers: `build("engines", "vllm", {...})`.
     build: Callable[[str, str, Mapping[str, Any]], Any]
-    #: Hardware that the recipe asks for; None outside a run.
-    resources: Resources | None = None
-    #: How the recipe renders prompts (`model.prompt`).
-    prompt: Literal["chat", "raw"] = "chat"
+    #: Device, precision and threads of the run.
+    resources: Resources
+    #: How prompts are rendered: by the chat template, or their texts joined.
+    render: Literal["chat", "raw"] = "chat"
+    #: The recipe's folder: relative paths in options start here.
+    base: Path = Path()
 
 
 class Stateful(Protocol):
@@ -206,8 +208,11 @@ class Sandbox(Protocol):
 class DifficultyEstimator(Stateful, Protocol):
     """Decides what to sample next and turns outcomes into labels."""
 
+    #: Rollouts of each task of an endless source: a subject that needs k gets ceil(k / this) tasks.
+    samples_per_task: int
+
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
-        """How many more samples each subject needs; empty when every label is decisive."""
+        """How many more rollouts each subject needs in this round; empty when every label is decisive."""
         ...
 
     def fit(self, outcomes: Mapping[str, Difficulty]) -> Mapping[str, Difficulty]:

@@ -42,11 +42,11 @@ class TransformersEngine:
 
     def __init__(self, options: EngineOptions | None, context: BuildContext) -> None:
         self.options = options or EngineOptions()
-        self.mode = self.options.prompt or context.prompt
+        self.mode = self.options.prompt or context.render
         resources = context.resources
-        self.device = resolve_device(self.options.device or (resources.device if resources else "auto"))
-        self.precision = self.options.precision or (resources.precision if resources else "fp32")
-        set_threads(self.options.threads or (resources.threads if resources else None))
+        self.device = resolve_device(self.options.device or resources.device)
+        self.precision = self.options.precision or resources.precision
+        set_threads(self.options.threads or resources.threads)
         self._generator: Generator | None = None
         self._policy: PolicyRef | None = None
         self._context_length = 0

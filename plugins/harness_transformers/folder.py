@@ -29,7 +29,7 @@ class FolderLoader:
 
     def __init__(self, options: FolderOptions, context: BuildContext) -> None:
         self.options = options
-        self.cache = context.cache
+        self.cache, self.base = context.cache, context.base
 
     def load(self) -> ModelFiles:
         """Describe the folder.
@@ -37,7 +37,7 @@ class FolderLoader:
         Raises:
             DataError: there is no such folder, and the hub does not know it or cannot be reached.
         """
-        folder = Path(self.options.model).expanduser()
+        folder = self.base / Path(self.options.model).expanduser()
         return describe(folder.resolve() if folder.is_dir() else self._download())
 
     def _download(self) -> Path:

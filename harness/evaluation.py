@@ -101,7 +101,7 @@ class Evaluator:
 
     def evaluate(self, name: str, stage: str, step: int, engine: Engine) -> Mapping[str, float]:
         """Score all held-out sets; `name` says where in the run: before, inside, after-stage, final."""
-        scores = {}
+        scores: dict[str, float] = {}
         for heldout in self.sets:
             at = (name, heldout.name, stage, step)
             line = self.done.get(at) or self._evaluate(at, heldout, engine)

@@ -26,11 +26,12 @@ from harness.history import History, check_unchanged, read_history
 from harness.labels import load_labels
 from harness.ledger import SCHEMA, Ledger
 from harness.plan import TRAINER_ENGINE, Plan, check_context, check_disk
+from harness.plugins import local_file
 from harness.pool import TaskPool
 from harness.protocols import Engine, ModelFiles, Policy, RunInfo, Trainer
-from harness.recipe import Stage
+from harness.recipe import Stage, Use
 from harness.records import Checkpoint, Difficulty, PolicyRef, Request, RolloutKey, Sampling, convert
-from harness.scoring import Scorer
+from harness.scoring import Scorer, VerifierSpec
 from harness.selection import POLICY, Rule
 from harness.session import RunParts, StageParts, StageSession
 from harness.spending import Spent, budget_reason, remaining_rollouts
@@ -171,7 +172,7 @@ class Loop:
         sampling = Sampling(
             temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens
         )
-        verifier_hash = self._verifier_hashes().get(recipe.verifier.name, "")
+        verifier_hash = self.scorer.hashes().get(recipe.verifier.name, "")
         store = LabelStore(self.plan.base / options.store) if options.store else None
         outcomes = Outcomes(0, from_training(at.outcomes, at.policy.ref, sampling, verifier_hash))
         if store is not None:
@@ -394,7 +395,7 @@ class Loop:
                 for s in plan.plugins.statuses
                 if s.state in ("ok", "missing-extra")
             ],
-            "verifiers": self._verifier_hashes(),
+            "verifiers": self.scorer.hashes(),
             "model": {
                 "name": plan.recipe.model.name,
                 "weights_sha": self.files.weights_sha,
@@ -428,10 +429,20 @@ class Loop:
         )
 
     def _scorer(self) -> Scorer:
-        raise NotImplementedError
-
-    def _verifier_hashes(self) -> dict[str, str]:
-        raise NotImplementedError
+        """A scorer with every verifier that the recipe or a task names."""
+        plan, recipe = self.plan, self.plan.recipe
+        spread = self.pool.subjects[:: max(1, len(self.pool.subjects) // 64)]
+        tasks = [self.pool.source(subject).draw(subject, 0) for subject in spread]
+        tasks += [task for heldout in self.heldout for task in heldout.tasks]
+        named = {task.verifier for task in tasks if task.verifier} | set(recipe.verifiers)
+        options = {recipe.verifier.name: recipe.verifier.options} | dict(recipe.verifiers)
+        specs = {}
+        for name in sorted(named | {recipe.verifier.name}):
+            registration = plan.find("verifiers", Use(name=name), "verifier")
+            specs[name] = VerifierSpec.of(
+                registration, options.get(name), context=plan.context, file=local_file(plan.file.path)
+            )
+        return Scorer(specs, workers=max(1, os.cpu_count() or 1))
 
     def _restore_labels(self, line: Mapping[str, Any], at: _Position) -> None:
         at.labels = {d.subject: d for d in convert(line["labels"], list[Difficulty])}

@@ -108,11 +108,14 @@ def _context(spec: VerifierSpec, specs: Mapping[str, VerifierSpec]) -> BuildCont
         local = None if spec.file is None else Path(spec.file)
         return load(local=local).registry.find(kind, name).build(options, context)
 
+    from harness.recipe import Resources
+
     context = BuildContext(
         seed=spec.seed,
         cache=Path(spec.cache) if spec.cache else Path.home() / ".cache" / "harness",
         data=None if spec.data is None else Path(spec.data),
         build=inner,
+        resources=Resources(),
     )
     return context
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from harness.records import (
     Checkpoint,
@@ -27,7 +27,7 @@ from harness.records import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.recipe import Conventions, Stage
+    from harness.recipe import Conventions, Resources, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,12 @@ class BuildContext:
     data: Path | None
     #: Builds another plugin object by kind and name, for wrappers: `build("engines", "vllm", {...})`.
     build: Callable[[str, str, Mapping[str, Any]], Any]
+    #: Device, precision and threads of the run.
+    resources: Resources
+    #: How prompts are rendered: by the chat template, or their texts joined.
+    render: Literal["chat", "raw"] = "chat"
+    #: The recipe's folder: relative paths in options start here.
+    base: Path = Path()
 
 
 class Stateful(Protocol):
@@ -202,8 +208,11 @@ class Sandbox(Protocol):
 class DifficultyEstimator(Stateful, Protocol):
     """Decides what to sample next and turns outcomes into labels."""
 
+    #: Rollouts of each task of an endless source: a subject that needs k gets ceil(k / this) tasks.
+    samples_per_task: int
+
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
-        """How many more samples each subject needs; empty when every label is decisive."""
+        """How many more rollouts each subject needs in this round; empty when every label is decisive."""
         ...
 
     def fit(self, outcomes: Mapping[str, Difficulty]) -> Mapping[str, Difficulty]:

@@ -152,7 +152,10 @@ def open_network(
         own_decoder: False always uses transformers' own forward.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    # The harness shows progress of its own.
+    logging.disable_progress_bar()
     module = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
     # Dropout off: what is trained is what was sampled from.
     module = cast(Any, module).to(device).eval()

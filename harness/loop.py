@@ -12,7 +12,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,12 @@ class Loop:
     """One run with everything it holds open."""
 
     def __init__(self, plan: Plan, folder: Path, stack: ExitStack) -> None:
-        self.plan, self.folder = plan, folder
         recipe = plan.recipe
+        self.folder = folder
         self.info: RunInfo = plan.info(folder)
         self.history: History = read_history(folder / LEDGER_FILE)
         self.files: ModelFiles = plan.build("models", recipe.model.loader, "model").load()
+        self.plan = plan = replace(plan, initial=self.files)
         check_disk(plan, self.files, folder if folder.exists() else plan.base)
         self.heldout = self._heldout()
         self.pool = self._pool()
@@ -267,6 +268,7 @@ class Loop:
             keep_rollouts=recipe.detail == "sample",
             reuse=recipe.difficulty.reuse,
             evaluate=self._evaluate_live,
+            evaluation_requests=self.evaluator.requests,
         )
         session = StageSession(common, stage, recipe.conventions, parts, subjects, at.labels)
         last = self.history.checkpoints.get(stage.name)

@@ -63,6 +63,8 @@ class BuildContext:
     render: Literal["chat", "raw"] = "chat"
     #: The recipe's `model.name`, for loaders.
     model: str = ""
+    #: The run's initial policy, once its files are there: what a KL term refers to.
+    initial: ModelFiles | None = None
     #: The recipe's folder: relative paths in options start here.
     base: Path = Path()
 
@@ -315,6 +317,8 @@ class Session(Protocol):
     conventions: Conventions
     #: Steps of this stage already done, when it is resumed.
     first_step: int
+    #: How often a step may draw again for groups that its gates discarded.
+    max_refills: int
 
     def next_tasks(self, count: int) -> Sequence[Task]:
         """Tasks chosen by the curriculum for the current step."""
@@ -405,7 +409,13 @@ class ReportContext:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a reporter wrote, and the lines that the command line closes with."""
+
+    files: Sequence[Path]
+    lines: Sequence[str] = ()
+
+
 class Reporter(Protocol):
-    def report(self, context: ReportContext) -> Sequence[Path]:
-        """Write the report; return the files it wrote."""
-        ...
+    def report(self, context: ReportContext) -> Reported: ...

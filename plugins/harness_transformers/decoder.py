@@ -106,7 +106,7 @@ class LlamaDecoding:
             groups, group = old // self.group, 1
         else:
             # Alive slots of each group first, in their order.
-            order = grid[groups].int().argsort(1, descending=True, stable=True)[:, :group]
+            order = grid[groups].int().argsort(dim=1, descending=True, stable=True)[:, :group]
             old = (groups[:, None] * self.group + order).flatten()
         for cache in (self.keys, self.values):
             for i, tensor in enumerate(cache):

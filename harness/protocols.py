@@ -61,6 +61,8 @@ class BuildContext:
     resources: Resources
     #: How prompts are rendered: by the chat template, or their texts joined.
     render: Literal["chat", "raw"] = "chat"
+    #: The recipe's `model.name`, for loaders.
+    model: str = ""
     #: The recipe's folder: relative paths in options start here.
     base: Path = Path()
 
@@ -208,11 +210,13 @@ class Sandbox(Protocol):
 class DifficultyEstimator(Stateful, Protocol):
     """Decides what to sample next and turns outcomes into labels."""
 
-    #: Rollouts of each task of an endless source: a subject that needs k gets ceil(k / this) tasks.
-    samples_per_task: int
-
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
         """How many more rollouts each subject needs in this round; empty when every label is decisive."""
+        ...
+
+    def split(self, count: int, *, endless: bool) -> Sequence[int]:
+        """`count` rollouts of a subject as numbers of rollouts for one task after another; a finite
+        source has a single task behind a subject."""
         ...
 
     def fit(self, outcomes: Mapping[str, Difficulty]) -> Mapping[str, Difficulty]:

@@ -298,19 +298,24 @@ class StageSession:
         run.ledger.commit()
         self.history.append(metrics)
         run.events.emit("step_finished", run=run.info, metrics=metrics)
-        stop = (
-            budget_reason(run.budget, run.spent, stage.rollout.n)
-            or until_reason(stage.until, run.spent.since(self._start), self._step, stage.max_steps)
-            or self._parts.curriculum.finished(self.history)
-        )
         step = self._step
         self._step += 1
+        stop = self.stop_reason()
         self._draws = 0
         self._tasks.clear()
         self._times_drawn.clear()
         due = run.evaluate_every is not None and step % run.evaluate_every == 0
         return Directive(
             evaluate=due and stop is None, checkpoint=step % run.checkpoint_every == 0, stop=stop
+        )
+
+    def stop_reason(self) -> str | None:
+        """Why the stage is over after the steps done so far, or None."""
+        run, stage = self._run, self.stage
+        return (
+            budget_reason(run.budget, run.spent, stage.rollout.n)
+            or until_reason(stage.until, run.spent.since(self._start), self.steps_done, stage.max_steps)
+            or self._parts.curriculum.finished(self.history)
         )
 
     @property

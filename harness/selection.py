@@ -96,7 +96,9 @@ class Rule:
         except _Unlabelled:
             return False
         except (TypeError, ZeroDivisionError) as error:
-            raise RecipeError(f"cannot be worked out for {subject.id!r}: {error}", where=self._where) from None
+            raise RecipeError(
+                f"cannot be worked out for {subject.id!r}: {error}", where=self._where
+            ) from None
 
     def _check(self, tree: ast.Expression) -> None:
         calls = set()

@@ -165,7 +165,9 @@ class StageSession:
             by_group[rollout.key.task, rollout.key.sample // n].append(rollout)
         for (task_id, _), members in by_group.items():
             if task_id not in self._tasks:
-                raise TrainingError(f"task {task_id!r} was not handed out in this step", where="session.submit")
+                raise TrainingError(
+                    f"task {task_id!r} was not handed out in this step", where="session.submit"
+                )
             if len(members) != n:
                 raise TrainingError(
                     f"task {task_id!r} came back with {len(members)} rollouts", where="session.submit",
@@ -288,7 +290,9 @@ class StageSession:
         run.spent.cpu_seconds += metrics.cpu_seconds
         if run.reuse:
             self.outcomes = {
-                k: (n * run.reuse, p * run.reuse) for k, (n, p) in self.outcomes.items() if n * run.reuse > 0.05
+                k: (n * run.reuse, p * run.reuse)
+                for k, (n, p) in self.outcomes.items()
+                if n * run.reuse > 0.05
             }
         run.ledger.append("step", metrics=metrics, **run.spent.fields())
         run.ledger.commit()

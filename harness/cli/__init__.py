@@ -22,6 +22,7 @@ __all__ = ["VERBS", "group", "main"]
 #: Every verb of the harness itself: name -> module, attribute and help line. One file a verb.
 VERBS: dict[str, Verb] = {
     "run": Verb("harness.cli.run", "command", "Run a recipe: measure, train in stages, evaluate, report."),
+    "run-arm": Verb("harness.cli.run_arm", "command", ""),
     "plan": Verb("harness.cli.plan", "command", "Say what a run would do, and refuse what would fail."),
     "recipe": Verb("harness.cli.recipe", "command", "Check a recipe, or print what a recipe may say."),
     "runs": Verb("harness.cli.runs", "command", "List the runs of a folder."),

@@ -113,18 +113,19 @@ def _helps(command: click.Command, path: list[str]) -> Iterator[tuple[list[str],
 PAGES = {"hooks.md": hooks_page, "cli.md": cli_page}
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    check = "--check" in arguments
     stale = []
-    for name, page in PAGES.items():
-        path, text = HERE / name, page()
+    for name in [argument for argument in arguments if argument in PAGES] or PAGES:
+        path, text = HERE / name, PAGES[name]()
         if (path.read_text(encoding="utf-8") if path.exists() else "") != text:
             stale.append(name)
-            if "--check" not in sys.argv[1:]:
+            if not check:
                 path.write_text(text, encoding="utf-8")
     if stale:
-        print(f"{'stale' if '--check' in sys.argv[1:] else 'written'}: {', '.join(stale)}")
-    return int(bool(stale) and "--check" in sys.argv[1:])
+        print(f"{'stale' if check else 'written'}: {', '.join(stale)}")
+    return int(check and bool(stale))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

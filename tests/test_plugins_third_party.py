@@ -6,11 +6,14 @@ None of the broken ones may kill the tool, none may be silent, and none may harm
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 from environments import Environment, build_wheel, new_environment, plugin_tree, write_tree
+
+from harness.ledger import read
 
 GOOD = '''
     """Squares: a task source, a verifier, a curriculum, a command and an observer in one file."""
@@ -357,3 +360,86 @@ def test_two_plugins_of_one_distribution_that_clash_are_both_named(tmp_path: Pat
     assert second["state"] == "failed"
     assert "registered twice: by plugin 'first' of staged-harness-clash 1.2.3" in second["reason"]
     assert "by plugin 'second' of staged-harness-clash 1.2.3" in second["reason"]
+
+
+RUN = """
+    name = "squares"
+
+    [model]
+    name = "tiny"
+    prompt = "raw"
+
+    [model.loader]
+    name = "random-llama"
+    characters = "0123456789*="
+    width = 16
+    heads = 2
+    layers = 1
+    mlp_width = 32
+
+    [tasks]
+    train = [{ name = "staged-harness-squares/squares", largest = 5 }]
+
+    [difficulty]
+    estimator = { name = "pass-rate", samples = 4 }
+    max_tokens = 16
+
+    [trainer]
+    name = "torch"
+
+    [report]
+    reporters = []
+
+    [[stages]]
+    name = "all"
+    curriculum = "staged-harness-squares/in-order"
+    rollout = { n = 4, batch = 4, max_tokens = 16 }
+    optimizer = { lr = 1e-3 }
+    max_steps = 3
+"""
+
+
+def test_a_recipe_runs_on_a_third_partys_tasks_verifier_and_curriculum(
+    crowded: Environment, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch", reason="the trainer needs torch")
+    write_tree(tmp_path, {"recipe.toml": RUN})
+    assert "fits" in crowded.harness("recipe", "check", "recipe.toml", cwd=tmp_path).stdout
+    done = crowded.harness("run", "recipe.toml", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path / "runs" / "squares-1" / "main" / "seed-0"
+    lines = list(read(folder / "ledger.jsonl"))
+    plugin = {
+        "name": "staged-harness-squares/squares",
+        "distribution": "staged-harness-squares",
+        "version": "1.2.3",
+    }
+    assert plugin in lines[0]["plugins"]
+    assert lines[0]["verifiers"]["staged-harness-squares/lenient"] == "lenient-1"
+    groups = [line["group"] for line in lines if line["t"] == "group"]
+    # In order, four tasks a step, six in all: the curriculum really chose.
+    for step in (1, 2, 3):
+        chosen = sorted(group["task"] for group in groups if group["step"] == step)
+        assert chosen == sorted(f"square/{n % 6}" for n in range(4 * (step - 1), 4 * step))
+    assert {"pass", "fail"} >= {status for group in groups for status in group["statuses"]}
+    assert lines[-1]["t"] == "finished"
+    assert (folder / "log.txt").read_text().count("squares saw a step") == 3
+
+
+def test_one_file_beside_the_recipe_runs_as_well_as_a_wheel(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the trainer needs torch")
+    environment = new_environment(tmp_path / "env")
+    recipe = textwrap.dedent(RUN).replace("staged-harness-squares/", "local/")
+    write_tree(
+        tmp_path,
+        {"recipe.toml": recipe, "harness_plugin.py": GOOD.replace("staged-harness-squares", "local")},
+    )
+    assert (
+        "local/harness_plugin"
+        in environment.harness("plugins", "list", "--recipe", "recipe.toml", cwd=tmp_path).stdout
+    )
+    done = environment.harness("run", "recipe.toml", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = list(read(tmp_path / "runs" / "squares-1" / "main" / "seed-0" / "ledger.jsonl"))
+    assert lines[0]["verifiers"]["local/lenient"] == "lenient-1"
+    assert lines[-1]["t"] == "finished"

@@ -43,7 +43,7 @@ lint: $(VENV)/.ready-to-test ## style and types
 	$(BIN)/python -m mypy
 
 docs: $(VENV)/.ready-to-test ## write the generated pages of docs/ anew
-	$(BIN)/python -m harness.docs
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.ready-to-run ## print every bench's numbers and its ratio to the limit
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

@@ -86,6 +86,12 @@ class TorchTrainer:
             assert self._learner is not None
             told = self.options.reference
             path = self.context.base / Path(told).expanduser() if told else self._learner.origin
+            if not path.is_dir():
+                raise TrainingError(
+                    "the reference model of the KL term is not there",
+                    where=str(path),
+                    hint="name one with the trainer's option 'reference', or set loss.kl = 0",
+                )
             self._reference = open_network(
                 path, device=self.device.type, precision=self.precision, own_decoder=self.options.own_decoder
             )

@@ -109,6 +109,12 @@ class Evaluator:
             scores |= {f"{heldout.name}/{k}": v for k, v in line["scores"].items()}
         return scores
 
+    def forget_after(self, stage: str, step: int) -> None:
+        """Evaluate again what belongs to later steps of a stage, which are done again."""
+        for known in (self.done, self.partial):
+            for at in [at for at in known if at[2] == stage and at[3] > step]:
+                del known[at]
+
     def requests(self, name: str, stage: str, step: int) -> list[Request]:
         """What `evaluate` would ask an engine that starts from nothing."""
         return [
@@ -124,7 +130,9 @@ class Evaluator:
             (
                 task,
                 Request(
-                    RolloutKey(self.info.stream, "eval", place, step, task.id, i), task.prompt, heldout.sampling
+                    RolloutKey(self.info.stream, "eval", place, step, task.id, i),
+                    task.prompt,
+                    heldout.sampling,
                 ),
             )
             for task in heldout.tasks

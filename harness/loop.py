@@ -124,10 +124,15 @@ class Loop:
 
     def _stage(self, stage: Stage, at: _Position, *, may_be_empty: bool) -> bool:
         """Do one stage; False when a repeated stage finds nothing left to select."""
-        done = self.history.stages.get(stage.name)
-        if done is not None:
+        if stage.name in self.history.stages:
             self._skip(stage, at)
-            return True
+        elif not self._do(stage, at, may_be_empty=may_be_empty):
+            return False
+        if stage.kind == "eval" or self.plan.recipe.evaluation.each_stage:
+            self._evaluate("after-stage", stage.name, at.policy.ref.step, at.policy)
+        return True
+
+    def _do(self, stage: Stage, at: _Position, *, may_be_empty: bool) -> bool:
         self._label(stage, at)
         subjects = self._select(stage, at)
         if not subjects:
@@ -144,8 +149,6 @@ class Loop:
             )
         if stage.kind in ("rl", "sft"):
             self._train(stage, at, subjects)
-        if stage.kind == "eval" or self.plan.recipe.evaluation.each_stage:
-            self._evaluate("after-stage", stage.name, at.policy.ref.step, at.policy)
         return True
 
     def _skip(self, stage: Stage, at: _Position) -> None:
@@ -178,12 +181,12 @@ class Loop:
         outcomes = Outcomes(0, from_training(at.outcomes, at.policy.ref, sampling, verifier_hash))
         if store is not None:
             outcomes.labels |= store.load(at.policy.ref, sampling, verifier_hash)
+        before = self.spent.copy()
         interrupted = self.history.rounds.get(stage.name)
         if interrupted is not None:
             outcomes = outcomes_from(interrupted)
             self.pool.load_state_dict(interrupted["pool"])
             self._restore_spent(interrupted)
-        before = self.spent.copy()
         labels = measure(
             Measurement(
                 info=self.info,
@@ -275,12 +278,13 @@ class Loop:
         if stage.name in self.history.steps or last is not None:
             step = last["step"] if last else 0
             self.ledger.append("rewound", stage=stage.name, step=step)
+            self.evaluator.forget_after(stage.name, step)
         if last is not None:
             checkpoint = convert(last["checkpoint"], Checkpoint)
             session.load_state_dict(self.checkpoints.session_state(checkpoint.path))
             session.last_checkpoint = checkpoint
             at.policy = self._policy(checkpoint)
-        else:
+        if stage.name not in self.history.started:
             self.ledger.append(
                 "stage_started", stage=stage.name, options=stage.model_dump(mode="json"), subjects=subjects,
                 rule=stage.select, spent_rollouts=self.spent.rollouts,

@@ -17,8 +17,9 @@ from typing import Any, Literal
 import msgspec
 
 from harness.errors import LedgerError
-from harness.readout_lines import events
+from harness.readout_lines import events, last_line
 from harness.records import Difficulty, StepMetrics, convert
+from harness.spending import Spent
 
 State = Literal["finished", "unfinished", "empty"]
 
@@ -27,9 +28,10 @@ class Count(msgspec.Struct, frozen=True):
     """Outcomes of one stratum or one problem in an evaluation."""
 
     samples: int
-    #: Passes, or summed scores where a benchmark gives fractions.
-    passes: float
+    passes: int
     problems: int = 1
+    #: Summed scores, which exceed the passes where a verifier gives fractions.
+    score: float = 0.0
     tokens: int = 0
     truncated: int = 0
     no_answer: int = 0
@@ -41,17 +43,12 @@ class Count(msgspec.Struct, frozen=True):
         return self.passes / self.samples if self.samples else float("nan")
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Cumulative cost of training and measuring; evaluation is kept apart."""
+Axis = Literal["rollouts", "tokens", "cpu_seconds"]
 
-    rollouts: int = 0
-    tokens: int = 0
-    cpu_seconds: float = 0.0
 
-    def on(self, axis: str) -> float:
-        """The cost on one axis: `rollouts`, `tokens` or `cpu_seconds`."""
-        return float(getattr(self, axis))
+def cost(spent: Spent, axis: Axis) -> float:
+    """What was spent, on one axis."""
+    return float(getattr(spent, axis))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ class Evaluation:
         """Pass rate over the named strata (each problem alike), or over all of it."""
         if not strata:
             return self.rate
-        chosen = [self.strata[s] for s in strata if s in self.strata]
+        chosen = [self.strata[s] for s in strata if s in self.strata and self.strata[s].samples]
         problems = sum(c.problems for c in chosen)
         return sum(c.rate * c.problems for c in chosen) / problems if problems else float("nan")
 
@@ -148,9 +145,9 @@ class Run:
         """Evaluations of one held-out set, in the order of the ledger."""
         return [e for e in self.evaluations if e.heldout == heldout]
 
-    def curve(self, heldout: str, axis: str, strata: Sequence[str] = ()) -> list[tuple[float, float]]:
+    def curve(self, heldout: str, axis: Axis, strata: Sequence[str] = ()) -> list[tuple[float, float]]:
         """(cost, score) points; where evaluations coincide the last one counts."""
-        points = {e.spent.on(axis): e.score(strata) for e in self.on(heldout)}
+        points = {cost(e.spent, axis): e.score(strata) for e in self.on(heldout)}
         return sorted((x, y) for x, y in points.items() if y == y)
 
     @property
@@ -250,14 +247,14 @@ def read_run(folder: Path, arm: str = "", seed: int = 0) -> Run:
 
 
 def _evaluation(run: Run, line: dict[str, Any], first: dict[str, Evaluation]) -> None:
-    problems = {k: msgspec.convert(v, Count) for k, v in line.get("problems", {}).items()}
-    strata = {k: msgspec.convert(v, Count) for k, v in line.get("strata", {}).items()}
-    weights = strata or problems
-    total = sum(c.problems for c in weights.values())
-    if problems:
-        rate = sum(c.rate for c in problems.values()) / len(problems)
+    problems = convert(line.get("problems", {}), dict[str, Count], where=str(run.folder))
+    strata = convert(line.get("strata", {}), dict[str, Count], where=str(run.folder))
+    total = sum(c.samples for c in strata.values())
+    judged = [c for c in problems.values() if c.samples]
+    if judged:
+        rate = sum(c.rate for c in judged) / len(judged)
     else:
-        rate = sum(c.rate * c.problems for c in weights.values()) / total if total else float("nan")
+        rate = sum(c.passes for c in strata.values()) / total if total else float("nan")
     made = Evaluation(
         line["name"],
         line["heldout"],
@@ -343,3 +340,41 @@ def studies(root: Path) -> Iterator[Path]:
     if root.is_dir():
         found = [p for p in root.iterdir() if p.is_dir() and ((p / "study.json").is_file() or run_folders(p))]
         yield from sorted(found, key=lambda p: (p.stat().st_mtime, p.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A study's state without reading whole ledgers."""
+
+    arms: list[str]
+    seeds: list[int]
+    state: str
+    #: What the newest ledger's last line says.
+    doing: str
+
+
+def glance(folder: Path) -> Glance:
+    """How far a study is, from the ends of its ledgers."""
+    folders = run_folders(folder)
+    tails = [(path / "ledger.jsonl", last_line(path / "ledger.jsonl")) for _, _, path in folders]
+    done = sum(tail.get("t") == "finished" for _, tail in tails)
+    if not folders:
+        state = "empty"
+    else:
+        state = "finished" if done == len(folders) else f"{done} of {len(folders)} runs finished"
+    doing = ""
+    if tails and done < len(folders):
+        path, tail = max(tails, key=lambda item: item[0].stat().st_mtime)
+        doing = f"{path.parent.parent.name}/{path.parent.name}: {_in_words(tail)}"
+    return Glance(
+        list(dict.fromkeys(a for a, _, _ in folders)), sorted({s for _, s, _ in folders}), state, doing
+    )
+
+
+def _in_words(line: dict[str, Any]) -> str:
+    kind = line.get("t", "nothing yet")
+    if kind == "step":
+        return f"{line['metrics']['stage']} step {line['metrics']['step']}"
+    if kind == "group":
+        return f"{line['stage']} step {line['group']['step']}"
+    return f"{kind} {line.get('stage') or line.get('name') or ''}".strip()

@@ -27,16 +27,36 @@ ARMS = {
 RECIPE = """name = "quickstart"
 about = "A small model learns chains; most strata of its pool are too easy or too hard."
 seeds = [0, 1, 2]
-model = "chain"
+
+[model]
+name = "chain-334k"
+
+[tasks]
+train = ["arithmetic-chain"]
+
+[trainer]
+name = "torch"
+
+[[evaluation.heldout]]
+name = "strata-7-12"
+per_stratum = 32
+max_tokens = 16
+
+[[stages]]
+name = "all"
+
 [[arms]]
 name = "uniform"
 about = "un-staged: every stratum alike"
+
 [[arms]]
 name = "frozen-filter"
 about = "control: strata picked by the first measurement, never measured again"
+
 [[arms]]
 name = "staged"
 about = "measured anew before every stage"
+
 [[arms]]
 name = "learnability"
 about = "online: Thompson draws of p(1-p)"

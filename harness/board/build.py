@@ -54,7 +54,9 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
     befores = [_named(run, heldout, "before") for run in runs]
     first, recipe = runs[0].opened, arm_recipe(study, arm)
     profile = _profile(recipe, heldout)
-    per_seed = max(c.samples for e in finals for c in e.problems.values())
+    per_seed = max((c.samples for e in finals for c in e.problems.values()), default=0)
+    if per_seed == 0:
+        raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(runs[0].folder))
     ids = sorted({p for e in finals for p in e.problems})
     trainer = _name_of(recipe.get("trainer", ""))
     measured = [b for b in befores if b is not None]
@@ -114,13 +116,12 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
     passes, samples = zip(*counts.values(), strict=True)
     made = statistics.score_counts(passes, samples)
     means = statistics.spread([e.score() for e in evaluations])
-    whole = all(float(c).is_integer() for c in passes)
-    wide = [k for k in PASS_AT if whole and k <= per_seed]
+    wide = [k for k in PASS_AT if k <= per_seed]
     pass_at = {}
     if wide:
         per_run = [
             statistics.pass_at_k(
-                [int(c.passes) for c in e.problems.values()], [c.samples for c in e.problems.values()], wide
+                [c.passes for c in e.problems.values()], [c.samples for c in e.problems.values()], wide
             ).mean(axis=1)
             for e in evaluations
             if min(c.samples for c in e.problems.values()) >= max(wide)
@@ -141,7 +142,8 @@ def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[float, float]]:
     """problem -> (passes, samples) over evaluations of the same held-out set, sorted by id."""
     totals: dict[str, tuple[float, float]] = {}
     for evaluation in evaluations:
-        for problem, count in evaluation.problems.items():
+        judged = {k: c for k, c in evaluation.problems.items() if c.samples}
+        for problem, count in judged.items():
             c, n = totals.get(problem, (0.0, 0.0))
             totals[problem] = (c + count.passes, n + count.samples)
     return {k: totals[k] for k in sorted(totals)}
@@ -245,6 +247,6 @@ def _health(finals: Sequence[Evaluation], ids: Sequence[str], per_seed: int) -> 
         truncated=sum(c.truncated for c in counts) / samples,
         no_answer=sum(c.no_answer for c in counts) / samples,
         infra_errors=sum(c.infra for c in counts),
-        missing=len(finals) * len(ids) * per_seed - samples,
+        missing=len(finals) * len(ids) * per_seed - samples - sum(c.infra for c in counts),
         tokens=sum(c.tokens for c in counts) / samples,
     )

@@ -1,7 +1,7 @@
 """The simulated student: what it answers, how long that takes, and what it is on disk.
 
 Item response theory (Birnbaum 1968): P(right) = sigmoid(a (theta - b)). Temperature divides the
-logit, so that 0 is greedy: right exactly when theta >= b. Lengths are log-normal around a median that
+logit, so that 0 is greedy: right exactly when theta >= b, always at the same length. Lengths are log-normal around a median that
 grows with difficulty; a completion that would pass max_tokens is cut there and has no answer. Three
 numbers a rollout come from its key alone, so the trainer and the engine give the same outcome.
 """
@@ -65,9 +65,8 @@ class Student:
         solved = draws[:, 0] < self.chance(a, b, sampling.temperature)
         # Box and Muller 1958; 1 - u keeps the logarithm finite.
         normal = np.sqrt(-2 * np.log1p(-draws[:, 1])) * np.cos(2 * np.pi * draws[:, 2])
-        log_tokens = (
-            np.log(self.tokens) + self.tokens_growth * (b - self.ability) + self.tokens_spread * normal
-        )
+        spread = self.tokens_spread if sampling.temperature else 0.0
+        log_tokens = np.log(self.tokens) + self.tokens_growth * (b - self.ability) + spread * normal
         wanted = np.maximum(1, np.ceil(np.exp(np.minimum(log_tokens, 40.0))))
         cut = wanted > sampling.max_tokens
         lengths = np.minimum(wanted, sampling.max_tokens).astype(np.int64)

@@ -20,7 +20,7 @@ class TorchOptions(BaseModel):
     precision: Literal["fp32", "bf16"] | None = None
     threads: Count | None = None
     #: Most tokens, padding included, of a forward and backward pass.
-    micro_batch_tokens: Count = 16_384
+    micro_batch_tokens: Count = 4_096
     #: Passes over one batch, each an optimizer update; above 1 the clip range matters.
     updates: Count = 1
     #: Folder of the KL term's reference model; None is the policy that the run started from.

@@ -86,8 +86,7 @@ class LlamaNetwork:
     def score(self, prompts: Tensor, lengths: Tensor, completions: Tensor, mask: Tensor) -> Tensor:
         with autocast(self.precision, completions.device):
             prefix = prefill(self.weights, prompts, lengths)
-            states = completion_states(self.weights, prefix, completions)
-            return logits_of(self.weights, states[mask])
+            return logits_of(self.weights, completion_states(self.weights, prefix, completions, mask))
 
     def changed(self) -> None:
         self._cast = None

@@ -73,7 +73,9 @@ class CheckpointStore:
 
     def prune(self, stage: str) -> None:
         """Remove the oldest checkpoints of a stage beyond `keep`."""
-        names = sorted(p for p in self._folder.glob(f"{stage}-*") if p.name.removeprefix(f"{stage}-").isdigit())
+        names = sorted(
+            p for p in self._folder.glob(f"{stage}-*") if p.name.removeprefix(f"{stage}-").isdigit()
+        )
         for path in names[: -self._keep]:
             shutil.rmtree(path)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -117,8 +117,3 @@ def _read_only(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
     return MappingProxyType(value) if isinstance(value, dict) else value
-
-
-def events_of(implemented: Mapping[str, Any]) -> tuple[str, ...]:
-    """Those of some hook names that are events, in the order of this page."""
-    return tuple(event for event in EVENTS if event in implemented)

@@ -135,9 +135,7 @@ class TaskPool:
 class StagePool:
     """What a curriculum sees: the selected subjects with the policy's labels (protocol `Pool`)."""
 
-    def __init__(
-        self, pool: TaskPool, subjects: Sequence[str], labels: Mapping[str, Difficulty]
-    ) -> None:
+    def __init__(self, pool: TaskPool, subjects: Sequence[str], labels: Mapping[str, Difficulty]) -> None:
         self._pool, self.subjects, self.labels = pool, subjects, labels
 
     def draw(self, subject: str) -> Task:

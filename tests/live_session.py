@@ -149,7 +149,7 @@ class LiveRun:
                 ]
         rollouts = gather(engine, requests)
         verdicts = self.scorer.score_many([(tasks[r.key.task], r) for r in rollouts])
-        passes = {s: 0 for s in self.heldout.subjects()}
+        passes = dict.fromkeys(self.heldout.subjects(), 0)
         for rollout, verdict in zip(rollouts, verdicts, strict=True):
             passes[tasks[rollout.key.task].subject] += verdict.status == "pass"
         return {s: n / (per_stratum * samples) for s, n in passes.items()}

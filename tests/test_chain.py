@@ -1,20 +1,17 @@
 """Source `arithmetic-chain`."""
 
-from pathlib import Path
-
 import pytest
+from builders import context
 from harness_tasks.chain import ArithmeticChain, ChainOptions, contents
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import DataError, RecipeError
-from harness.protocols import BuildContext
 from harness.recipe.errors import validated
 
 
 def source(run_seed: int = 0, **options: object) -> ArithmeticChain:
-    context = BuildContext(seed=run_seed, cache=Path("unused"), data=None, build=lambda *_: None)
-    return ArithmeticChain(validated(ChainOptions, options, where="test"), context)
+    return ArithmeticChain(validated(ChainOptions, options, where="test"), context(seed=run_seed))
 
 
 def running(prompt: str) -> str:

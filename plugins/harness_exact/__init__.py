@@ -13,3 +13,10 @@ def register_verifiers(register: Register) -> None:
         capabilities={"bounded": True, "in_process": True},
         summary="the whole completion equals the answer",
     )
+    register(
+        "last-number",
+        "harness_exact.last_number:LastNumber",
+        options="harness_exact.last_number:LastNumberOptions",
+        capabilities={"bounded": True, "in_process": True},
+        summary="the last boxed answer or the last number of the text equals the answer",
+    )

@@ -11,6 +11,7 @@ from harness.protocols import BuildContext
 from harness.provenance import verifier_hash
 from harness.recipe.stage import Model
 from harness.records import Rollout, Status, Task, Verdict
+from harness_exact.verdicts import plain_verdict
 
 
 class ExactOptions(Model):
@@ -27,7 +28,7 @@ class Exact:
 
     def __init__(self, options: ExactOptions, context: BuildContext) -> None:
         self.options = options
-        self.hash = verifier_hash(__name__, options=options)
+        self.hash = verifier_hash(__name__, "harness_exact.verdicts", options=options)
 
     def open(self) -> None:
         """Needs nothing."""
@@ -56,12 +57,4 @@ class Exact:
         return text.casefold() if self.options.ignore_case else text
 
     def _verdict(self, status: Status, extracted: str | None, reason: str = "") -> Verdict:
-        score = None if status == "infra_error" else float(status == "pass")
-        return Verdict(
-            status=status,
-            score=score,
-            verifier="exact",
-            verifier_hash=self.hash,
-            extracted=extracted,
-            reason=reason,
-        )
+        return plain_verdict("exact", self.hash, status, extracted, reason)

@@ -81,11 +81,14 @@ class TorchTrainer:
         self._engine.close()
 
     def reference(self) -> Network:
-        """The KL term's reference model: the run's first policy unless the options name another."""
+        """The KL term's reference model: the run's initial policy unless the options name another."""
         if self._reference is None:
             assert self._learner is not None
-            told = self.options.reference
-            path = self.context.base / Path(told).expanduser() if told else self._learner.origin
+            told, initial = self.options.reference, self.context.initial
+            # A resumed run never loads its initial policy to train on; the context still names it.
+            path = initial.path if initial is not None else self._learner.origin
+            if told:
+                path = self.context.base / Path(told).expanduser()
             if not path.is_dir():
                 raise TrainingError(
                     "the reference model of the KL term is not there",
@@ -167,19 +170,25 @@ class _Stage:
             raise TrainingError(
                 f"cannot train a stage of kind {self.stage.kind!r}", where=self.where, allowed="rl, sft"
             )
+        saved = self.session.first_step
         while True:
-            directive = self.session.finish_step(take_step(step))
+            metrics = take_step(step)
+            if metrics is None:
+                return self.policy if saved == step - 1 else self._save(step - 1)
+            directive = self.session.finish_step(metrics)
             if directive.evaluate:
                 self.session.evaluate(self._engine(step))
             if directive.checkpoint or directive.stop:
-                self.policy = self._save(step)
+                self.policy, saved = self._save(step), step
             if directive.stop:
                 return self.policy
             step += 1
 
-    def _reinforce(self, step: int) -> StepMetrics:
+    def _reinforce(self, step: int) -> StepMetrics | None:
         clock, where = _Clock.start(), f"{self.where}, step {step}"
         batch = self.session.collect(lambda tasks: self._generate(tasks, step))
+        if not batch.groups:
+            return None
         generated = clock.read()["cpu_seconds"]
         self.loss.prepare(batch.groups)
         norm = rate = 0.0

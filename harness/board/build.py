@@ -105,7 +105,7 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
         ),
         hardware=first.get("environment", {}),
         finished=max(run.finished_at for run in runs),
-        problems={k: (c, int(n)) for k, (c, n) in pooled(finals).items()},
+        problems=pooled(finals),
     )
 
 
@@ -137,13 +137,13 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
     )
 
 
-def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[float, float]]:
+def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[int, int]]:
     """problem -> (passes, samples) over evaluations of the same held-out set, sorted by id."""
-    totals: dict[str, tuple[float, float]] = {}
+    totals: dict[str, tuple[int, int]] = {}
     for evaluation in evaluations:
         judged = {k: c for k, c in evaluation.problems.items() if c.samples}
         for problem, count in judged.items():
-            c, n = totals.get(problem, (0.0, 0.0))
+            c, n = totals.get(problem, (0, 0))
             totals[problem] = (c + count.passes, n + count.samples)
     return {k: totals[k] for k in sorted(totals)}
 

@@ -103,11 +103,9 @@ def _work(
         if left is not None and len(work) + count > left:
             break
         known = outcomes.labels.get(subject)
-        if job.pool.source(subject).endless:
-            per_task = job.estimator.samples_per_task
-            parts = [(0, min(per_task, count - i)) for i in range(0, count, per_task)]
-        else:
-            parts = [(known.samples + known.excluded_infra if known else 0, count)]
+        endless = job.pool.source(subject).endless
+        first = 0 if endless or known is None else known.samples + known.excluded_infra
+        parts = [(first, samples) for samples in job.estimator.split(count, endless=endless)]
         for first, samples in parts:
             task = job.pool.draw(subject)
             for sample in range(first, first + samples):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from harness.errors import CapabilityError, RecipeError, near
 from harness.plugins import Plugins
 from harness.protocols import BuildContext, ModelFiles, RunInfo
 from harness.recipe import Arm, Recipe, RecipeFile, Stage, Use
+from harness.recipe.check import faults
 from harness.registry import Registration
 from harness.rewards import reduction
 from harness.selection import Rule
@@ -34,6 +35,8 @@ class Plan:
     recipe: Recipe
     seed: int
     plugins: Plugins
+    #: The initial policy's files, once they are loaded.
+    initial: ModelFiles | None = None
 
     @property
     def base(self) -> Path:
@@ -52,6 +55,8 @@ class Plan:
             build=lambda kind, name, options: self.build(kind, Use(name=name, **options), kind),
             resources=self.recipe.resources,
             render=self.recipe.model.prompt,
+            model=self.recipe.model.name,
+            initial=self.initial,
             base=self.base,
         )
 
@@ -62,36 +67,6 @@ class Plan:
         """A plugin object of this recipe; `where` is its field, for error messages."""
         place = f"{self.file.path}, {where}"
         return self.find(kind, use, where).build(use.options, self.context, field_path=place)
-
-    def uses(self) -> Iterator[tuple[str, Use, str]]:
-        """Every plugin that the recipe names: (kind, reference, field)."""
-        recipe = self.recipe
-        yield "models", recipe.model.loader, "model.loader"
-        for i, use in enumerate(recipe.tasks.train):
-            yield "task_sources", use, f"tasks.train.{i}"
-        for i, use in enumerate(recipe.tasks.filters):
-            yield "task_filters", use, f"tasks.filters.{i}"
-        for heldout in recipe.evaluation.heldout:
-            for i, use in enumerate(heldout.tasks):
-                yield "task_sources", use, f"evaluation.heldout {heldout.name!r}, tasks.{i}"
-        yield "verifiers", recipe.verifier, "verifier"
-        for name, options in recipe.verifiers.items():
-            yield "verifiers", Use(name=name, **options), f"verifiers.{name}"
-        yield "difficulty_estimators", recipe.difficulty.estimator, "difficulty.estimator"
-        if recipe.engine.name != TRAINER_ENGINE:
-            yield "engines", recipe.engine, "engine"
-        yield "trainers", recipe.trainer, "trainer"
-        for stage in recipe.stages:
-            yield "curricula", stage.curriculum, f"stages {stage.name!r}, curriculum"
-            for kind, uses in (
-                ("gates", stage.gates),
-                ("shapers", stage.shapers),
-                ("losses", stage.loss.terms),
-            ):
-                for i, use in enumerate(uses):
-                    yield kind, use, f"stages {stage.name!r}, {kind}.{i}"
-        for i, use in enumerate(recipe.report.reporters):
-            yield "reporters", use, f"report.reporters.{i}"
 
 
 def make_plans(file: RecipeFile, plugins: Plugins, *, arms: Iterable[str] = ()) -> list[Plan]:
@@ -117,23 +92,16 @@ def make_plans(file: RecipeFile, plugins: Plugins, *, arms: Iterable[str] = ()) 
         if not wanted or arm.name in wanted
         for seed in recipe.seeds
     ]
-    for plan in plans[:: len(file.recipe.seeds)] or plans:
+    found = faults(file, plugins.registry)
+    if found:
+        raise RecipeError("\n".join(found), where=str(file.path))
+    for plan in plans:
         check(plan)
     return plans
 
 
 def check(plan: Plan) -> None:
     """Raise for what the recipe asks and cannot have."""
-    for kind, use, where in plan.uses():
-        registration = plan.find(kind, use, where)
-        missing = registration.missing()
-        if missing:
-            raise RecipeError(
-                f"{registration.full_name!r} needs {', '.join(missing)}, not installed",
-                where=f"{plan.file.path}, {where}",
-                hint=registration.install_line(),
-            )
-        registration.validate(use.options, field_path=f"{plan.file.path}, {where}")
     recipe = plan.recipe
     trainer = plan.find("trainers", recipe.trainer, "trainer")
     for stage in recipe.stages:
@@ -173,9 +141,9 @@ def _check_stage(plan: Plan, stage: Stage, trainer: Registration) -> None:
         _need(plan, trainer, not wanted or name in losses, f"loss.{name}", f"{where}, loss.{name}")
     _need(plan, trainer, not stage.gates or able.get("dynamic_sampling"), "gates (dynamic sampling)", where)
     curriculum = plan.find("curricula", stage.curriculum, where)
+    online = curriculum.capabilities.get("online")
     _need(plan, trainer,
-          not curriculum.capabilities.get("online") or able.get("curriculum_granularity", "step") == "step",
-          f"the online curriculum {stage.curriculum.name!r}: it hands tasks out by the stage", where)  # fmt: skip
+          not online or able.get("curriculum_granularity", "step") == "step", f"the online curriculum {stage.curriculum.name!r}: it hands tasks out by the stage", where)  # fmt: skip
     reduction(stage.reward, where=f"{plan.file.path}, {where}, reward")
     if stage.select:
         _check_rule(plan, Rule(stage.select, where=f"{plan.file.path}, {where}, select"), f"{where}, select")
@@ -241,8 +209,8 @@ def check_context(lengths: Mapping[str, int], max_tokens: int, files: ModelFiles
     for task, tokens in lengths.items():
         if tokens + max_tokens > files.context_length:
             raise RecipeError(
-                f"task {task!r} has {tokens} prompt tokens; with max_tokens = {max_tokens} that is beyond the "
-                f"model's context of {files.context_length}",
+                f"task {task!r} has {tokens} prompt tokens; with max_tokens = {max_tokens} that is beyond "
+                f"the model's context of {files.context_length}",
                 where=where,
                 hint=f"set max_tokens to at most {max(1, files.context_length - tokens)}, or drop such tasks",
             )

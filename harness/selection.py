@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from harness.errors import RecipeError, near
 from harness.records import Difficulty
@@ -112,7 +112,7 @@ class Rule:
                 calls.add(id(node.func))
             if isinstance(node, ast.Subscript):
                 key = node.slice
-                if not (isinstance(node.value, ast.Name) and node.value.id in _MEASURES):
+                if not isinstance(node.value, ast.Name) or node.value.id not in _MEASURES:
                     self._refuse("only p, n, mean and sd take a model's name in brackets")
                 if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
                     self._refuse('a model\'s name is written as a string: p["7b"]')
@@ -127,7 +127,7 @@ class Rule:
                 bare = node.id in _MEASURES and id(node) not in subscripted
                 self._asks.add(POLICY if bare else node.id)
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: str) -> NoReturn:
         raise RecipeError(f"{why}, in the rule {self.text!r}", where=self._where)
 
 

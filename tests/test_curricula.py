@@ -240,3 +240,12 @@ def test_learnability_forgets_old_outcomes() -> None:
     shares = [Counter(draw(curriculum, pool, step, 1000))["a"] for step in range(20, 60)]
     assert before["a"] < 100
     assert 350 < np.mean(shares) < 650
+
+
+@pytest.mark.parametrize("name", ["staged", "frozen-filter"])
+def test_parts_of_a_mixture_each_keep_to_the_window(name: str) -> None:
+    curriculum = ALL[name]()
+    math, code = MemoryPool({"m1": 0.5, "m2": 0.0}), MemoryPool({"c1": 0.4, "c2": 1.0, "m1": 0.5})
+    for step in range(3):
+        assert set(draw(curriculum, math, step, 4)) == {"m1"}
+        assert {"c1"} <= set(draw(curriculum, code, step, 4)) <= {"c1", "m1"}

@@ -86,6 +86,12 @@ def test_a_lost_rollout_is_drawn_again_but_not_for_ever() -> None:
     assert estimator.requests({"s": outcome("s", 0, 0, lost=32)}, ["s"]) == {}
 
 
+def test_rounds_are_whole_tasks() -> None:
+    estimator = PassRate(PassRateOptions(tasks=16, samples=4))
+    assert estimator.requests({}, ["s"]) == {"s": 16}
+    assert estimator.split(16, endless=True) == [4, 4, 4, 4]
+
+
 @given(count=st.integers(0, 100), samples=st.integers(1, 9))
 def test_split_spreads_over_fresh_tasks_of_endless_sources_only(count: int, samples: int) -> None:
     estimator = PassRate(PassRateOptions(samples=samples))

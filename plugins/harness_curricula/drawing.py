@@ -1,22 +1,19 @@
 """Drawing tasks for a step: no task twice in a step, subjects without replacement in an epoch.
 
-A task that comes twice in one step would have the same rollout keys and so the very same rollouts.
 An endless source never gives a task twice; a finite one does when its subject is picked again, and
-then the subject counts as exhausted for the rest of the step.
+then the subject counts as exhausted for the rest of the step: the same task twice in a batch would
+only make one group count double.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.protocols import CurriculumContext, Pool
-from harness.records import Difficulty, Task
-
-Indices = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from harness.protocols import CurriculumContext
+from harness.records import Task
+from harness_curricula.index import Flags, Index, Indices, grown
 
 
 class StepTasks:
@@ -61,68 +58,31 @@ class StepTasks:
 class Epochs:
     """Subjects drawn uniformly, each once before any comes again. State: the ids drawn so far."""
 
-    def __init__(self) -> None:
-        self._subjects: Sequence[str] = ()
-        self._drawn: Flags = np.zeros(0, dtype=np.bool_)
-        #: Ids from a loaded state that no pool has been asked about yet.
-        self._pending: frozenset[str] = frozenset()
+    def __init__(self, drawn: Iterable[str] = ()) -> None:
+        self._index = Index(list(drawn))
+        self._drawn: Flags = np.ones(len(self._index), dtype=np.bool_)
 
     def draw(
-        self, k: int, context: CurriculumContext, step: StepTasks, among: Indices | None = None
+        self, k: int, context: CurriculumContext, step: StepTasks, among: Flags | None = None
     ) -> list[Task]:
-        """Up to k tasks of the pool's subjects, or of those at the positions `among`."""
-        self._align(context.pool.subjects)
-        open_ = np.ones(len(self._drawn), dtype=np.bool_)
-        if among is not None:
-            open_[:] = False
-            open_[among] = True
+        """Up to k tasks of the pool's subjects, or of those that `among` (shape (subjects,)) marks."""
+        slots = self._index.slots(context.pool.subjects)
+        self._drawn = grown(self._drawn, len(self._index), False)  # type: ignore[assignment]
 
         def pick(count: int, exhausted: Flags) -> Indices:
-            left = np.flatnonzero(open_ & ~self._drawn & ~exhausted)
+            open_ = ~exhausted if among is None else among & ~exhausted
+            left = np.flatnonzero(open_ & ~self._drawn[slots])
             if not len(left):
-                left = np.flatnonzero(open_ & ~exhausted)
+                left = np.flatnonzero(open_)
                 if not len(left):
                     return left
-                self._drawn[open_] = False
+                self._drawn[slots if among is None else slots[among]] = False
             picks: Indices = context.rng.choice(left, size=min(count, len(left)), replace=False)
-            self._drawn[picks] = True
+            self._drawn[slots[picks]] = True
             return picks
 
         return step.draw(k, context, pick)
 
-    def _align(self, subjects: Sequence[str]) -> None:
-        if subjects is self._subjects and not self._pending:
-            return
-        drawn = self._pending | frozenset(self.drawn())
-        self._drawn = np.fromiter((s in drawn for s in subjects), dtype=np.bool_, count=len(subjects))
-        self._subjects, self._pending = subjects, frozenset()
-
     def drawn(self) -> list[str]:
         """Ids drawn in the current epoch, sorted."""
-        return sorted(self._pending | {self._subjects[i] for i in np.flatnonzero(self._drawn).tolist()})
-
-    def load(self, drawn: Iterable[str]) -> None:
-        self._subjects, self._drawn = (), np.zeros(0, dtype=np.bool_)
-        self._pending = frozenset(drawn)
-
-
-def difficulty_means(subjects: Sequence[str], labels: Mapping[str, Difficulty]) -> npt.NDArray[np.float64]:
-    """Posterior mean pass rates, shape (subjects,); one half, the prior's mean, where none is known."""
-    known = (labels.get(subject) for subject in subjects)
-    return np.fromiter((0.5 if d is None else d.mean for d in known), dtype=np.float64, count=len(subjects))
-
-
-def positions(subjects: Sequence[str], wanted: Iterable[str]) -> Indices:
-    """Positions of the wanted ids that the pool has, in the order wanted."""
-    index = {subject: i for i, subject in enumerate(subjects)}
-    return np.array([index[s] for s in wanted if s in index], dtype=np.int64)
-
-
-def refuse_empty(name: str, low: float, high: float, means: npt.NDArray[np.float64], pool: Pool) -> str:
-    """The message for a window that holds no subject."""
-    if not len(pool.subjects):
-        return f"curriculum {name!r}: the stage selected no subjects"
-    return (
-        f"curriculum {name!r}: none of {len(means)} subjects has a posterior mean pass rate in "
-        f"[{low}, {high}]; they lie between {means.min():.3f} and {means.max():.3f}"
-    )
+        return sorted(self._index.ids[slot] for slot in np.flatnonzero(self._drawn).tolist())

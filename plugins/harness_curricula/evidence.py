@@ -1,4 +1,4 @@
-"""Fading counts of passes and fails by subject, kept for the subjects that were ever seen."""
+"""Fading counts of passes and fails by subject."""
 
 from __future__ import annotations
 
@@ -6,47 +6,42 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from harness_curricula.index import Floats, Index, grown
+
+#: Evidence that has faded below this is none: a pass of 450 steps ago at a decay of 0.97.
+_NOTHING = 1e-6
 
 
 class Evidence:
     """Passes and fails that lose a share of their weight every step."""
 
-    def __init__(self, decay: float) -> None:
+    def __init__(self, decay: float, counts: Mapping[str, Sequence[float]] | None = None) -> None:
         self._decay = decay
-        self._slot: dict[str, int] = {}
-        #: Shape (capacity, 2): passes and fails of each slot.
-        self._counts: Floats = np.zeros((64, 2))
-        self._subjects: Sequence[str] = ()
-        self._index: dict[str, int] = {}
+        self._index = Index(list(counts or ()))
+        #: Shape (slots, 2): passes and fails.
+        self._counts: Floats = np.array(list((counts or {}).values()), dtype=np.float64).reshape(-1, 2)
 
     def add(self, subject: str, passes: int, fails: int) -> None:
-        slot = self._slot.setdefault(subject, len(self._slot))
+        slot = self._index.slot(subject)
         if slot >= len(self._counts):
-            self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
-        self._counts[slot] += (passes, fails)
+            self._counts = grown(self._counts, slot + 1, 0.0)  # type: ignore[assignment]
+        self._counts[slot, 0] += passes
+        self._counts[slot, 1] += fails
 
     def fade(self) -> None:
         """One step has passed."""
         self._counts *= self._decay
+        self._counts[self._counts.sum(axis=1) < _NOTHING] = 0.0
 
-    def on(self, subjects: Sequence[str]) -> tuple[npt.NDArray[np.int64], Floats]:
-        """Positions in `subjects` that have evidence, ascending, and their counts (positions, 2)."""
-        if subjects is not self._subjects:
-            self._index = {subject: i for i, subject in enumerate(subjects)}
-            self._subjects = subjects
-        known = [(self._index[s], slot) for s, slot in self._slot.items() if s in self._index]
-        known.sort()
-        pairs = np.array(known, dtype=np.int64).reshape(-1, 2)
-        return pairs[:, 0], self._counts[pairs[:, 1]]
+    def on(self, subjects: Sequence[str]) -> Floats:
+        """Passes and fails of each subject, shape (subjects, 2)."""
+        slots = self._index.slots(subjects)
+        self._counts = grown(self._counts, len(self._index), 0.0)  # type: ignore[assignment]
+        counts: Floats = self._counts[slots]
+        return counts
 
     def state_dict(self) -> dict[str, Any]:
-        return {subject: self._counts[slot].tolist() for subject, slot in sorted(self._slot.items())}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._slot = {subject: slot for slot, subject in enumerate(state)}
-        self._counts = np.zeros((max(64, 2 * len(state)), 2))
-        if state:
-            self._counts[: len(state)] = list(state.values())
+        known = self._counts[: len(self._index)]
+        slots = np.flatnonzero(known.sum(axis=1)).tolist()
+        return {self._index.ids[slot]: known[slot].tolist() for slot in slots}

@@ -1,7 +1,8 @@
 """Curriculum `frozen-filter`: the control that shows why difficulty is measured anew.
 
-Which subjects suit the policy is read off the labels of the first call and kept in the state for
-ever after, in later stages too, whatever the policy has learned since.
+Which subjects suit the policy is read off the labels of the run's first stage and kept in the state
+for ever after, in later stages too, whatever the policy has learned since. Subjects that the first
+stage did not offer stay out.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from harness.errors import TrainingError
 from harness.protocols import BuildContext, CurriculumContext
 from harness.records import Group, StepMetrics, Task
-from harness_curricula.drawing import Epochs, Indices, StepTasks, difficulty_means, positions, refuse_empty
+from harness_curricula.drawing import Epochs, StepTasks
 from harness_curricula.options import FrozenFilterOptions
+from harness_curricula.window import SeenMeans, inside
 
 
 class FrozenFilter:
@@ -24,32 +23,18 @@ class FrozenFilter:
     def __init__(self, options: FrozenFilterOptions, context: BuildContext | None = None) -> None:
         self.options = options
         self._epochs, self._step = Epochs(), StepTasks()
-        #: The picked subjects; None before the first call.
-        self._kept: list[str] | None = None
-        self._where: Indices | None = None
-        self._subjects: Sequence[str] = ()
+        #: The stage whose labels count, and what they said.
+        self._first: str | None = None
+        self._means = SeenMeans()
 
     def next(self, k: int, context: CurriculumContext) -> Sequence[Task]:
         """Raises TrainingError when the filter leaves no subject of the pool."""
         self._step.begins(context)
-        pool = context.pool
-        if self._kept is None:
-            self._kept = self._filter(context)
-        if self._where is None or pool.subjects is not self._subjects:
-            self._where, self._subjects = positions(pool.subjects, self._kept), pool.subjects
-        return self._epochs.draw(k, context, self._step, self._where)
-
-    def _filter(self, context: CurriculumContext) -> list[str]:
-        pool, options = context.pool, self.options
-        means = difficulty_means(pool.subjects, pool.labels)
-        inside = np.flatnonzero((means >= options.low) & (means <= options.high))
-        if not len(inside):
-            raise TrainingError(
-                refuse_empty("frozen-filter", options.low, options.high, means, pool),
-                where=f"stage {context.stage!r}",
-                hint="widen the window",
-            )
-        return [pool.subjects[i] for i in inside.tolist()]
+        if self._first is None:
+            self._first = context.stage
+        means = self._means.on(context.pool, learn=context.stage == self._first)
+        kept = inside("frozen-filter", self.options, means, context)
+        return self._epochs.draw(k, context, self._step, kept)
 
     def observe(self, group: Group) -> None:
         """The filter is frozen."""
@@ -58,9 +43,8 @@ class FrozenFilter:
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"kept": self._kept, "drawn": self._epochs.drawn()}
+        return {"first": self._first, "means": self._means.state_dict(), "drawn": self._epochs.drawn()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._kept = None if state["kept"] is None else list(state["kept"])
-        self._epochs.load(state["drawn"])
-        self._step, self._where, self._subjects = StepTasks(), None, ()
+        self._first, self._means = state["first"], SeenMeans(state["means"])
+        self._epochs, self._step = Epochs(state["drawn"]), StepTasks()

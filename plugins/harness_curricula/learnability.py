@@ -15,8 +15,9 @@ import numpy as np
 
 from harness.protocols import BuildContext, CurriculumContext
 from harness.records import JUDGED, Group, StepMetrics, Task
-from harness_curricula.drawing import Flags, Indices, StepTasks
-from harness_curricula.evidence import Evidence, Floats
+from harness_curricula.drawing import StepTasks
+from harness_curricula.evidence import Evidence
+from harness_curricula.index import Flags, Floats, Indices
 from harness_curricula.options import LearnabilityOptions
 
 
@@ -47,14 +48,16 @@ class Learnability:
     def _weights(self, subjects: Sequence[str], rng: np.random.Generator) -> Floats:
         """What each subject is worth to this step, shape (subjects,)."""
         options = self.options
-        known, counts = self._evidence.on(subjects)
+        counts = self._evidence.on(subjects)
+        known = np.flatnonzero(counts.any(axis=1))
+        passes, fails = counts[known].T
         if options.explore == "thompson":
             # A subject without evidence has the posterior Beta(1, 1), which is uniform and cheap to draw.
             rates = rng.random(len(subjects))
-            rates[known] = rng.beta(counts[:, 0] + 1, counts[:, 1] + 1)
+            rates[known] = rng.beta(passes + 1, fails + 1)
         else:
             rates = np.full(len(subjects), 0.5)
-            rates[known] = (counts[:, 0] + 1) / (counts.sum(axis=1) + 2)
+            rates[known] = (passes + 1) / (passes + fails + 2)
         if options.utility == "variance":
             worth = rates * (1 - rates)
         else:
@@ -73,5 +76,5 @@ class Learnability:
         return {"evidence": self._evidence.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._evidence.load_state_dict(state["evidence"])
+        self._evidence = Evidence(self.options.decay, state["evidence"])
         self._step = StepTasks()

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import TrainingError
 from harness.protocols import BuildContext, CurriculumContext
 from harness.records import Group, StepMetrics, Task
-from harness_curricula.drawing import Epochs, Indices, StepTasks, difficulty_means, positions, refuse_empty
+from harness_curricula.drawing import Epochs, StepTasks
 from harness_curricula.exits import mastery, plateau
+from harness_curricula.index import Flags, Floats
 from harness_curricula.options import StagedOptions
+from harness_curricula.window import SeenMeans, inside
 
 
 class Staged:
@@ -26,47 +27,33 @@ class Staged:
 
     def __init__(self, options: StagedOptions, context: BuildContext | None = None) -> None:
         self.options = options
-        self._epochs, self._step = Epochs(), StepTasks()
         self._stage: str | None = None
         self._steps = 0
-        #: The stage's subjects from easy to hard; positions of the same in the pool at hand.
-        self._order: list[str] = []
-        self._where: Indices | None = None
-        self._subjects: Sequence[str] = ()
+        self._epochs, self._step, self._means = Epochs(), StepTasks(), SeenMeans()
 
     def next(self, k: int, context: CurriculumContext) -> Sequence[Task]:
         """Raises TrainingError when no subject is left in the window."""
         if context.stage != self._stage:
-            self._begin(context)
+            self._stage, self._steps = context.stage, 0
+            self._epochs, self._means = Epochs(), SeenMeans()
         if self._step.begins(context):
             self._steps += 1
-        pool = context.pool
-        if self._where is None or pool.subjects is not self._subjects:
-            self._where, self._subjects = positions(pool.subjects, self._order), pool.subjects
-        return self._epochs.draw(k, context, self._step, self._where[: self._open(len(self._where))])
+        means = self._means.on(context.pool, learn=True)
+        chosen = self._open(means, inside("staged", self.options, means, context))
+        return self._epochs.draw(k, context, self._step, chosen)
 
-    def _begin(self, context: CurriculumContext) -> None:
-        pool, options = context.pool, self.options
-        means = difficulty_means(pool.subjects, pool.labels)
-        inside = np.flatnonzero((means >= options.low) & (means <= options.high))
-        if not len(inside):
-            raise TrainingError(
-                refuse_empty("staged", options.low, options.high, means, pool),
-                where=f"stage {context.stage!r}",
-                hint="widen the window, or measure anew before the stage (reestimate = true)",
-            )
-        easy_first = inside[np.argsort(-means[inside], kind="stable")]
-        self._order = [pool.subjects[i] for i in easy_first.tolist()]
-        self._where, self._stage, self._steps = None, context.stage, 0
-        self._epochs = Epochs()
-
-    def _open(self, subjects: int) -> int:
-        """How many subjects, from the easiest, the stage draws from by now."""
+    def _open(self, means: Floats, within: Flags) -> Flags:
+        """Which subjects of the window the stage draws from by now."""
         options = self.options
         if options.order == "together":
-            return subjects
+            return within
         progress = min(1.0, (self._steps - 1) / options.pace_steps)
-        return math.ceil(subjects * (options.start_share + (1 - options.start_share) * progress))
+        share = options.start_share + (1 - options.start_share) * progress
+        positions = np.flatnonzero(within)
+        easiest = positions[np.argsort(-means[positions], kind="stable")]
+        flags = np.zeros_like(within)
+        flags[easiest[: math.ceil(len(easiest) * share)]] = True
+        return flags
 
     def observe(self, group: Group) -> None:
         """Labels stay as measured until the next stage."""
@@ -83,11 +70,11 @@ class Staged:
         return {
             "stage": self._stage,
             "steps": self._steps,
-            "order": list(self._order),
+            "means": self._means.state_dict(),
             "drawn": self._epochs.drawn(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._stage, self._steps, self._order = state["stage"], state["steps"], list(state["order"])
-        self._epochs.load(state["drawn"])
-        self._step, self._where, self._subjects = StepTasks(), None, ()
+        self._stage, self._steps = state["stage"], int(state["steps"])
+        self._means, self._epochs = SeenMeans(state["means"]), Epochs(state["drawn"])
+        self._step = StepTasks()

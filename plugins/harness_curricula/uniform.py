@@ -30,5 +30,4 @@ class Uniform:
         return {"drawn": self._epochs.drawn()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._epochs.load(state["drawn"])
-        self._step = StepTasks()
+        self._epochs, self._step = Epochs(state["drawn"]), StepTasks()

@@ -3,7 +3,7 @@
 A label exists to decide whether a subject lies in a window of pass rates. After each round the
 posterior Beta(passes + 1, fails + 1) is asked; sampling stops where it puts at least `confidence`
 on one side of the question, or the most rollouts are spent. Rollouts of one task resemble each
-other, so for a stratum every round takes fresh tasks (`split`).
+other, so for a stratum every round takes fresh tasks.
 """
 
 from __future__ import annotations
@@ -29,14 +29,12 @@ class PassRate:
 
     def __init__(self, options: PassRateOptions, context: BuildContext | None = None) -> None:
         self.options = options
-        #: Rollouts a task, and fresh tasks a stratum, as a driver reads them.
-        self.samples, self.tasks = options.samples, options.tasks
 
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
         """How many more rollouts each subject needs in this round; subjects that need none are left out.
 
-        Ask again with the new outcomes until the answer is empty. `split` says over how many tasks
-        to spread a subject's rollouts.
+        Ask again with the new outcomes until the answer is empty. `split` says over how many
+        tasks to spread a stratum's rollouts.
         """
         options = self.options
         seen = [outcomes.get(subject) for subject in subjects]
@@ -58,8 +56,8 @@ class PassRate:
         """
         if not endless:
             return [count] if count else []
-        whole, rest = divmod(count, self.samples)
-        return [self.samples] * whole + ([rest] if rest else [])
+        whole, rest = divmod(count, self.options.samples)
+        return [self.options.samples] * whole + ([rest] if rest else [])
 
     def window_probability(self, samples: npt.NDArray[np.int64], passes: npt.NDArray[np.int64]) -> Floats:
         """Posterior probability that the pass rate lies in [low, high]; shapes (subjects,)."""

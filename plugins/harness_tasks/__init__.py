@@ -13,3 +13,10 @@ def register_task_sources(register: Register) -> None:
         capabilities={"endless": True},
         summary="chains of + and - with every running value mod 10; strata by number of operations",
     )
+    register(
+        "jsonl",
+        "harness_tasks.jsonl:Jsonl",
+        options="harness_tasks.jsonl:JsonlOptions",
+        capabilities={"endless": False},
+        summary="the rows of a jsonl file",
+    )

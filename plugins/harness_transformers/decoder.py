@@ -13,7 +13,6 @@ from torch import Tensor
 
 from harness_transformers.llama import (
     LlamaWeights,
-    Prefix,
     after_attention,
     logits_of,
     prefill,
@@ -35,13 +34,17 @@ class LlamaDecoding:
         """Prefill prompts (P, longest), padded on the right, for `group` completions each, of at most
         `limit` tokens."""
         self.weights = w
-        self.prefix: Prefix = prefill(w, prompts, lengths)
-        self.padding = self.prefix.padding[:, None, None, None]
+        prefix = prefill(w, prompts, lengths)
+        #: The prompts' keys and values, one a layer: (P, K, longest, D).
+        self.prompt_keys = [prefix.packing.padded(k).transpose(1, 2).contiguous() for k in prefix.keys]
+        self.prompt_values = [prefix.packing.padded(v).transpose(1, 2).contiguous() for v in prefix.values]
+        self.padding = prefix.packing.bias[:, None, None, None]
+        self.lengths = lengths
         self.prompts, self.group, self.limit, self.length = len(prompts), group, limit, 0
-        self.logits = logits_of(w, self.prefix.last).repeat_interleave(group, 0)
+        self.logits = logits_of(w, prefix.last).repeat_interleave(group, 0)
         #: Completions' own keys and values, one a layer: (P, K, G, capacity, D).
-        self.keys = [self._room(k) for k in self.prefix.keys]
-        self.values = [self._room(v) for v in self.prefix.values]
+        self.keys = [self._room(k) for k in self.prompt_keys]
+        self.values = [self._room(v) for v in self.prompt_values]
 
     def _room(self, like: Tensor) -> Tensor:
         prompts, heads, _, width = like.shape
@@ -52,7 +55,7 @@ class LlamaDecoding:
         w, t = self.weights, self.length
         if t == self.keys[0].shape[3]:
             self._grow()
-        turn = rotary(w, (self.prefix.lengths + t)[:, None])
+        turn = rotary(w, (self.lengths + t)[:, None])
         x = F.embedding(tokens.view(self.prompts, self.group), w.embedding)
         for i, layer in enumerate(w.layers):
             q, k, v = qkv_heads(w, layer, x, turn)
@@ -70,7 +73,7 @@ class LlamaDecoding:
         # (P, K, G, H / K, D): query heads of one key-value head side by side.
         q = q.view(prompts, group, kv, heads // kv, width).transpose(1, 2) * width**-0.5
         own_keys, own_values = self.keys[i][:, :, :, :length], self.values[i][:, :, :, :length]
-        prompt_keys, prompt_values = self.prefix.keys[i], self.prefix.values[i]
+        prompt_keys, prompt_values = self.prompt_keys[i], self.prompt_values[i]
         longest = prompt_keys.shape[2]
         to_prompt = q.flatten(2, 3) @ prompt_keys.transpose(-1, -2)
         to_prompt = to_prompt.view(prompts, kv, group, heads // kv, longest) + self.padding
@@ -106,18 +109,15 @@ class LlamaDecoding:
             groups, group = old // self.group, 1
         else:
             # Alive slots of each group first, in their order.
-            order = grid[groups].int().argsort(1, descending=True, stable=True)[:, :group]
+            order = grid[groups].int().argsort(dim=1, descending=True, stable=True)[:, :group]
             old = (groups[:, None] * self.group + order).flatten()
         for cache in (self.keys, self.values):
             for i, tensor in enumerate(cache):
                 flat = tensor.transpose(1, 2).flatten(0, 1)[old]
                 cache[i] = flat.unflatten(0, (len(groups), group)).transpose(1, 2).contiguous()
-        self.prefix = Prefix(
-            [k[groups] for k in self.prefix.keys],
-            [v[groups] for v in self.prefix.values],
-            self.prefix.lengths[groups],
-            self.prefix.last[groups],
-        )
+        self.prompt_keys = [k[groups] for k in self.prompt_keys]
+        self.prompt_values = [v[groups] for v in self.prompt_values]
+        self.lengths = self.lengths[groups]
         self.padding = self.padding[groups]
         self.prompts, self.group = len(groups), group
         self.logits = self.logits[old]

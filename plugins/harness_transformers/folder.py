@@ -16,8 +16,6 @@ class FolderOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: A folder that `save_pretrained` made, or a hub id such as `HuggingFaceTB/SmolLM2-135M-Instruct`.
-    model: str
     #: Branch, tag or commit of a hub id.
     revision: str | None = None
     #: Look in the hub's local cache only.
@@ -29,6 +27,8 @@ class FolderLoader:
 
     def __init__(self, options: FolderOptions, context: BuildContext) -> None:
         self.options = options
+        #: A folder that `save_pretrained` made, or a hub id such as `HuggingFaceTB/SmolLM2-135M-Instruct`.
+        self.name = context.model
         self.cache, self.base = context.cache, context.base
 
     def load(self) -> ModelFiles:
@@ -37,7 +37,7 @@ class FolderLoader:
         Raises:
             DataError: there is no such folder, and the hub does not know it or cannot be reached.
         """
-        folder = self.base / Path(self.options.model).expanduser()
+        folder = self.base / Path(self.name).expanduser()
         return describe(folder.resolve() if folder.is_dir() else self._download())
 
     def _download(self) -> Path:
@@ -46,13 +46,13 @@ class FolderLoader:
             from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
         except ModuleNotFoundError:
             raise PluginError(
-                f"{self.options.model!r} is no folder, and huggingface_hub is not installed",
+                f"{self.name!r} is no folder, and huggingface_hub is not installed",
                 where="loader 'folder'",
                 hint="pip install 'staged-harness[torch]'",
             ) from None
         try:
             path = snapshot_download(
-                self.options.model,
+                self.name,
                 revision=self.options.revision,
                 cache_dir=self.cache / "hub",
                 local_files_only=self.options.offline,
@@ -60,7 +60,7 @@ class FolderLoader:
             )
         except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
             raise DataError(
-                f"{self.options.model!r} is no folder, and the hub does not give it: "
+                f"{self.name!r} is no folder, and the hub does not give it: "
                 f"{type(error).__name__}: {str(error).splitlines()[0]}",
                 where="model.name",
             ) from error

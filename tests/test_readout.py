@@ -1,6 +1,7 @@
 """Reading studies: curves, rewinds, torn lines, memory."""
 
 import json
+import shutil
 import tracemalloc
 
 import pytest
@@ -8,7 +9,7 @@ from studies import make_study
 
 from harness import ledger
 from harness.errors import LedgerError
-from harness.readout import glance, read_run, read_study, studies
+from harness.readout import glance, read_run, read_study, recipe_of, studies
 from harness.readout.lines import events
 
 
@@ -115,3 +116,10 @@ def test_a_glance_says_how_far_a_study_is(tmp_path):
     unfinished = glance(tmp_path / "b-1")
     assert unfinished.state == "0 of 1 runs finished"
     assert unfinished.doing == "uniform/seed-0: evaluation all"
+
+
+def test_planned_runs_count_and_overrides_are_part_of_the_recipe(tmp_path):
+    study = make_study(tmp_path, per_stratum=2, steps=8, overrides=("evaluation.heldout.0.max_tokens=99",))
+    shutil.rmtree(study / "staged" / "seed-1")
+    assert read_study(study).state == glance(study).state == "11 of 12 runs finished"
+    assert recipe_of(study)["evaluation"]["heldout"][0]["max_tokens"] == 99

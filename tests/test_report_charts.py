@@ -25,7 +25,8 @@ def test_ticks_lie_within_and_are_evenly_spaced(a, b):
     low, high = sorted((a, b))
     ticks = nice_ticks(low, high)
     assert 1 <= len(ticks) <= 12 or high - low < 1e-6
-    assert all(low - 1e-6 * max(1, abs(low)) <= t <= high + 1e-6 * max(1, abs(high)) for t in ticks)
+    slack = 1e-8 * (high - low)
+    assert all(low - slack <= t <= high + slack for t in ticks)
 
 
 def points(text):

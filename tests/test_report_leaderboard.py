@@ -17,7 +17,7 @@ def test_entries_and_site_are_written_and_written_again_alike(tmp_path):
     folder = make_study(tmp_path, per_stratum=8, steps=8)
     boards = tmp_path / "leaderboards"
     context = ReportContext(folder, (), boards)
-    written = LeaderboardReporter(LeaderboardOptions()).report(context)
+    written = LeaderboardReporter(LeaderboardOptions()).report(context).files
     names = sorted(p.relative_to(boards).as_posix() for p in written)
     assert names[-2:] == ["site/index.html", "site/quickstart.html"]
     files = sorted((boards / "quickstart" / "entries").glob("*.json"))
@@ -31,7 +31,7 @@ def test_entries_and_site_are_written_and_written_again_alike(tmp_path):
 
 def test_without_a_folder_nothing_is_written(tmp_path):
     folder = make_study(tmp_path, per_stratum=2, steps=8, seed_list=(0,))
-    assert LeaderboardReporter(None).report(ReportContext(folder, ())) == []
+    assert LeaderboardReporter(None).report(ReportContext(folder, ())).files == []
 
 
 def test_nothing_is_written_when_an_entry_would_be_refused(tmp_path):

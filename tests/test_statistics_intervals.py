@@ -98,7 +98,7 @@ def test_fractional_scores_are_taken():
 
 @pytest.mark.parametrize("rows", [[], [[]], [[1.5]], [[0.5], []]])
 def test_bad_scores_are_refused(rows):
-    with pytest.raises(ValueError, match="score|samples"):
+    with pytest.raises(ValueError, match=r"score|samples"):
         score_samples(rows)
 
 

@@ -53,8 +53,9 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
     befores = [_named(run, heldout, "before") for run in runs]
     first, recipe = runs[0].opened, arm_recipe(study, arm)
     profile = _profile(recipe, heldout)
-    per_seed = max((c.samples for e in finals for c in e.problems.values()), default=0)
-    if per_seed == 0:
+    most = max((c.samples for e in finals for c in e.problems.values()), default=0)
+    per_seed = int(profile.get("samples", most))
+    if most == 0:
         raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(runs[0].folder))
     ids = sorted({p for e in finals for p in e.problems})
     trainer = _name_of(recipe.get("trainer", ""))
@@ -239,10 +240,11 @@ def _cost(runs: Sequence[Run]) -> CostPart:
 def _health(finals: Sequence[Evaluation], ids: Sequence[str], per_seed: int) -> HealthPart:
     counts = [c for e in finals for c in e.problems.values()]
     samples = sum(c.samples for c in counts)
+    absent = len(finals) * len(ids) - len(counts)
     return HealthPart(
         truncated=sum(c.truncated for c in counts) / samples,
         no_answer=sum(c.no_answer for c in counts) / samples,
         infra_errors=sum(c.infra for c in counts),
-        missing=len(finals) * len(ids) * per_seed - samples - sum(c.infra for c in counts),
+        missing=sum(max(per_seed - c.samples - c.infra, 0) for c in counts) + absent * per_seed,
         tokens=sum(c.tokens for c in counts) / samples,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ from harness.board.entry import (
     StratumPart,
 )
 from harness.errors import LedgerError
-from harness.readout import Count, Evaluation, Run, Study
+from harness.readout import Count, Evaluation, Run, Study, recipe_of
 from harness.recipe.load import merged
 from harness.records import digest
 
@@ -162,10 +161,7 @@ def bounds(interval: statistics.Interval) -> Bounds:
 
 def arm_recipe(study: Study, arm: str) -> dict[str, Any]:
     """The recipe's values for one arm as the study's folder holds them; {} when it holds none."""
-    try:
-        values = tomllib.loads((study.folder / "recipe.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    values = recipe_of(study.folder)
     for variant in values.get("arms", []):
         if variant.get("name") == arm:
             return merged(values, variant.get("set", {}))

@@ -46,6 +46,7 @@ def render(study: Study, options: PageOptions) -> str:
         curves=pictures.learning_curves(found),
         threshold_curve=pictures.threshold_curve(found),
         histogram=pictures.difficulty_histogram(found),
+        teachable=pictures.teachable(found),
         remeasured=_remeasured(found),
         strips=strata,
         environment=_environment(found),

@@ -1,9 +1,10 @@
 """The simulated student: what it answers, how long that takes, and what it is on disk.
 
 Item response theory (Birnbaum 1968): P(right) = sigmoid(a (theta - b)). Temperature divides the
-logit, so that 0 is greedy: right exactly when theta >= b, always at the same length. Lengths are log-normal around a median that
-grows with difficulty; a completion that would pass max_tokens is cut there and has no answer. Three
-numbers a rollout come from its key alone, so the trainer and the engine give the same outcome.
+logit, so that 0 is greedy: right exactly when theta >= b, always at the same length. Lengths are
+log-normal around a median that grows with difficulty; a completion that would pass max_tokens is cut
+there and has no answer. Three numbers a rollout come from its key alone, so the trainer and the engine
+give the same outcome.
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ from harness_sim.items import parameters
 from harness_sim.options import SimTrainerOptions
 from harness_sim.student import MODEL, Floats, Student, describe, draws, group_seed, read, write
 
+#: By 2 * passed + cut; what was cut never passes.
+_STATUSES = np.array(["fail", "no_answer", "pass"], dtype=object)
+
 
 class SimTrainer:
     """Trains the simulated student (protocol `Trainer`). The policy on disk is all of its state."""
@@ -120,7 +123,7 @@ class _StageRun:
         samples = (np.array(first)[:, None] + np.arange(n)).reshape(-1)
         passed, lengths, cut = self.student.answer(a, b, sampling, draws(rows, samples))
         shape = (len(tasks), n)
-        kinds = np.where(passed, "pass", np.where(cut, "no_answer", "fail")).reshape(shape).tolist()
+        kinds = _STATUSES[2 * passed + cut].reshape(shape).tolist()
         scores = passed.astype(np.float64).reshape(shape).tolist()
         tokens, cuts = lengths.reshape(shape).tolist(), cut.reshape(shape).tolist()
         step = self.key.step

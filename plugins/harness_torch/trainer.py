@@ -89,6 +89,12 @@ class TorchTrainer:
             path = initial.path if initial is not None else self._learner.origin
             if told:
                 path = self.context.base / Path(told).expanduser()
+            if not path.is_dir():
+                raise TrainingError(
+                    "the reference model of the KL term is not there",
+                    where=str(path),
+                    hint="name one with the trainer's option 'reference', or set loss.kl = 0",
+                )
             self._reference = open_network(
                 path, device=self.device.type, precision=self.precision, own_decoder=self.options.own_decoder
             )

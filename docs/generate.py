@@ -67,7 +67,11 @@ plugin's name and recorded in the ledger; the others still run, and so does the 
 
 def hooks_page() -> str:
     """The page of all hooks."""
-    recorder = str(inspect.signature(_Recorder.__call__)).replace("(self, ", "(")
+    parameters = [p for p in inspect.signature(_Recorder.__call__).parameters.values() if p.name != "self"]
+    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    lines = [f"{p.name}: {p.annotation}" for p in parameters if p not in keywords] + ["*"]
+    lines += [f"{p.name}: {p.annotation} = {p.default!r}" for p in keywords]
+    recorder = "(\n" + "".join(f"    {line},\n" for line in lines) + ") -> None"
     doc = inspect.cleandoc(_Recorder.__call__.__doc__ or "").partition("Args:")[2]
     arguments = [line.strip() for line in doc.partition("Raises:")[0].strip().splitlines()]
     registration = REGISTRATION.format(

@@ -1,7 +1,7 @@
 """Filling a step's batch with groups that its gates keep: dynamic sampling with a bound.
 
 DAPO (arXiv 2503.14476) draws until the batch is full, which never ends where nothing can pass. Here
-the refills are bounded and a step without a single kept group is an error that says so.
+the refills are bounded, and a step without a single kept group ends the stage and says so.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from harness.errors import TrainingError
 from harness.protocols import Batch, Session
 from harness.records import Group, Rollout, Task
 
@@ -20,8 +19,11 @@ Generate = Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]
 def collect(session: Session, generate: Generate) -> Batch:
     """Draw, generate and submit until the step's batch is full or the refills are used up.
 
+    Where no group was kept the batch is empty and the session says stop: the trainer saves, if it has
+    not just saved, and returns.
+
     Raises:
-        TrainingError: no group was kept, so there is nothing to learn from.
+        TrainingError: no group was kept in the stage's first step.
     """
     want = session.stage.rollout.batch
     kept: list[Group] = []
@@ -45,8 +47,5 @@ def collect(session: Session, generate: Generate) -> Batch:
         if len(kept) >= want:
             break
     if not kept:
-        raise TrainingError(
-            f"no group of {groups} passed the gates of stage {session.stage.name!r}: nothing to learn from",
-            hint="select tasks that the policy solves sometimes, or raise the gate's max_refills",
-        )
+        session.exhaust(f"none of {groups} groups passed the gates: nothing left to learn from")
     return Batch(kept, groups - len(kept), rollouts, tokens)

@@ -339,9 +339,13 @@ class Session(Protocol):
     def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
 
-        Raises:
-            TrainingError: no group passed within the bound, so there is nothing to learn from.
+        An empty batch ends the stage: there is nothing left to learn from. The trainer saves, if it
+        has not just saved, and returns.
         """
+        ...
+
+    def exhaust(self, reason: str) -> None:
+        """End the stage after the steps done so far; raises TrainingError when there were none."""
         ...
 
     def finish_step(self, metrics: StepMetrics) -> Directive:

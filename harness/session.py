@@ -113,6 +113,7 @@ class StageSession:
         limits = [getattr(gate, "max_refills", DEFAULT_REFILLS) for gate in parts.gates]
         #: How often a step may draw again for groups that its gates discarded.
         self.max_refills: int = min(limits) if limits else 0
+        self._exhausted: str | None = None
         self._step = 1
         self._draws = 0
         self._tasks: dict[str, Task] = {}
@@ -247,6 +248,20 @@ class StageSession:
         """Draw, generate and submit until the step's batch is full or the refills are used up."""
         return collect(self, generate)
 
+    def exhaust(self, reason: str) -> None:
+        """End the stage after the steps done so far.
+
+        Raises:
+            TrainingError: no step was done yet, so the stage was wrong from the start.
+        """
+        if not self.steps_done:
+            raise TrainingError(
+                reason,
+                where=f"stage {self.stage.name!r}, step 1",
+                hint="select tasks that the policy solves sometimes, or raise the gate's max_refills",
+            )
+        self._exhausted = reason
+
     # The end of a step ----------------------------------------------------------------------------
 
     def finish_step(self, metrics: StepMetrics) -> Directive:
@@ -294,7 +309,8 @@ class StageSession:
         """Why the stage is over after the steps done so far, or None."""
         run, stage = self._run, self.stage
         return (
-            budget_reason(run.budget, run.spent, stage.rollout.n)
+            self._exhausted
+            or budget_reason(run.budget, run.spent, stage.rollout.n)
             or until_reason(stage.until, run.spent.since(self._start), self.steps_done, stage.max_steps)
             or self._parts.curriculum.finished(self.history)
         )
@@ -347,6 +363,7 @@ class StageSession:
             "curriculum": self._parts.curriculum.state_dict(),
             "spent": builtins(self._run.spent),
             "start": builtins(self._start),
+            "exhausted": self._exhausted,
             "history": builtins(self.history),
             "outcomes": {k: list(v) for k, v in self.outcomes.items()},
         }
@@ -362,6 +379,7 @@ class StageSession:
         )  # fmt: skip
         self._start = convert(state["start"], Spent)
         self.history = convert(state["history"], list[StepMetrics])
+        self._exhausted = state["exhausted"]
         self.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
         self.first_step = int(state["step"])
         self._step = self.first_step + 1

@@ -51,6 +51,7 @@ CALLS: Final[Mapping[str, tuple[Any, ...]]] = {
     "finish_step": (StepMetrics,),
     "evaluation_requests": (),
     "submit_evaluation": (list[Rollout],),
+    "exhaust": (str,),
     "begin_save": (),
     "end_save": (str, PolicyRef),
 }
@@ -189,6 +190,9 @@ class RemoteSession:
 
     def collect(self, generate: Generate) -> Batch:
         return collect(self, generate)
+
+    def exhaust(self, reason: str) -> None:
+        self._call("exhaust", reason)
 
     def finish_step(self, metrics: StepMetrics) -> Directive:
         return convert(self._call("finish_step", metrics), Directive)

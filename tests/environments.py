@@ -70,9 +70,9 @@ only-include = ["{module}.py"]
     return write_tree(folder, {"pyproject.toml": toml, f"{module}.py": source})
 
 
-def build_wheel(tree: Path) -> Path:
-    """Build the wheel of a source tree."""
-    out = tree / "dist"
+def build_wheel(tree: Path, out: Path | None = None) -> Path:
+    """Build the wheel of a source tree, into its `dist` unless told otherwise."""
+    out = out or tree / "dist"
     script = f"import hatchling.build, sys; sys.stdout.write(hatchling.build.build_wheel({str(out)!r}))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tree, capture_output=True, text=True, check=False
@@ -100,6 +100,12 @@ class Environment:
         """Install wheels and nothing else."""
         pip = [sys.executable, "-m", "pip", "--python", str(self.python), "--disable-pip-version-check"]
         self._checked([*pip, "install", "--quiet", "--no-deps", "--no-index", *map(str, wheels)])
+
+    def install_editable(self, tree: Path) -> None:
+        """Install a source tree in place, with the build backend that the tests have."""
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "--disable-pip-version-check"]
+        options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+        self._checked([*pip, "install", *options, "--editable", str(tree)])
 
     def run(
         self, *arguments: str, cwd: Path | None = None, **variables: str
@@ -130,11 +136,11 @@ class Environment:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def new_environment(folder: Path, *, without: str = "") -> Environment:
+def new_environment(folder: Path, *, without: Path | None = None) -> Environment:
     """An environment over the tests' own.
 
     Args:
-        without: leave out path entries that begin with this folder, such as our own checkout.
+        without: a checkout whose own folders are left out, and its distribution with them.
     """
     venv.EnvBuilder(symlinks=True, with_pip=False).create(folder)
     environment = Environment(folder)
@@ -146,9 +152,7 @@ def new_environment(folder: Path, *, without: str = "") -> Environment:
         and path not in standard
         and not path.endswith("lib-dynload")
         and Path(path).resolve() != ROOT / "tests"
-        and not (
-            without and (path == without or path.startswith(without + os.sep)) and "site-packages" not in path
-        )
+        and Path(path).resolve() not in ((without, without / "plugins") if without else ())
     ]
     (environment.site_packages / "tests_own.pth").write_text("\n".join(seen) + "\n")
     return environment

@@ -59,7 +59,7 @@ def test_every_event_has_a_test_that_implements_it() -> None:
 
 
 def test_every_kind_has_a_test_that_registers_it() -> None:
-    import test_plugins
+    from tests import test_plugins
 
     (mark,) = test_plugins.test_every_kind_can_be_registered.pytestmark
     assert {f"register_{kind}" for kind in mark.args[1]} == {h for h in HOOKS if h.startswith("register_")}

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # The reader went away (`harness plugins list | head -1`): nothing is wrong, nothing more to say.
+        # The reader went away (`harness plugins list | head -1`): nothing more to say to it. Click ends
+        # with the same code when it is the one to notice.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     return result if isinstance(result, int) else 0

@@ -48,8 +48,10 @@ def run_tables(run: Run) -> tuple[list[str], list[Table]]:
     lines = [
         f"{run.folder}: arm {run.arm}, seed {run.seed}, {run.state}"
         + (f", resumed {run.resumed} times" if run.resumed else ""),
-        f"model {model.get('name', '?')}, weights {model.get('weights_sha', '?')}; recipe {run.opened.get('recipe_sha', '?')}",
-        f"spent {count(run.spent.rollouts)} rollouts, {count(run.spent.tokens)} tokens, {duration(run.spent.cpu_seconds)} of CPU",
+        f"model {model.get('name', '?')}, weights {model.get('weights_sha', '?')}; "
+        f"recipe {run.opened.get('recipe_sha', '?')}",
+        f"spent {count(run.spent.rollouts)} rollouts, {count(run.spent.tokens)} tokens, "
+        f"{duration(run.spent.cpu_seconds)} of CPU",
     ]
     if run.steps:
         last = run.steps[-1].metrics

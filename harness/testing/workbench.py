@@ -106,17 +106,18 @@ class Workbench:
         Raises:
             HarnessError: what the plan or the run refuses.
         """
-        from harness.loop import Loop
+        from harness.loop import proceed
+        from harness.parts import Parts
         from harness.plan import make_plans
 
         (plan, *_) = make_plans(self.file(values), self.plugins, arms=[arm])
         record = Recorded(self.folder / name)
         with ExitStack() as stack:
-            loop = Loop(plan, record.folder, stack)
-            loop.trainer = RecordingTrainer(loop.trainer, record, crash_after)
+            parts = Parts(plan, record.folder, stack)
+            parts.trainer = RecordingTrainer(parts.trainer, record, crash_after)
             record.crashed = True
             with suppress(Crash):
-                loop.run()
+                proceed(parts)
                 record.crashed = False
         return record
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 #: Chart size in SVG units, which are pixels at the width of a phone.
 WIDTH, HEIGHT = 360, 250
+#: Width of pictures that stand two in a row; their text grows on a phone, by the style sheet.
+WIDE = 520
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 38
 
 
@@ -49,9 +51,12 @@ class LineChart:
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
-    right: int = WIDTH - RIGHT
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
+
+    @property
+    def right(self) -> int:
+        return self.width - RIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ def line_chart(
     *,
     threshold: float | None = None,
     unit: str = "",
+    width: int = WIDTH,
 ) -> LineChart:
     """Learning curves: score in percent against a cost."""
     points = [p for c in curves for seed in c.seeds for p in seed]
@@ -110,7 +116,7 @@ def line_chart(
     if threshold is not None:
         ys = [*ys, threshold]
     low, high = max(0.0, min(ys) - 0.03), min(1.0, max(ys) + 0.03)
-    x = Scale(0.0, max(max(xs), 1e-9), LEFT, WIDTH - RIGHT)
+    x = Scale(0.0, max(max(xs), 1e-9), LEFT, width - RIGHT)
     y = Scale(low, max(high, low + 0.05), HEIGHT - BOTTOM, TOP)
     lines = [_line(c, x, y, unit) for c in curves]
     return LineChart(
@@ -120,6 +126,7 @@ def line_chart(
         [Tick(x.at(v), short(v)) for v in nice_ticks(0.0, x.high)],
         [Tick(y.at(v), f"{100 * v:.0f}") for v in nice_ticks(y.low, y.high, 5)],
         None if threshold is None else y.at(threshold),
+        width=width,
     )
 
 
@@ -190,10 +197,10 @@ class BarChart:
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     x_label: str
-    width: int = WIDTH
+    width: int = WIDE
     height: int = HEIGHT
     left: int = LEFT
-    right: int = WIDTH - RIGHT
+    right: int = WIDE - RIGHT
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
 
@@ -213,7 +220,7 @@ def histogram(title: str, groups: Sequence[tuple[str, int, Sequence[float]]], x_
     """Numbers of subjects a bin of pass rate; `groups` are (name, colour, seven heights)."""
     most = max((h for _, _, heights in groups for h in heights), default=1.0) or 1.0
     y = Scale(0.0, most * 1.05, HEIGHT - BOTTOM, TOP)
-    step = (WIDTH - LEFT - RIGHT) / len(BINS)
+    step = (WIDE - LEFT - RIGHT) / len(BINS)
     width = (step - 6) / max(len(groups), 1)
     bars = [
         Rect(
@@ -241,11 +248,9 @@ class Strip:
     columns: Sequence[Tick]
     x_label: str
     height: int
-    width: int = WIDTH
+    width: int = WIDE
     left: int = 52
-    right: int = WIDTH - RIGHT
-    #: Boundaries between stages, as x positions with their names.
-    marks: Sequence[Tick] = field(default_factory=tuple)
+    right: int = WIDE - RIGHT
 
 
 def strip(
@@ -259,8 +264,8 @@ def strip(
     scale: float = 1.0,
 ) -> Strip:
     """A heat strip. `values[row][column]` in [0, scale]; nan leaves a cell empty."""
-    left, right, top = 52, WIDTH - RIGHT, 6
-    tall = 18.0 if len(rows) <= 10 else max(6.0, 220 / len(rows))
+    left, right, top = 52, WIDE - RIGHT, 6
+    tall = 20.0 if len(rows) <= 10 else max(6.0, 220 / len(rows))
     step = (right - left) / max(len(columns), 1)
     cells = [
         Rect(

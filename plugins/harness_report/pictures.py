@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from harness.board.pages import count
 from harness.readout import Axis, Labels, Run
 from harness_report.charts import (
     BINS,
+    WIDE,
     BarChart,
     Curves,
     LineChart,
@@ -74,6 +76,7 @@ def threshold_curve(found: Findings) -> LineChart | None:
         ],
         threshold=found.threshold,
         unit="rollouts",
+        width=WIDE,
     )
 
 
@@ -88,6 +91,31 @@ def difficulty_histogram(found: Findings) -> BarChart | None:
         if last:
             groups.append((f"{arm.name}, last measurement", colour(arm.index), _binned(last)))
     return histogram("Difficulty of the pool", groups, "measured pass rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Teachable:
+    """Subjects of the pool by what they can teach; numbers are means over runs."""
+
+    name: str
+    colour: int
+    never: float
+    mixed: float
+    always: float
+
+
+def teachable(found: Findings) -> list[Teachable]:
+    """How much of the pool could teach, before training and at each arm's last measurement."""
+    out = []
+    groups = [("before training", 0, [r.labels[0] for a in found.arms for r in a.runs if r.labels])]
+    for arm in found.arms:
+        last = [r.labels[-1] for r in arm.runs if len(r.labels) > 1]
+        groups.append((arm.name, colour(arm.index), last))
+    for name, tint, measured in groups:
+        if measured:
+            bins = _binned(measured)
+            out.append(Teachable(name, tint, bins[0], sum(bins[1:-1]), bins[-1]))
+    return out
 
 
 def _binned(measurements: Sequence[Labels]) -> list[float]:

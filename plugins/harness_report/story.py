@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.board.pages import count
 from harness_report.findings import ArmFindings, Findings
 
@@ -13,6 +15,12 @@ def percent(rate: float) -> str:
 def sentences(found: Findings) -> list[str]:
     """The study's result, most important first, each sentence standing alone."""
     return [s for s in (*_setting(found), *_scores(found), *_arrivals(found), *_signal(found)) if s]
+
+
+def lines(found: Findings, page: Path | None) -> list[str]:
+    """What the command line closes with: the headline, the sentences, where the page is."""
+    where = [] if page is None else [f"Curves, difficulty and costs: {page}"]
+    return [headline(found), *sentences(found), *where]
 
 
 def headline(found: Findings) -> str:
@@ -27,11 +35,14 @@ def headline(found: Findings) -> str:
         return "The arms were evaluated in different ways, so their scores do not compare."
     if len(top) == len(found.arms):
         return f"No arm can be told apart from another on {found.heldout}: a tie."
-    lead = f"{_and(top)} {'tie for the first place' if len(top) > 1 else 'comes first'} on {found.heldout}"
-    if base.name in top:
-        return f"{lead}; {base.name} is the baseline."
-    gain = 100 * (best.final.mean - base.final.mean)
-    return f"{lead}, {best.name} at {percent(best.final.mean)}, {gain:.1f} points above {base.name}."
+    gain = f"{100 * (best.final.mean - base.final.mean):.1f} points above {base.name}"
+    if len(top) > 1:
+        lead = (
+            f"A tie for the first place: {_and([f'{n} ({percent(found.arm(n).final.mean)})' for n in top])}"
+        )
+        return f"{lead}." if base.name in top else f"{lead}; {best.name} is {gain}."
+    lead = f"First place: {best.name} with {percent(best.final.mean)}"
+    return f"{lead}." if base.name in top else f"{lead}, {gain}."
 
 
 def _setting(found: Findings) -> list[str]:
@@ -44,8 +55,8 @@ def _setting(found: Findings) -> list[str]:
     out.append(
         f"{runs} {_plural('run', runs)} of recipe {study.recipe}: {len(found.arms)} "
         f"{_plural('arm', len(found.arms))}, {_plural('seed', len(seeds))} {', '.join(map(str, seeds))}, "
-        f"{count(sum(a.rollouts for a in found.arms) / len(found.arms))} rollouts a run, difficulty "
-        "measurement included, evaluation not."
+        f"{_range([a.rollouts for a in found.arms])} rollouts a run, difficulty measurement included, "
+        "evaluation not."
     )
     if found.unfinished:
         size = len(found.unfinished)
@@ -121,6 +132,11 @@ def _score(arm: ArmFindings) -> str:
         return f"{percent(arm.final.mean)} ({100 * low:.1f} to {100 * high:.1f} over {len(arm.runs)} seeds)"
     bench = arm.entry.score.benchmark
     return f"{percent(arm.final.mean)} ({100 * bench.low:.1f} to {100 * bench.high:.1f} over problems)"
+
+
+def _range(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return count(high) if low > 0.98 * high else f"{count(low)} to {count(high)}"
 
 
 def _and(names: list[str]) -> str:

@@ -70,24 +70,31 @@ class _StageRun:
 
     def run(self) -> Policy:
         step = self.session.first_step + 1
+        saved = self.session.first_step
         while True:
-            directive = self.session.finish_step(self._step(step))
+            metrics = self._step(step)
+            if metrics is None:
+                return self.policy if saved == step - 1 else self._save(step - 1)
+            directive = self.session.finish_step(metrics)
             if directive.evaluate:
                 live = PolicyRef(weights_sha=self.student.sha, stage=self.stage.name, step=step)
                 self.engine.use(self.student, live)
                 self.session.evaluate(self.engine)
             if directive.checkpoint or directive.stop is not None:
-                self.policy = self._save(step)
+                self.policy, saved = self._save(step), step
             if directive.stop is not None:
                 return self.policy
             step += 1
 
-    def _step(self, step: int) -> StepMetrics:
+    def _step(self, step: int) -> StepMetrics | None:
+        """One step; None where there is nothing left to learn from."""
         cpu, wall = time.process_time(), time.perf_counter()
         self.items.clear()
         self.drawn.clear()
         self.key = None
         batch = self.session.collect(self._generate)
+        if not batch.groups:
+            return None
         gradient = self._gradient(batch.groups)
         rate = self._learning_rate(step)
         self.student = replace(

@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import cast
+
+from harness_transformers.device import resolve_device, set_threads
+from harness_transformers.engine import EngineOptions, TransformersEngine
+from harness_transformers.generation import Generator
+from harness_transformers.network import Network, open_network
+from harness_transformers.prompts import end_tokens
 
 from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, LossTerm, Policy, Session
@@ -23,11 +28,6 @@ from harness_torch.learner import MODEL, Learner
 from harness_torch.options import TorchOptions
 from harness_torch.rows import Completion, Example
 from harness_torch.update import AnswerLoss, GroupLoss, StepLoss
-from harness_transformers.device import resolve_device, set_threads
-from harness_transformers.engine import EngineOptions, TransformersEngine
-from harness_transformers.generation import Generator
-from harness_transformers.network import Network, open_network
-from harness_transformers.prompts import end_tokens
 
 
 class TorchTrainer:
@@ -81,11 +81,20 @@ class TorchTrainer:
         self._engine.close()
 
     def reference(self) -> Network:
-        """The KL term's reference model: the run's first policy unless the options name another."""
+        """The KL term's reference model: the run's initial policy unless the options name another."""
         if self._reference is None:
             assert self._learner is not None
-            told = self.options.reference
-            path = self.context.base / Path(told).expanduser() if told else self._learner.origin
+            told, initial = self.options.reference, self.context.initial
+            # A resumed run never loads its initial policy to train on; the context still names it.
+            path = initial.path if initial is not None else self._learner.origin
+            if told:
+                path = self.context.base / Path(told).expanduser()
+            if not path.is_dir():
+                raise TrainingError(
+                    "the reference model of the KL term is not there",
+                    where=str(path),
+                    hint="name one with the trainer's option 'reference', or set loss.kl = 0",
+                )
             self._reference = open_network(
                 path, device=self.device.type, precision=self.precision, own_decoder=self.options.own_decoder
             )
@@ -161,19 +170,25 @@ class _Stage:
             raise TrainingError(
                 f"cannot train a stage of kind {self.stage.kind!r}", where=self.where, allowed="rl, sft"
             )
+        saved = self.session.first_step
         while True:
-            directive = self.session.finish_step(take_step(step))
+            metrics = take_step(step)
+            if metrics is None:
+                return self.policy if saved == step - 1 else self._save(step - 1)
+            directive = self.session.finish_step(metrics)
             if directive.evaluate:
                 self.session.evaluate(self._engine(step))
             if directive.checkpoint or directive.stop:
-                self.policy = self._save(step)
+                self.policy, saved = self._save(step), step
             if directive.stop:
                 return self.policy
             step += 1
 
-    def _reinforce(self, step: int) -> StepMetrics:
+    def _reinforce(self, step: int) -> StepMetrics | None:
         clock, where = _Clock.start(), f"{self.where}, step {step}"
         batch = self.session.collect(lambda tasks: self._generate(tasks, step))
+        if not batch.groups:
+            return None
         generated = clock.read()["cpu_seconds"]
         self.loss.prepare(batch.groups)
         norm = rate = 0.0
@@ -208,9 +223,7 @@ class _Stage:
         tasks = self.session.next_tasks(self.stage.rollout.batch)
         if not tasks:
             raise TrainingError("the session has no more tasks", where=where)
-        loss = AnswerLoss(
-            self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens
-        )
+        loss = AnswerLoss(self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens)
         result, right = loss.backward(self._answers(tasks), where)
         norm, rate = self.learner.update(self.stage.optimizer, step, where)
         return StepMetrics(
@@ -264,9 +277,7 @@ class _Stage:
 
         checkpoint = self.session.save(write)
         folder = parent / Path(checkpoint.path).name
-        files = replace(
-            self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha
-        )
+        files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
         return Policy(checkpoint.policy, files, folder)
 
 

@@ -165,7 +165,16 @@ def _start(study: Study, info: RunInfo) -> subprocess.Popen[bytes]:
     blocked = [part for name in study.blocked for part in ("--no-plugin", name)]
     with (info.folder / LOG_FILE).open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", *blocked, "run-arm", str(study.folder), info.arm, str(info.seed)],
+            [
+                sys.executable,
+                "-m",
+                "harness",
+                *blocked,
+                "run-arm",
+                str(study.folder),
+                info.arm,
+                str(info.seed),
+            ],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -109,6 +109,36 @@ class Evaluator:
             scores |= {f"{heldout.name}/{k}": v for k, v in line["scores"].items()}
         return scores
 
+    def forget_after(self, stage: str, step: int) -> None:
+        """Evaluate again what belongs to later steps of a stage, which are done again."""
+        for known in (self.done, self.partial):
+            for at in [at for at in known if at[2] == stage and at[3] > step]:
+                del known[at]
+
+    def requests(self, name: str, stage: str, step: int) -> list[Request]:
+        """What `evaluate` would ask an engine that starts from nothing."""
+        return [
+            request
+            for heldout in self.sets
+            if (name, heldout.name, stage, step) not in self.done
+            for _, request in self._work(heldout, stage, step)
+        ]
+
+    def _work(self, heldout: HeldoutSet, stage: str, step: int) -> list[tuple[Task, Request]]:
+        place = f"{heldout.name}@{stage}"
+        return [
+            (
+                task,
+                Request(
+                    RolloutKey(self.info.stream, "eval", place, step, task.id, i),
+                    task.prompt,
+                    heldout.sampling,
+                ),
+            )
+            for task in heldout.tasks
+            for i in range(heldout.samples)
+        ]
+
     def _evaluate(self, at: tuple[str, str, str, int], heldout: HeldoutSet, engine: Engine) -> Line:
         name, _, stage, step = at
         started = time.process_time()
@@ -128,11 +158,10 @@ class Evaluator:
             problems[task.id].add(rollout, verdict)
 
         work = [
-            (task, Request(RolloutKey(self.info.stream, "eval", stage, step, task.id, i), task.prompt, heldout.sampling))
-            for task in heldout.tasks
-            for i in range(heldout.samples)
-            if (task.id, i) not in have
-        ]  # fmt: skip
+            (task, request)
+            for task, request in self._work(heldout, stage, step)
+            if (task.id, request.key.sample) not in have
+        ]
         if work:
             generate_scored(engine, work, self.scorer, receive)
         scores = summary(problems.values())

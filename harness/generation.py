@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from harness.errors import EngineError
-from harness.protocols import Engine
+from harness.protocols import Engine, Policy
 from harness.records import Request, Rollout, Task, Verdict
 from harness.scoring import Scorer
 
@@ -52,3 +52,26 @@ async def _stream(
             f"the engine ended with {len(open_keys)} of {len(work)} requests unanswered, "
             f"such as {next(iter(open_keys))}"
         )
+
+
+class GivenRollouts:
+    """An engine whose answers are there already (protocol `Engine`)."""
+
+    def __init__(self, rollouts: Sequence[Rollout]) -> None:
+        self._by_key = {rollout.key: rollout for rollout in rollouts}
+
+    async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
+        """Yield the rollout of each request; raises EngineError where there is none."""
+        for request in requests:
+            if request.key not in self._by_key:
+                raise EngineError(f"no rollout was given for {request.key}")
+            yield self._by_key[request.key]
+
+    def prompt_tokens(self, request: Request) -> int:
+        return len(self._by_key[request.key].prompt_ids)
+
+    def sync_weights(self, policy: Policy) -> None:
+        raise EngineError("recorded rollouts do not change with the weights")
+
+    def close(self) -> None:
+        self._by_key.clear()

@@ -24,6 +24,8 @@ class History:
     labels: dict[str, Line] = field(default_factory=dict)
     rounds: dict[str, Line] = field(default_factory=dict)
     stages: dict[str, Line] = field(default_factory=dict)
+    #: Stages that were begun.
+    started: set[str] = field(default_factory=set)
     #: The last checkpoint of each stage.
     checkpoints: dict[str, Line] = field(default_factory=dict)
     evaluations: dict[EvaluationKey, Line] = field(default_factory=dict)
@@ -49,6 +51,8 @@ def read_history(path: Path) -> History:
             history.labels[line["stage"]] = line
         elif kind == "measurement":
             history.rounds[line["stage"]] = line
+        elif kind == "stage_started":
+            history.started.add(line["stage"])
         elif kind == "stage_finished":
             history.stages[line["stage"]] = line
         elif kind == "checkpoint":

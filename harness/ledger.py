@@ -156,8 +156,11 @@ def _is_after(line: Line, stage: str, step: int) -> bool:
 
 
 def secrets(environment: Mapping[str, str]) -> tuple[bytes, ...]:
-    """Values of environment variables whose names say that they are secret, longest first."""
+    """Values of environment variables whose names say that they are secret, as they would stand in a
+    line of JSON; longest first, so that one inside another is not left behind in part."""
     found = {
-        value.encode() for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= 8
+        msgspec.json.encode(value)[1:-1]
+        for name, value in environment.items()
+        if _SECRET_NAME.search(name) and len(value) >= 8
     }
     return tuple(sorted(found, key=len, reverse=True))

@@ -7,6 +7,7 @@ registrations carry that path: a worker process that is handed one imports the s
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -54,3 +55,11 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def target_module(name: str, file: str) -> ModuleType:
+    """The module of a target `name:attribute`: the one-file plugin's own when it is named like that
+    file (or as the file calls itself, `__name__`), else the installed module."""
+    if file and (name == Path(file).stem or name.startswith(f"{Path(file).stem}_")):
+        return import_file(Path(file))
+    return importlib.import_module(name)

@@ -35,6 +35,8 @@ class Plan:
     recipe: Recipe
     seed: int
     plugins: Plugins
+    #: The initial policy's files, once they are loaded.
+    initial: ModelFiles | None = None
 
     @property
     def base(self) -> Path:
@@ -54,6 +56,7 @@ class Plan:
             resources=self.recipe.resources,
             render=self.recipe.model.prompt,
             model=self.recipe.model.name,
+            initial=self.initial,
             base=self.base,
         )
 
@@ -138,9 +141,9 @@ def _check_stage(plan: Plan, stage: Stage, trainer: Registration) -> None:
         _need(plan, trainer, not wanted or name in losses, f"loss.{name}", f"{where}, loss.{name}")
     _need(plan, trainer, not stage.gates or able.get("dynamic_sampling"), "gates (dynamic sampling)", where)
     curriculum = plan.find("curricula", stage.curriculum, where)
+    online = curriculum.capabilities.get("online")
     _need(plan, trainer,
-          not curriculum.capabilities.get("online") or able.get("curriculum_granularity", "step") == "step",
-          f"the online curriculum {stage.curriculum.name!r}: it hands tasks out by the stage", where)  # fmt: skip
+          not online or able.get("curriculum_granularity", "step") == "step", f"the online curriculum {stage.curriculum.name!r}: it hands tasks out by the stage", where)  # fmt: skip
     reduction(stage.reward, where=f"{plan.file.path}, {where}, reward")
     if stage.select:
         _check_rule(plan, Rule(stage.select, where=f"{plan.file.path}, {where}, select"), f"{where}, select")
@@ -206,8 +209,8 @@ def check_context(lengths: Mapping[str, int], max_tokens: int, files: ModelFiles
     for task, tokens in lengths.items():
         if tokens + max_tokens > files.context_length:
             raise RecipeError(
-                f"task {task!r} has {tokens} prompt tokens; with max_tokens = {max_tokens} that is beyond the "
-                f"model's context of {files.context_length}",
+                f"task {task!r} has {tokens} prompt tokens; with max_tokens = {max_tokens} that is beyond "
+                f"the model's context of {files.context_length}",
                 where=where,
                 hint=f"set max_tokens to at most {max(1, files.context_length - tokens)}, or drop such tasks",
             )

@@ -63,6 +63,8 @@ class BuildContext:
     render: Literal["chat", "raw"] = "chat"
     #: The recipe's `model.name`, for loaders.
     model: str = ""
+    #: The run's initial policy, once its files are there: what a KL term refers to.
+    initial: ModelFiles | None = None
     #: The recipe's folder: relative paths in options start here.
     base: Path = Path()
 
@@ -315,6 +317,8 @@ class Session(Protocol):
     conventions: Conventions
     #: Steps of this stage already done, when it is resumed.
     first_step: int
+    #: How often a step may draw again for groups that its gates discarded.
+    max_refills: int
 
     def next_tasks(self, count: int) -> Sequence[Task]:
         """Tasks chosen by the curriculum for the current step."""
@@ -335,9 +339,13 @@ class Session(Protocol):
     def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
 
-        Raises:
-            TrainingError: no group passed within the bound, so there is nothing to learn from.
+        An empty batch ends the stage: there is nothing left to learn from. The trainer saves, if it
+        has not just saved, and returns.
         """
+        ...
+
+    def exhaust(self, reason: str) -> None:
+        """End the stage after the steps done so far; raises TrainingError when there were none."""
         ...
 
     def finish_step(self, metrics: StepMetrics) -> Directive:
@@ -405,7 +413,13 @@ class ReportContext:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a reporter wrote, and the lines that the command line closes with."""
+
+    files: Sequence[Path]
+    lines: Sequence[str] = ()
+
+
 class Reporter(Protocol):
-    def report(self, context: ReportContext) -> Sequence[Path]:
-        """Write the report; return the files it wrote."""
-        ...
+    def report(self, context: ReportContext) -> Reported: ...

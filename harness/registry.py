@@ -7,14 +7,13 @@ a plan builds it. First-party names are bare (`uniform`), everyone else's carry 
 
 from __future__ import annotations
 
-import importlib
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import PluginError, UnknownName, near
+from harness.local import target_module
 from harness.requirements import missing_requirements
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class Registration:
 def _load(target: str, registration: Registration) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
-        module = _module(module_name, registration)
+        module = target_module(module_name, registration.path)
     except ImportError as error:
         missing = registration.missing()
         if missing:
@@ -141,14 +140,6 @@ def _load(target: str, registration: Registration) -> Any:
             f"{module_name!r} has no {attribute!r}", where=registration.where, allowed=near(attribute, public)
         )
     return getattr(module, attribute)
-
-
-def _module(name: str, registration: Registration) -> Any:
-    if registration.path and name.startswith(Path(registration.path).stem):
-        from harness.local import import_file
-
-        return import_file(Path(registration.path))
-    return importlib.import_module(name)
 
 
 def _broken(module: str, registration: Registration) -> PluginError:

@@ -14,12 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final
 
 from harness.advantages import group_advantages
 from harness.checkpoints import CheckpointStore
+from harness.collecting import Generate, collect
 from harness.errors import TrainingError
 from harness.events import Events
+from harness.generation import GivenRollouts
 from harness.ledger import Ledger
 from harness.pool import StagePool, TaskPool
 from harness.protocols import (
@@ -52,7 +54,7 @@ from harness.seeds import generator
 from harness.spending import Spent, budget_reason, remaining_rollouts, until_reason
 
 #: Refills of a step when its gates do not say how many they want.
-DEFAULT_REFILLS = 8
+DEFAULT_REFILLS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class RunParts:
     reuse: float
     #: Evaluates held-out tasks: (name, stage, step, engine) -> scores.
     evaluate: Callable[[str, str, int, Engine], Mapping[str, float]]
+    evaluation_requests: Callable[[str, str, int], Sequence[Request]]
 
 
 class StageSession:
@@ -107,6 +110,10 @@ class StageSession:
         #: Decayed outcomes of training by subject: (samples, passes), labels for free.
         self.outcomes: dict[str, tuple[float, float]] = {}
         self.first_step = 0
+        limits = [getattr(gate, "max_refills", DEFAULT_REFILLS) for gate in parts.gates]
+        #: How often a step may draw again for groups that its gates discarded.
+        self.max_refills: int = min(limits) if limits else 0
+        self._exhausted: str | None = None
         self._step = 1
         self._draws = 0
         self._tasks: dict[str, Task] = {}
@@ -237,34 +244,23 @@ class StageSession:
             samples, passes = self.outcomes.get(group.subject, (0.0, 0.0))
             self.outcomes[group.subject] = (samples + len(judged), passes + sum(judged))
 
-    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Generate) -> Batch:
         """Draw, generate and submit until the step's batch is full or the refills are used up."""
-        want = self.stage.rollout.batch
-        limits = [getattr(gate, "max_refills", DEFAULT_REFILLS) for gate in self._parts.gates]
-        refills = min(limits) if limits else 0
-        kept: list[Group] = []
-        groups = 0
-        before = self._run.spent.copy()
-        for _ in range(refills + 1):
-            tasks = self.next_tasks(want - len(kept))
-            if not tasks:
-                break
-            produced = generate(tasks)
-            if produced and isinstance(produced[0], Group):
-                kept += self.submit_outcomes(cast(Sequence[Group], produced))
-            else:
-                kept += self.submit(cast(Sequence[Rollout], produced))
-            groups += len(tasks)
-            if len(kept) >= want:
-                break
-        if not kept:
+        return collect(self, generate)
+
+    def exhaust(self, reason: str) -> None:
+        """End the stage after the steps done so far.
+
+        Raises:
+            TrainingError: no step was done yet, so the stage was wrong from the start.
+        """
+        if not self.steps_done:
             raise TrainingError(
-                f"no group of {groups} passed the gates of stage {self.stage.name!r}: nothing to learn from",
-                where=f"step {self._step}",
+                reason,
+                where=f"stage {self.stage.name!r}, step 1",
                 hint="select tasks that the policy solves sometimes, or raise the gate's max_refills",
             )
-        cost = self._run.spent.since(before)
-        return Batch(kept, groups - len(kept), cost.rollouts, cost.tokens)
+        self._exhausted = reason
 
     # The end of a step ----------------------------------------------------------------------------
 
@@ -313,7 +309,8 @@ class StageSession:
         """Why the stage is over after the steps done so far, or None."""
         run, stage = self._run, self.stage
         return (
-            budget_reason(run.budget, run.spent, stage.rollout.n)
+            self._exhausted
+            or budget_reason(run.budget, run.spent, stage.rollout.n)
             or until_reason(stage.until, run.spent.since(self._start), self.steps_done, stage.max_steps)
             or self._parts.curriculum.finished(self.history)
         )
@@ -325,6 +322,14 @@ class StageSession:
     def evaluate(self, engine: Engine) -> Mapping[str, float]:
         """Score the held-out tasks with the engine's live weights."""
         return self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+
+    def evaluation_requests(self) -> Sequence[Request]:
+        """What `evaluate` would ask its engine, for a trainer that generates elsewhere."""
+        return self._run.evaluation_requests("inside", self.stage.name, self.steps_done)
+
+    def submit_evaluation(self, rollouts: Sequence[Rollout]) -> Mapping[str, float]:
+        """The scores of the answers to `evaluation_requests`."""
+        return self.evaluate(GivenRollouts(rollouts))
 
     # Checkpoints ----------------------------------------------------------------------------------
 
@@ -358,6 +363,7 @@ class StageSession:
             "curriculum": self._parts.curriculum.state_dict(),
             "spent": builtins(self._run.spent),
             "start": builtins(self._start),
+            "exhausted": self._exhausted,
             "history": builtins(self.history),
             "outcomes": {k: list(v) for k, v in self.outcomes.items()},
         }
@@ -373,6 +379,7 @@ class StageSession:
         )  # fmt: skip
         self._start = convert(state["start"], Spent)
         self.history = convert(state["history"], list[StepMetrics])
+        self._exhausted = state["exhausted"]
         self.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
         self.first_step = int(state["step"])
         self._step = self.first_step + 1

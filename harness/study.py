@@ -23,7 +23,7 @@ import msgspec
 from harness.errors import HarnessError, LedgerError, RecipeError
 from harness.plan import Plan, make_plans
 from harness.plugins import Plugins
-from harness.protocols import ReportContext, RunInfo
+from harness.protocols import ReportContext, Reported, RunInfo
 from harness.recipe import RecipeFile
 
 STUDY_FILE: Final = "study.json"
@@ -201,8 +201,8 @@ def plan_of(study: Study, plugins: Plugins, arm: str, seed: int, load: Callable[
     raise RecipeError(f"there is no seed {seed} of arm {arm!r} any more", where=str(study.recipe_path))
 
 
-def report(study: Study, plan: Plan) -> list[Path]:
-    """Let the recipe's reporters write; returns their files. One that fails does not stop the others.
+def report(study: Study, plan: Plan) -> Reported:
+    """Let the recipe's reporters write. One that fails does not stop the others.
 
     Raises:
         HarnessError: the first failure, after all reporters had their turn.
@@ -212,15 +212,18 @@ def report(study: Study, plan: Plan) -> list[Path]:
         study.folder, study.infos(), None if boards is None else (plan.base / boards).resolve()
     )
     files: list[Path] = []
+    lines: list[str] = []
     failure: HarnessError | None = None
     for i, use in enumerate(plan.file.recipe.report.reporters):
         try:
-            files += plan.build("reporters", use, f"report.reporters.{i}").report(context)
+            reported = plan.build("reporters", use, f"report.reporters.{i}").report(context)
+            files += reported.files
+            lines += reported.lines
         except HarnessError as error:
             failure = failure or error
     if failure is not None:
         raise failure
-    return files
+    return Reported(files, lines)
 
 
 def _tail(path: Path, size: int = 4000) -> str:

@@ -27,16 +27,36 @@ ARMS = {
 RECIPE = """name = "quickstart"
 about = "A small model learns chains; most strata of its pool are too easy or too hard."
 seeds = [0, 1, 2]
-model = "chain"
+
+[model]
+name = "chain-334k"
+
+[tasks]
+train = ["arithmetic-chain"]
+
+[trainer]
+name = "torch"
+
+[[evaluation.heldout]]
+name = "strata-7-12"
+per_stratum = 32
+max_tokens = 16
+
+[[stages]]
+name = "all"
+
 [[arms]]
 name = "uniform"
 about = "un-staged: every stratum alike"
+
 [[arms]]
 name = "frozen-filter"
 about = "control: strata picked by the first measurement, never measured again"
+
 [[arms]]
 name = "staged"
 about = "measured anew before every stage"
+
 [[arms]]
 name = "learnability"
 about = "online: Thompson draws of p(1-p)"
@@ -69,21 +89,22 @@ def make_study(
     recipe: str = RECIPE,
     environment: dict[str, Any] = ENVIRONMENT,
     heldout: str = "strata-7-12",
+    overrides: tuple[str, ...] = (),
 ) -> Path:
     """Write a study folder and return it."""
     study = root / name
     study.mkdir(parents=True)
+    recipe = recipe.replace("per_stratum = 32", f"per_stratum = {per_stratum}\nsamples = {samples}")
     (study / "recipe.toml").write_text(recipe, encoding="utf-8")
-    (study / "study.json").write_text(
-        json.dumps(
-            {
-                "recipe": "quickstart",
-                "recipe_sha": "4f1e2d3c4b5a6978",
-                "arms": list(arms),
-                "seeds": list(seed_list),
-            }
-        )
-    )
+    fields = {
+        "recipe": "quickstart",
+        "recipe_path": str(study / "recipe.toml"),
+        "recipe_sha": "4f1e2d3c4b5a6978",
+        "overrides": list(overrides),
+        "runs": [[arm, seed] for arm in arms for seed in seed_list],
+        "blocked": [],
+    }
+    (study / "study.json").write_text(json.dumps(fields))
     for arm, gains in arms.items():
         for seed in seed_list:
             folder = study / arm / f"seed-{seed}"

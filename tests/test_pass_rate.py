@@ -88,8 +88,18 @@ def test_a_lost_rollout_is_drawn_again_but_not_for_ever() -> None:
 
 def test_rounds_are_whole_tasks() -> None:
     estimator = PassRate(PassRateOptions(tasks=16, samples=4))
-    assert estimator.samples_per_task == 4
     assert estimator.requests({}, ["s"]) == {"s": 16}
+    assert estimator.split(16, endless=True) == [4, 4, 4, 4]
+
+
+@given(count=st.integers(0, 100), samples=st.integers(1, 9))
+def test_split_spreads_over_fresh_tasks_of_endless_sources_only(count: int, samples: int) -> None:
+    estimator = PassRate(PassRateOptions(samples=samples))
+    parts = estimator.split(count, endless=True)
+    assert sum(parts) == count
+    assert all(part == samples for part in parts[:-1])
+    assert sum(estimator.split(count, endless=False)) == count
+    assert len(estimator.split(count, endless=False)) <= 1
 
 
 def test_window_probability_is_that_of_the_beta_posterior() -> None:

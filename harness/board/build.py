@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ from harness.board.entry import (
     StratumPart,
 )
 from harness.errors import LedgerError
-from harness.readout import Count, Evaluation, Run, Study
+from harness.readout import Count, Evaluation, Run, Study, recipe_of
 from harness.recipe.load import merged
 from harness.records import digest
 
@@ -54,7 +53,10 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
     befores = [_named(run, heldout, "before") for run in runs]
     first, recipe = runs[0].opened, arm_recipe(study, arm)
     profile = _profile(recipe, heldout)
-    per_seed = max(c.samples for e in finals for c in e.problems.values())
+    most = max((c.samples for e in finals for c in e.problems.values()), default=0)
+    per_seed = int(profile.get("samples", most))
+    if most == 0:
+        raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(runs[0].folder))
     ids = sorted({p for e in finals for p in e.problems})
     trainer = _name_of(recipe.get("trainer", ""))
     measured = [b for b in befores if b is not None]
@@ -104,7 +106,7 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
         ),
         hardware=first.get("environment", {}),
         finished=max(run.finished_at for run in runs),
-        problems={k: (c, int(n)) for k, (c, n) in pooled(finals).items()},
+        problems=pooled(finals),
     )
 
 
@@ -114,13 +116,12 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
     passes, samples = zip(*counts.values(), strict=True)
     made = statistics.score_counts(passes, samples)
     means = statistics.spread([e.score() for e in evaluations])
-    whole = all(float(c).is_integer() for c in passes)
-    wide = [k for k in PASS_AT if whole and k <= per_seed]
+    wide = [k for k in PASS_AT if k <= per_seed]
     pass_at = {}
     if wide:
         per_run = [
             statistics.pass_at_k(
-                [int(c.passes) for c in e.problems.values()], [c.samples for c in e.problems.values()], wide
+                [c.passes for c in e.problems.values()], [c.samples for c in e.problems.values()], wide
             ).mean(axis=1)
             for e in evaluations
             if min(c.samples for c in e.problems.values()) >= max(wide)
@@ -137,12 +138,13 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
     )
 
 
-def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[float, float]]:
+def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[int, int]]:
     """problem -> (passes, samples) over evaluations of the same held-out set, sorted by id."""
-    totals: dict[str, tuple[float, float]] = {}
+    totals: dict[str, tuple[int, int]] = {}
     for evaluation in evaluations:
-        for problem, count in evaluation.problems.items():
-            c, n = totals.get(problem, (0.0, 0.0))
+        judged = {k: c for k, c in evaluation.problems.items() if c.samples}
+        for problem, count in judged.items():
+            c, n = totals.get(problem, (0, 0))
             totals[problem] = (c + count.passes, n + count.samples)
     return {k: totals[k] for k in sorted(totals)}
 
@@ -160,10 +162,7 @@ def bounds(interval: statistics.Interval) -> Bounds:
 
 def arm_recipe(study: Study, arm: str) -> dict[str, Any]:
     """The recipe's values for one arm as the study's folder holds them; {} when it holds none."""
-    try:
-        values = tomllib.loads((study.folder / "recipe.toml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    values = recipe_of(study.folder)
     for variant in values.get("arms", []):
         if variant.get("name") == arm:
             return merged(values, variant.get("set", {}))
@@ -241,10 +240,11 @@ def _cost(runs: Sequence[Run]) -> CostPart:
 def _health(finals: Sequence[Evaluation], ids: Sequence[str], per_seed: int) -> HealthPart:
     counts = [c for e in finals for c in e.problems.values()]
     samples = sum(c.samples for c in counts)
+    absent = len(finals) * len(ids) - len(counts)
     return HealthPart(
         truncated=sum(c.truncated for c in counts) / samples,
         no_answer=sum(c.no_answer for c in counts) / samples,
         infra_errors=sum(c.infra for c in counts),
-        missing=len(finals) * len(ids) * per_seed - samples,
+        missing=sum(max(per_seed - c.samples - c.infra, 0) for c in counts) + absent * per_seed,
         tokens=sum(c.tokens for c in counts) / samples,
     )

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from harness.errors import DataError
-from harness.secrets import blot
+from harness.ledger import secrets
 
 
 def templates() -> Path:
@@ -57,7 +57,10 @@ def write(path: Path, html: str) -> Path:
     """Write a page whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
-    scratch.write_text(blot(html, os.environ), encoding="utf-8")
+    data = html.encode("utf-8")
+    for secret in secrets(os.environ):
+        data = data.replace(secret, b"***")
+    scratch.write_bytes(data)
     scratch.replace(path)
     return path
 

@@ -26,7 +26,7 @@ class Pair:
     difference: float
     #: The larger of both tests' p-values, corrected over all pairs of the column.
     p: float
-    #: The smallest difference that the paired test would have seen 4 times in 5.
+    #: The smallest difference that both tests would have seen 4 times in 5, before correction.
     detectable: float
 
     @property
@@ -73,6 +73,7 @@ def _pair(order: Sequence[Entry], i: int, j: int) -> Pair:
     a, b = order[i].seed_values(), order[j].seed_values()
     if len(a) > 1 and len(b) > 1:
         p = max(p, statistics.welch_p(a, b))
+        return Pair(i, j, found.difference, p, max(found.detectable, statistics.detectable_over_seeds(a, b)))
     return Pair(i, j, found.difference, p, found.detectable)
 
 

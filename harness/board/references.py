@@ -66,7 +66,7 @@ class Reference(_Table):
 
 
 def read_references(folder: Path) -> list[Reference]:
-    """All `*.toml` of a folder, by file name.
+    """All `*.toml` of a folder: highlighted rows first, then base models, then by file name.
 
     Raises:
         DataError: a file is not TOML, or a field does not fit.
@@ -81,4 +81,7 @@ def read_references(folder: Path) -> list[Reference]:
             found.append(validated(Reference, values, where=str(path)))
         except RecipeError as error:
             raise DataError(error.what, where=str(path)) from None
-    return found
+    # The paper first, then whoever published its base model, then the rest.
+    return sorted(
+        found, key=lambda r: (not any(row.highlight for row in r.rows), not any(row.base for row in r.rows))
+    )

@@ -196,8 +196,8 @@ def _tables(entries: Sequence[Entry]) -> list[Table]:
 def _table(entries: Sequence[Entry]) -> Table:
     rows, pairs = rank(entries)
     first = entries[0]
-    lows = [b.low for e in entries for b in (e.score.rerun, e.score.benchmark)]
-    highs = [b.high for e in entries for b in (e.score.rerun, e.score.benchmark)]
+    shown = [b for e in entries for b in (e.score.rerun, e.score.benchmark, e.score.seeds) if b is not None]
+    lows, highs = [b.low for b in shown], [b.high for b in shown]
     axis = Axis(math.floor(min(lows) * 10) / 10, math.ceil(max(highs) * 10) / 10)
     if axis.high - axis.low < 0.1:
         axis = Axis(max(0.0, axis.low - 0.1), min(1.0, axis.high + 0.1))
@@ -221,6 +221,6 @@ def tie_sentence(rows: Sequence[Ranked], pairs: Sequence[Pair]) -> str:
     ]
     seen = max(p.detectable for p in adjacent)
     return (
-        f"Ties: {'; '.join(named)}. Paired by problem, a difference of {100 * seen:.1f} points "
-        "would have been seen 4 times in 5."
+        f"Ties: {'; '.join(named)}. A difference of {100 * seen:.1f} points would have been seen "
+        "4 times in 5."
     )

@@ -22,6 +22,7 @@ __all__ = ["VERBS", "group", "main"]
 #: Every verb of the harness itself: name -> module, attribute and help line. One file a verb.
 VERBS: dict[str, Verb] = {
     "run": Verb("harness.cli.run", "command", "Run a recipe: measure, train in stages, evaluate, report."),
+    "run-arm": Verb("harness.cli.run_arm", "command", ""),
     "plan": Verb("harness.cli.plan", "command", "Say what a run would do, and refuse what would fail."),
     "recipe": Verb("harness.cli.recipe", "command", "Check a recipe, or print what a recipe may say."),
     "runs": Verb("harness.cli.runs", "command", "List the runs of a folder."),
@@ -62,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # The reader went away (`harness plugins list | head -1`): nothing is wrong, nothing more to say.
+        # The reader went away (`harness plugins list | head -1`): nothing more to say to it. Click ends
+        # with the same code when it is the one to notice.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     return result if isinstance(result, int) else 0

@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
-            formatter.write_dl([(name, verb.help) for name, verb in self.verbs.items()])
+            formatter.write_dl([(name, verb.help) for name, verb in self.verbs.items() if verb.help])
         plugins = _plugins(ctx)
         commands = plugins.registry.all("commands")
         if commands:

@@ -65,8 +65,9 @@ def command(
             where=str(study.folder),
             hint=f"mend the cause, then: harness run --resume {study.folder}",
         )
-    files = studies.report(study, plans[0])
-    from harness.cli.summary import closing_lines
-
-    for line in closing_lines(study, files):
+    reported = studies.report(study, plans[0])
+    click.echo()
+    for line in reported.lines:
         click.echo(line)
+    for path in reported.files:
+        click.echo(f"wrote {path}")

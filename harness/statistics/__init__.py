@@ -9,7 +9,7 @@ paired by problem, and what a test cannot separate is a tie.
 from harness.statistics.estimators import avg_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k
 from harness.statistics.intervals import Interval, Score, beta, score_counts, score_samples, wilson
 from harness.statistics.paired import Comparison, Flip, compare, sign_flip_p
-from harness.statistics.seeds import Passage, Spread, first_passage, spread, welch_p
+from harness.statistics.seeds import Passage, Spread, detectable_over_seeds, first_passage, spread, welch_p
 
 __all__ = [
     "Comparison",
@@ -21,6 +21,7 @@ __all__ = [
     "avg_at_k",
     "beta",
     "compare",
+    "detectable_over_seeds",
     "first_passage",
     "g_pass_at_k",
     "maj_at_k",

@@ -30,7 +30,7 @@ def register_curricula(register: Register) -> None:
         "learnability",
         "harness_curricula.learnability:Learnability",
         options="harness_curricula.options:LearnabilityOptions",
-        capabilities={"needs_labels": False},
+        capabilities={"needs_labels": False, "online": True},
         summary="online: Thompson draws of p(1 - p) from a decayed Beta posterior",
     )
 

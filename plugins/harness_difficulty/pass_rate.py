@@ -29,15 +29,12 @@ class PassRate:
 
     def __init__(self, options: PassRateOptions, context: BuildContext | None = None) -> None:
         self.options = options
-        #: How a request maps to tasks: a stratum's rollouts come from fresh tasks with so many each (the
-        #: last may get fewer). A finite task gets all of its own rollouts.
-        self.samples_per_task = options.samples
 
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
         """How many more rollouts each subject needs in this round; subjects that need none are left out.
 
-        Ask again with the new outcomes until the answer is empty. `samples_per_task` says over how
-        many tasks to spread a stratum's rollouts.
+        Ask again with the new outcomes until the answer is empty. `split` says over how many
+        tasks to spread a stratum's rollouts.
         """
         options = self.options
         seen = [outcomes.get(subject) for subject in subjects]
@@ -50,6 +47,17 @@ class PassRate:
             wanted[self._decided(samples, passes)] = 0
         wanted[samples + lost >= MAX_TRIES * options.most] = 0
         return {subjects[i]: int(wanted[i]) for i in np.flatnonzero(wanted).tolist()}
+
+    def split(self, count: int, *, endless: bool) -> list[int]:
+        """`count` rollouts as numbers of rollouts for one task after another.
+
+        An endless source gives fresh tasks with `samples` rollouts each (the last may have fewer); a
+        finite one has a single task behind the subject, which gets them all.
+        """
+        if not endless:
+            return [count] if count else []
+        whole, rest = divmod(count, self.options.samples)
+        return [self.options.samples] * whole + ([rest] if rest else [])
 
     def window_probability(self, samples: npt.NDArray[np.int64], passes: npt.NDArray[np.int64]) -> Floats:
         """Posterior probability that the pass rate lies in [low, high]; shapes (subjects,)."""

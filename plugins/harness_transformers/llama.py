@@ -189,23 +189,53 @@ def logits_of(w: LlamaWeights, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """Where the tokens of padded rows stand in a packed sequence, and back.
+
+    Matrix products run over packed tokens, so that padding costs nothing but in attention.
+    """
+
+    #: Which positions of (rows, longest) are tokens.
+    mask: Tensor
+    #: Packed index of every position, any token's where there is none: (rows * longest,).
+    pad: Tensor
+    #: Position, in the flattened rows, of every token: (tokens,).
+    tokens: Tensor
+
+    @classmethod
+    def of(cls, lengths: Tensor, longest: int) -> Packing:
+        """Of rows padded on the right."""
+        mask = torch.arange(longest, device=lengths.device) < lengths[:, None]
+        flat = mask.flatten()
+        return cls(mask, (flat.cumsum(0) - 1).clamp(min=0), flat.nonzero().squeeze(1))
+
+    def padded(self, packed: Tensor) -> Tensor:
+        """(tokens, ...) to (rows, longest, ...)."""
+        return packed.index_select(0, self.pad).unflatten(0, self.mask.shape)
+
+    def packed(self, padded: Tensor) -> Tensor:
+        """(rows, longest, ...) to (tokens, ...)."""
+        return padded.flatten(0, 1).index_select(0, self.tokens)
+
+    @property
+    def bias(self) -> Tensor:
+        """0 at tokens, -inf at padding: (rows, longest)."""
+        zeros = torch.zeros(self.mask.shape, device=self.mask.device)
+        return zeros.masked_fill(~self.mask, float("-inf"))
+
+
+@dataclass(frozen=True, slots=True)
 class Prefix:
     """What completions need of their prompts."""
 
-    #: One of each a layer, (P, K, longest prompt, D).
+    #: One of each a layer, packed: (prompt tokens, K, D).
     keys: list[Tensor]
     values: list[Tensor]
     #: Prompt lengths, (P,).
     lengths: Tensor
+    packing: Packing
     #: Last layer's hidden state of each prompt's last token, (P, d).
     last: Tensor
-
-    @property
-    def padding(self) -> Tensor:
-        """0 at prompt tokens, -inf at padding: (P, longest prompt)."""
-        width = self.keys[0].shape[2]
-        beyond = torch.arange(width, device=self.lengths.device) >= self.lengths[:, None]
-        return torch.zeros(beyond.shape, device=beyond.device).masked_fill(beyond, float("-inf"))
 
 
 def prefill(w: LlamaWeights, prompts: Tensor, lengths: Tensor) -> Prefix:
@@ -213,55 +243,78 @@ def prefill(w: LlamaWeights, prompts: Tensor, lengths: Tensor) -> Prefix:
 
     The last layer computes only what completions need: all keys and values, one query a prompt.
     """
-    rows = torch.arange(len(prompts), device=prompts.device)
-    turn = rotary(w, torch.arange(prompts.shape[1], device=prompts.device))
-    x = F.embedding(prompts, w.embedding)
+    packing = Packing.of(lengths, prompts.shape[1])
+    turn = rotary(w, packing.tokens % prompts.shape[1])
+    x = F.embedding(prompts[packing.mask], w.embedding)
     keys, values = [], []
     for layer in w.layers[:-1]:
-        q, k, v = (t.transpose(1, 2) for t in qkv_heads(w, layer, x, turn))
+        q, k, v = qkv_heads(w, layer, x, turn)
         keys.append(k)
         values.append(v)
-        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=w.heads != w.kv_heads)
-        x = after_attention(w, layer, x, attended.transpose(1, 2).flatten(-2))
+        attended = attention(w, packing.padded(q), packing.padded(k), packing.padded(v), None)
+        x = after_attention(w, layer, x, packing.packed(attended))
     layer = w.layers[-1]
-    q, k, v = (t.transpose(1, 2) for t in qkv_heads(w, layer, x, turn))
+    q, k, v = qkv_heads(w, layer, x, turn)
     keys.append(k)
     values.append(v)
-    end = lengths - 1
-    prefix = Prefix(keys, values, lengths, x[rows, end])
-    query = q[rows, :, end].unsqueeze(2)  # (P, H, 1, D)
-    attended = F.scaled_dot_product_attention(
-        query, k, v, attn_mask=prefix.padding[:, None, None].to(query.dtype), enable_gqa=w.heads != w.kv_heads
+    ends = lengths.cumsum(0) - 1
+    attended = attention(
+        w, q[ends, None], packing.padded(k), packing.padded(v), packing.bias[:, None, None].to(q.dtype)
     )
-    return replace(prefix, last=after_attention(w, layer, prefix.last, attended.flatten(1)))
+    last = after_attention(w, layer, x[ends], attended.squeeze(1))
+    return Prefix(keys, values, lengths, packing, last)
 
 
-def completion_states(w: LlamaWeights, prefix: Prefix, completions: Tensor) -> Tensor:
-    """Hidden states (P, G, T, d) that predict completions (P, G, T), given their prompts.
+def attention(w: LlamaWeights, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention of (rows, queries, H, D) to (rows, keys, K, D): (rows, queries, H * D); causal without
+    a mask."""
+    attended = F.scaled_dot_product_attention(
+        q.transpose(1, 2),
+        k.transpose(1, 2),
+        v.transpose(1, 2),
+        attn_mask=mask,
+        is_causal=mask is None,
+        enable_gqa=w.heads != w.kv_heads,
+    )
+    return attended.transpose(1, 2).flatten(2)
 
-    State 0 is the prompt's last; state t > 0 is that of completion token t - 1. Completions are
-    padded on the right.
+
+def completion_states(w: LlamaWeights, prefix: Prefix, completions: Tensor, mask: Tensor) -> Tensor:
+    """Hidden states (tokens, d) that predict the completion tokens where `mask` is true, in its order.
+
+    Completions and mask are (P, G, T), padded on the right. The first token of a completion is
+    predicted by its prompt's last state, every other one by the token before it.
     """
-    first = prefix.last[:, None, None].expand(-1, completions.shape[1], -1, -1)
-    if completions.shape[2] == 1:
-        return first
-    inputs = completions[..., :-1]
-    prompts, group, width = inputs.shape
-    steps = torch.arange(width, device=inputs.device)
-    turn = rotary(w, (prefix.lengths[:, None] + steps)[:, None])
-    # Every query sees its prompt's tokens, and its own completion up to itself.
-    causal = torch.full((width, width), float("-inf"), device=inputs.device).triu(1)
-    mask = torch.cat(
-        (prefix.padding[:, None].expand(-1, width, -1), causal.expand(prompts, -1, -1)), -1
-    ).repeat_interleave(group, 0)[:, None]
-    x = F.embedding(inputs, w.embedding)
+    prompts, group, _ = completions.shape
+    device = completions.device
+    counts = mask.sum(-1).flatten()
+    if int(counts.max()) <= 1:
+        return prefix.last.repeat_interleave(group, 0)[counts > 0]
+    inputs = (counts - 1).clamp(min=0)
+    packing = Packing.of(inputs, int(inputs.max()))
+    width = packing.mask.shape[1]
+    before = prefix.lengths.repeat_interleave(group)
+    steps = torch.arange(width, device=device)
+    turn = rotary(w, packing.packed(before[:, None] + steps))
+    # A row's keys are its prompt's and then its own, without a gap: where each stands in both, packed.
+    spots = torch.arange(int((before + inputs).max()), device=device)
+    starts = (prefix.lengths.cumsum(0) - prefix.lengths).repeat_interleave(group)
+    total = int(prefix.lengths.sum())
+    own_starts = total + inputs.cumsum(0) - inputs - before
+    places = torch.where(spots < before[:, None], starts[:, None] + spots, own_starts[:, None] + spots)
+    places = places.clamp(max=total + int(inputs.sum()) - 1).flatten()
+    hidden = spots > (before[:, None] + steps)[..., None]
+    bias = torch.zeros(hidden.shape, device=device).masked_fill(hidden, float("-inf"))[:, None]
+    x = F.embedding(completions[..., :width].flatten(0, 1)[packing.mask], w.embedding)
     for layer, prompt_keys, prompt_values in zip(w.layers, prefix.keys, prefix.values, strict=True):
-        q, k, v = (t.flatten(0, 1).transpose(1, 2) for t in qkv_heads(w, layer, x, turn))
-        k = torch.cat((prompt_keys.repeat_interleave(group, 0), k), 2)
-        v = torch.cat((prompt_values.repeat_interleave(group, 0), v), 2)
-        attended = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask.to(q.dtype), enable_gqa=w.heads != w.kv_heads
+        q, k, v = qkv_heads(w, layer, x, turn)
+        k, v = (
+            torch.cat((shared, own)).index_select(0, places).unflatten(0, (prompts * group, -1))
+            for shared, own in ((prompt_keys, k), (prompt_values, v))
         )
-        attended = attended.transpose(1, 2).reshape(prompts, group, width, -1)
-        x = after_attention(w, layer, x, attended)
-    return torch.cat((first, x), 2)
+        attended = attention(w, packing.padded(q), k, v, bias.to(q.dtype))
+        x = after_attention(w, layer, x, packing.packed(attended))
+    states = torch.cat((prefix.last, x))
+    first = torch.arange(prompts, device=device).repeat_interleave(group)
+    source = torch.cat((first[:, None], prompts + packing.pad.unflatten(0, packing.mask.shape)), 1)
+    return states.index_select(0, source[mask.flatten(0, 1)[:, : width + 1]])

@@ -86,8 +86,7 @@ class LlamaNetwork:
     def score(self, prompts: Tensor, lengths: Tensor, completions: Tensor, mask: Tensor) -> Tensor:
         with autocast(self.precision, completions.device):
             prefix = prefill(self.weights, prompts, lengths)
-            states = completion_states(self.weights, prefix, completions)
-            return logits_of(self.weights, states[mask])
+            return logits_of(self.weights, completion_states(self.weights, prefix, completions, mask))
 
     def changed(self) -> None:
         self._cast = None
@@ -152,7 +151,10 @@ def open_network(
         own_decoder: False always uses transformers' own forward.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    # The harness shows progress of its own.
+    logging.disable_progress_bar()
     module = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
     # Dropout off: what is trained is what was sampled from.
     module = cast(Any, module).to(device).eval()

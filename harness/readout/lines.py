@@ -35,6 +35,7 @@ class _Head(msgspec.Struct):
 
 _head = msgspec.json.Decoder(_Head)
 _group = msgspec.json.Decoder(GroupLine)
+_PASSED_OVER = frozenset({"sample", "rewound", "measurement", "note", "plugin_failed"})
 _Rewind = tuple[int, str, int]
 
 
@@ -69,7 +70,7 @@ def _decoded(line: bytes) -> tuple[str, Any]:
     kind = _head.decode(line).t
     if kind == "group":
         return kind, _group.decode(line)
-    return kind, None if kind in ("sample", "rewound") else msgspec.json.decode(line)
+    return kind, None if kind in _PASSED_OVER else msgspec.json.decode(line)
 
 
 def _replaced(kind: str, event: Any, number: int, rewinds: list[_Rewind]) -> bool:
@@ -92,3 +93,21 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     yield number, line
     except FileNotFoundError:
         raise LedgerError("no ledger here", where=str(path), hint="harness runs") from None
+
+
+def last_line(path: Path) -> dict[str, Any]:
+    """The last complete line of a ledger, read from its end; {} for an empty or absent one."""
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        tail, start = b"", end
+        while start > 0 and tail.rstrip(b"\n").count(b"\n") < 2:
+            start = max(0, start - 65536)
+            file.seek(start)
+            tail = file.read(end - start)
+    complete = tail[: tail.rfind(b"\n") + 1].splitlines()
+    if not complete:
+        return {}
+    line: dict[str, Any] = msgspec.json.decode(complete[-1])
+    return line

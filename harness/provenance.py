@@ -48,7 +48,9 @@ def _code_hash(name: str) -> str:
             for path in root.rglob("*.py")
         )
     else:
-        files = [(name, Path(spec.origin))] if spec.origin and Path(spec.origin).suffix == ".py" else []
+        # By its file name: a one-file plugin is the same in whatever folder it lies.
+        source = Path(spec.origin or "")
+        files = [(source.name, source)] if source.suffix == ".py" else []
     if not files:
         raise PluginError(
             f"cannot hash module {name!r}: it has no Python source file", where=spec.origin or name

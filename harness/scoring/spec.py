@@ -6,15 +6,13 @@ target and builds its own, so what judges is what the registration names, whoeve
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import PluginError, near
+from harness.local import target_module
 from harness.protocols import BuildContext, Verifier
 from harness.registry import Registration
 
@@ -75,8 +73,6 @@ def build(spec: VerifierSpec, specs: Mapping[str, VerifierSpec]) -> Verifier:
         PluginError: the target cannot be imported.
         RecipeError: an option does not fit.
     """
-    if spec.file is not None:
-        _load_file(Path(spec.file))
     factory = _attribute(spec.target, spec)
     options = _options(spec)
     verifier: Verifier = factory(options, _context(spec, specs))
@@ -108,11 +104,14 @@ def _context(spec: VerifierSpec, specs: Mapping[str, VerifierSpec]) -> BuildCont
         local = None if spec.file is None else Path(spec.file)
         return load(local=local).registry.find(kind, name).build(options, context)
 
+    from harness.recipe import Resources
+
     context = BuildContext(
         seed=spec.seed,
         cache=Path(spec.cache) if spec.cache else Path.home() / ".cache" / "harness",
         data=None if spec.data is None else Path(spec.data),
         build=inner,
+        resources=Resources(),
     )
     return context
 
@@ -121,7 +120,7 @@ def _attribute(target: str, spec: VerifierSpec) -> Any:
     module_name, _, attribute = target.partition(":")
     where = f"verifier {spec.name!r}"
     try:
-        module = importlib.import_module(module_name)
+        module = target_module(module_name, spec.file or "")
     except ModuleNotFoundError as error:
         raise PluginError(f"its module {error.name!r} is not installed", where=where) from error
     if not hasattr(module, attribute):
@@ -129,15 +128,3 @@ def _attribute(target: str, spec: VerifierSpec) -> Any:
             f"{module_name!r} has no {attribute!r}", where=where, allowed=near(attribute, vars(module))
         )
     return getattr(module, attribute)
-
-
-def _load_file(path: Path) -> None:
-    """Import a one-file plugin under its own stem, as the plugin loader does."""
-    if path.stem in sys.modules:
-        return
-    module_spec = importlib.util.spec_from_file_location(path.stem, path)
-    if module_spec is None or module_spec.loader is None:
-        raise PluginError("not a Python file", where=str(path))
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[path.stem] = module
-    module_spec.loader.exec_module(module)

@@ -10,24 +10,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, pstdev
-from typing import cast
 
-from harness.errors import TrainingError
-from harness.protocols import Batch, BuildContext, Engine, LossTerm, Policy, Session
-from harness.recipe import Stage
-from harness.records import PolicyRef, Rollout, StepMetrics, Task
-from harness_torch.learner import MODEL, Learner
-from harness_torch.options import TorchOptions
-from harness_torch.rows import Completion, Example
-from harness_torch.update import AnswerLoss, GroupLoss, StepLoss
 from harness_transformers.device import resolve_device, set_threads
 from harness_transformers.engine import EngineOptions, TransformersEngine
 from harness_transformers.generation import Generator
 from harness_transformers.network import Network, open_network
 from harness_transformers.prompts import end_tokens
+
+from harness.errors import TrainingError
+from harness.protocols import BuildContext, Engine, LossTerm, Policy, Session
+from harness.recipe import Stage
+from harness.records import PolicyRef, Rollout, StepMetrics, Task
+from harness_torch.learner import MODEL, Learner
+from harness_torch.metrics import group_metrics
+from harness_torch.options import TorchOptions
+from harness_torch.rows import Completion, Example
+from harness_torch.update import AnswerLoss, GroupLoss
 
 
 class TorchTrainer:
@@ -134,22 +134,19 @@ class TorchTrainer:
         return self._engine
 
 
-@dataclass(slots=True)
 class _Clock:
     """Process CPU and wall seconds since it was made."""
 
-    cpu: float
-    wall: float
+    def __init__(self) -> None:
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
 
-    @classmethod
-    def start(cls) -> _Clock:
-        return cls(time.process_time(), time.perf_counter())
+    @property
+    def cpu_seconds(self) -> float:
+        return time.process_time() - self._cpu
 
-    def read(self) -> dict[str, float]:
-        return {
-            "cpu_seconds": time.process_time() - self.cpu,
-            "seconds": time.perf_counter() - self.wall,
-        }
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._wall
 
 
 class _Stage:
@@ -185,18 +182,27 @@ class _Stage:
             step += 1
 
     def _reinforce(self, step: int) -> StepMetrics | None:
-        clock, where = _Clock.start(), f"{self.where}, step {step}"
+        clock, where = _Clock(), f"{self.where}, step {step}"
         batch = self.session.collect(lambda tasks: self._generate(tasks, step))
         if not batch.groups:
             return None
-        generated = clock.read()["cpu_seconds"]
+        generated = clock.cpu_seconds
         self.loss.prepare(batch.groups)
         norm = rate = 0.0
         for _ in range(self.trainer.options.updates):
             result = self.loss.backward(where)
             norm, rate = self.learner.update(self.stage.optimizer, step, where)
-        return _metrics(
-            self.stage.name, step, batch, result, norm, rate, {**clock.read(), "generating": generated}
+        plain = group_metrics(self.stage.name, step, batch)
+        return replace(
+            plain,
+            loss=result.loss,
+            grad_norm=norm,
+            kl=result.kl,
+            entropy=result.entropy,
+            learning_rate=rate,
+            cpu_seconds=clock.cpu_seconds,
+            seconds=clock.seconds,
+            extra={"trained_tokens": float(result.tokens), "generate_cpu_seconds": generated},
         )
 
     def _generate(self, tasks: Sequence[Task], step: int) -> list[Rollout]:
@@ -219,13 +225,11 @@ class _Stage:
         )
 
     def _fit_answers(self, step: int) -> StepMetrics:
-        clock, where = _Clock.start(), f"{self.where}, step {step}"
+        clock, where = _Clock(), f"{self.where}, step {step}"
         tasks = self.session.next_tasks(self.stage.rollout.batch)
         if not tasks:
             raise TrainingError("the session has no more tasks", where=where)
-        loss = AnswerLoss(
-            self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens
-        )
+        loss = AnswerLoss(self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens)
         result, right = loss.backward(self._answers(tasks), where)
         norm, rate = self.learner.update(self.stage.optimizer, step, where)
         return StepMetrics(
@@ -242,8 +246,9 @@ class _Stage:
             loss=result.loss,
             grad_norm=norm,
             learning_rate=rate,
+            cpu_seconds=clock.cpu_seconds,
+            seconds=clock.seconds,
             extra={"trained_tokens": float(result.tokens)},
-            **clock.read(),
         )
 
     def _answers(self, tasks: Sequence[Task]) -> list[Example]:
@@ -279,45 +284,5 @@ class _Stage:
 
         checkpoint = self.session.save(write)
         folder = parent / Path(checkpoint.path).name
-        files = replace(
-            self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha
-        )
+        files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
         return Policy(checkpoint.policy, files, folder)
-
-
-def _metrics(
-    stage: str,
-    step: int,
-    batch: Batch,
-    result: StepLoss,
-    norm: float,
-    rate: float,
-    seconds: dict[str, float],
-) -> StepMetrics:
-    groups = batch.groups
-    rewards = [reward for group in groups for reward in group.rewards if reward is not None]
-    statuses = [s for group in groups for s in group.statuses if s != "infra_error"]
-    truncated = [cut for group in groups for cut in group.truncated]
-    return StepMetrics(
-        stage=stage,
-        step=step,
-        rollouts=batch.rollouts,
-        tokens=batch.tokens,
-        reward_mean=fmean(rewards) if rewards else 0.0,
-        reward_sd=pstdev(rewards) if rewards else 0.0,
-        pass_rate=statuses.count("pass") / len(statuses) if statuses else 0.0,
-        zero_variance_groups=sum(not group.mixed for group in groups) / len(groups),
-        truncated=fmean(truncated),
-        discarded_groups=batch.discarded,
-        loss=result.loss,
-        grad_norm=norm,
-        kl=result.kl,
-        entropy=result.entropy,
-        learning_rate=rate,
-        cpu_seconds=seconds["cpu_seconds"],
-        seconds=seconds["seconds"],
-        extra={
-            "trained_tokens": float(result.tokens),
-            "generate_cpu_seconds": seconds["generating"],
-        },
-    )

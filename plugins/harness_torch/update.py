@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from harness_transformers.network import Network
 from torch import Tensor
 
 from harness.protocols import LossTerm
@@ -20,7 +21,6 @@ from harness_torch.loss import (
     token_statistics,
 )
 from harness_torch.rows import Example, Rows, examples, micro_batches
-from harness_transformers.network import Network
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class GroupLoss:
         for index, rows in enumerate(self._batches):
             loss, kl, entropy = self._loss(rows, index)
             result.loss += finite(loss, where)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             result.tokens += int(rows.mask.sum())
             if kl is not None:
                 result.kl = (result.kl or 0.0) + kl / self._tokens
@@ -153,7 +153,7 @@ class AnswerLoss:
             chosen, _ = token_statistics(logits, rows.targets, entropy=False)
             loss = -(as_matrix(chosen, rows.flat_mask) * rows.weights).sum()
             result.loss += finite(loss, where)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             result.tokens += int(rows.mask.sum())
             wrong = as_matrix((logits.detach().argmax(-1) != rows.targets).long(), rows.flat_mask)
             right += int((wrong.sum(1) == 0).sum())

@@ -1,7 +1,11 @@
-"""What a step's groups say by themselves."""
+"""What a step's groups say by themselves, and where its CPU time went."""
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import fmean, pstdev
 
 from harness.protocols import Batch
@@ -25,3 +29,30 @@ def group_metrics(stage: str, step: int, batch: Batch) -> StepMetrics:
         truncated=fmean(cut for group in groups for cut in group.truncated),
         discarded_groups=batch.discarded,
     )
+
+
+class Phases:
+    """Process CPU seconds by phase of a step, since it was made."""
+
+    def __init__(self) -> None:
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+        self._spent: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        """Charge what happens inside to a phase."""
+        start = time.process_time()
+        yield
+        self._spent[phase] += time.process_time() - start
+
+    @property
+    def cpu_seconds(self) -> float:
+        return time.process_time() - self._cpu
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._wall
+
+    def fields(self) -> dict[str, float]:
+        """`generate_cpu_seconds` and so on, for `StepMetrics.extra`."""
+        return {f"{phase}_cpu_seconds": seconds for phase, seconds in self._spent.items()}

@@ -8,7 +8,6 @@ there is, and a resumed stage ends with the same bits as an unbroken one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from harness.protocols import BuildContext, Engine, LossTerm, Policy, Session
 from harness.recipe import Stage
 from harness.records import PolicyRef, Rollout, StepMetrics, Task
 from harness_torch.learner import MODEL, Learner
-from harness_torch.metrics import group_metrics
+from harness_torch.metrics import Phases, group_metrics
 from harness_torch.options import TorchOptions
 from harness_torch.rows import Completion, Example
 from harness_torch.update import AnswerLoss, GroupLoss
@@ -134,21 +133,6 @@ class TorchTrainer:
         return self._engine
 
 
-class _Clock:
-    """Process CPU and wall seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._cpu, self._wall = time.process_time(), time.perf_counter()
-
-    @property
-    def cpu_seconds(self) -> float:
-        return time.process_time() - self._cpu
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self._wall
-
-
 class _Stage:
     """One stage on its way."""
 
@@ -182,16 +166,21 @@ class _Stage:
             step += 1
 
     def _reinforce(self, step: int) -> StepMetrics | None:
-        clock, where = _Clock(), f"{self.where}, step {step}"
-        batch = self.session.collect(lambda tasks: self._generate(tasks, step))
+        phases, where = Phases(), f"{self.where}, step {step}"
+
+        def generate(tasks: Sequence[Task]) -> list[Rollout]:
+            with phases("generate"):
+                return self._generate(tasks, step)
+
+        batch = self.session.collect(generate)
         if not batch.groups:
             return None
-        generated = clock.cpu_seconds
         self.loss.prepare(batch.groups)
         norm = rate = 0.0
         for _ in range(self.trainer.options.updates):
-            result = self.loss.backward(where)
-            norm, rate = self.learner.update(self.stage.optimizer, step, where)
+            result = self.loss.backward(where, phases)
+            with phases("optimizer"):
+                norm, rate = self.learner.update(self.stage.optimizer, step, where)
         plain = group_metrics(self.stage.name, step, batch)
         return replace(
             plain,
@@ -200,9 +189,9 @@ class _Stage:
             kl=result.kl,
             entropy=result.entropy,
             learning_rate=rate,
-            cpu_seconds=clock.cpu_seconds,
-            seconds=clock.seconds,
-            extra={"trained_tokens": float(result.tokens), "generate_cpu_seconds": generated},
+            cpu_seconds=phases.cpu_seconds,
+            seconds=phases.seconds,
+            extra={"trained_tokens": float(result.tokens), **phases.fields()},
         )
 
     def _generate(self, tasks: Sequence[Task], step: int) -> list[Rollout]:
@@ -222,16 +211,18 @@ class _Stage:
             temperature=stage.rollout.temperature,
             reference=trainer.reference() if needs_reference else None,
             terms=terms,
+            skip_without_advantage=trainer.options.skip_without_advantage,
         )
 
     def _fit_answers(self, step: int) -> StepMetrics:
-        clock, where = _Clock(), f"{self.where}, step {step}"
+        phases, where = Phases(), f"{self.where}, step {step}"
         tasks = self.session.next_tasks(self.stage.rollout.batch)
         if not tasks:
             raise TrainingError("the session has no more tasks", where=where)
         loss = AnswerLoss(self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens)
-        result, right = loss.backward(self._answers(tasks), where)
-        norm, rate = self.learner.update(self.stage.optimizer, step, where)
+        result, right = loss.backward(self._answers(tasks), where, phases)
+        with phases("optimizer"):
+            norm, rate = self.learner.update(self.stage.optimizer, step, where)
         return StepMetrics(
             stage=self.stage.name,
             step=step,
@@ -246,9 +237,9 @@ class _Stage:
             loss=result.loss,
             grad_norm=norm,
             learning_rate=rate,
-            cpu_seconds=clock.cpu_seconds,
-            seconds=clock.seconds,
-            extra={"trained_tokens": float(result.tokens)},
+            cpu_seconds=phases.cpu_seconds,
+            seconds=phases.seconds,
+            extra={"trained_tokens": float(result.tokens), **phases.fields()},
         )
 
     def _answers(self, tasks: Sequence[Task]) -> list[Example]:

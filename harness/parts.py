@@ -147,7 +147,7 @@ class Parts:
 
 def _heldout(plan: Plan) -> list[HeldoutSet]:
     sets = []
-    for options in plan.recipe.evaluation.heldout:
+    for options in plan.heldout:
         where = f"evaluation.heldout {options.name!r}"
         sources = [plan.build("task_sources", use, where) for use in options.tasks]
         sets.append(heldout_set(options, sources, plan.recipe.verifier.name))

@@ -20,14 +20,17 @@ TAIL: Final = 2000
 #: Longest response that may as a whole be an answer, in characters.
 WHOLE: Final = 300
 
+#: Most boxes that are taken together.
+BOXES: Final = 20
+
 _STATED: Final = re.compile(
-    r"""(?: \b (?:answer|result) (?:\s+to\s+[^.\n$\\]{0,60})? \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b) # the answer is
-          | \b final \s+ answer \s* (?:\*\*|__)? \s* \n+                                    # a heading
-          | (?: (?<=\s)|^ ) \#{3,4} (?=\s)                                                 # GSM8K's mark
-          | \b answer \s+ (?=[\\$(\[*]*[-\d\\$(]) ) [:\s]*""",
+    r"""(?: \b (?:answer|result) (?:\s+to\s+[^.\n$\\]{0,60})? \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b)
+          | \b final \s+ answer \s* (?:\*\*|__)? \s* \n+      # a heading
+          | (?: (?<=\s)|^ ) \#{3,4} (?=\s)                       # GSM8K's mark
+          | \b answer \s+ (?=[\\$(\[*]*[-\d\\$(])
+        ) [:\s]*""",
     re.IGNORECASE | re.VERBOSE,
 )
-_TAG: Final = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _FORMULA: Final = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _NUMBER: Final = re.compile(r"-?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*-?\d+)?%?")
 #: The end of a sentence: a full stop that no digit follows, or the end of a line.
@@ -35,7 +38,7 @@ _SENTENCE: Final = re.compile(r"(?<=[^\s])[.!?](?=\s|$|\*|\))|\n")
 _PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 _TEXT_COMMAND: Final = re.compile(r"\\(?:text\w*|mbox|mathrm|operatorname)\s*\{[^{}]*\}")
 _LEAD: Final = re.compile(
-    r"(?:(?:so|thus|hence|therefore|then|finally|we (?:get|have|find|obtain)|it is|that is)\b[,:]?\s+)+(?=\S)",
+    r"(?:(?:so|thus|hence|therefore|then|finally|it is|that is|we (?:get|have|find|obtain))\b[,:]?\s+)+(?=\S)",
     re.IGNORECASE,
 )
 _TURN: Final = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id)\|>")
@@ -97,7 +100,7 @@ def last_boxes(text: str) -> tuple[str, ...]:
     if not outer:
         return ()
     chosen = [outer[-1]]
-    for start, end in reversed(outer[:-1]):
+    for start, end in reversed(outer[-BOXES:-1]):
         between = text[end + 1 : chosen[0][0]]
         if len(between) > 80 or re.search(r"[.!?:]\s|\n\s*\n|\bnot?\b|\bwait\b", between):
             break
@@ -133,15 +136,22 @@ def is_bare(text: str) -> bool:
 
 def _anything(spoken: str) -> Extracted:
     spoken = _TURN.split(spoken, maxsplit=1)[0]
-    tags = _TAG.findall(spoken[-20 * TAIL :])
-    if tags:
-        return Extracted(_strip(tags[-1]), "answer tag")
+    tagged = _tagged(spoken)
+    if tagged is not None:
+        return Extracted(_strip(tagged), "answer tag")
     tail = spoken[-TAIL:]
     for match in reversed(list(_STATED.finditer(tail))):
         said = _sentence(tail[match.end() :])
         if said:
             return Extracted(said, "stated")
     return _last_of(tail)
+
+
+def _tagged(spoken: str) -> str | None:
+    """What stands in the last `<answer>` that ends."""
+    end = spoken.rfind("</answer>")
+    start = spoken.rfind("<answer>", 0, max(end, 0))
+    return spoken[start + len("<answer>") : end] if 0 <= start < end else None
 
 
 def _last_of(tail: str) -> Extracted:

@@ -150,7 +150,8 @@ _UNICODE: Final = str.maketrans(
         "∖": r"\setminus ", "√": r"\sqrt ", "±": r"\pm ", "∓": r"\mp ", "°": r"^\circ ", "º": r"^\circ ",
         "ℝ": r"\R ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "φ": r"\phi ",
         "′": "'", "’": "'", "，": ",", "；": ";", "（": "(", "）": ")", "\u00a0": " ", "\u202f": " ",
-        "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
+        "⟨": r"\langle ", "⟩": r"\rangle ",
+        "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
         "∠": r"\angle ", "→": r"\to ", "≡": r"\equiv ",
     }
 )  # fmt: skip

@@ -39,6 +39,9 @@ from harness_math.nodes import (
 
 #: Deepest nesting read; one level of brackets takes four.
 DEPTH: Final = 120
+#: Most factors of one product, and most tokens of powers, primes and the like behind one value.
+FACTORS: Final = 100
+MARKS: Final = 200
 RELATIONS: Final = frozenset({"=", "<", ">", "<=", ">=", "!=", "~", "in", "->"})
 _SEPARATORS: Final = frozenset({",", ";", "and", "or"})
 _CLOSERS: Final = frozenset({")", "]", "}", "\\}", "|", ">>", "⌋", "⌉", "mid", "&", "\\\\"})
@@ -288,7 +291,11 @@ class _Parser:
 
     def product(self) -> Node:
         node = self.power()
+        factors = 0
         while True:
+            factors += 1
+            if factors > FACTORS:
+                raise CostBound(f"more than {FACTORS} factors")
             if self.accept("*"):
                 node = Mul((node, self.factor()))
             elif self.op("/") and self.peek().kind not in ("unit", "word"):
@@ -359,8 +366,11 @@ class _Parser:
 
     def power(self) -> Node:
         node = self.deeper(self.primary)
+        start = self.at
         while self.now.kind == "op":
             value = self.now.value
+            if self.at - start > MARKS:
+                raise CostBound(f"more than {MARKS} marks behind one value")
             if value == "^":
                 self.at += 1
                 if self.op("°") or (self.op("{") and self.peek().value == "°"):

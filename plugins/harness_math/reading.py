@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from harness_math.bound import check_length
+from harness_math.bound import check_source
 from harness_math.lexer import DECIMAL_COMMA, Token, clean, tokens
 from harness_math.nodes import Node, Words
 from harness_math.parser import parse
@@ -41,9 +41,9 @@ def read(source: str) -> Reading:
     Raises:
         CostBound: it is too long or nests too deep.
     """
-    check_length(source)
+    check_source(source)
     text = clean(source).strip()
-    check_length(text)
+    check_source(text)
     variants = [tokens(text, thousands=True)]
     if _AMBIGUOUS.search(text):
         variants.append(tokens(text, thousands=False))

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import context, rollout
 from harness_gym.options import GymOptions, GymVerifierOptions
 from harness_gym.source import Gym
 from harness_gym.verifier import GymVerifier
@@ -14,8 +13,34 @@ from hypothesis import strategies as st
 from harness.errors import DataError, RecipeError
 from harness.recipe.errors import validated
 from harness.records import Task, Verdict, decode, encode
+from harness.testing import TaskSourceConformance, VerifierCase, VerifierConformance
+from tests.builders import context, rollout
 
 pytest.importorskip("reasoning_gym", reason="needs the extra 'gym'")
+
+
+class TestChainSum(TaskSourceConformance):
+    name = "reasoning-gym"
+    options = {"dataset": "chain_sum", "levels": "2-4"}
+    heldout = options | {"split": "heldout"}
+
+
+class TestGymVerifier(VerifierConformance):
+    name = "reasoning-gym"
+    truncated_may_pass = True
+    task = Gym(GymOptions(dataset="chain_sum", levels=(4,)), context()).draw("chain_sum/4", 0)
+    gold = str(task.answer)
+    cases = [
+        VerifierCase(
+            task,
+            right=[f"<answer>{gold}</answer>", f"so it is\n<answer> {gold} </answer>."],
+            wrong=[
+                "<answer>perhaps</answer>",
+                f"{gold} <answer>{gold}0</answer>",
+                f"<answer>{gold} or 7</answer>",
+            ],
+        )
+    ]
 
 
 def source(dataset: str = "chain_sum", run_seed: int = 0, **options: Any) -> Gym:

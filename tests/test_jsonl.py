@@ -2,13 +2,11 @@
 
 import gzip
 import json
-import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import context, rollout
 from harness_exact.last_number import LastNumber, LastNumberOptions
 from harness_tasks.jsonl import Jsonl, JsonlOptions
 from harness_tasks.splits import split_of
@@ -18,6 +16,8 @@ from hypothesis import strategies as st
 from harness.errors import DataError, RecipeError
 from harness.recipe.errors import validated
 from harness.records import Message
+from tests.builders import context, rollout
+from tests.support.data import data_folder
 
 
 def source(path: Path | str, data: Path | None = None, base: Path | None = None, **options: Any) -> Jsonl:
@@ -212,13 +212,6 @@ def test_memory_is_bounded_by_rows_not_by_texts(tmp_path: Path) -> None:
     assert kept < 60 * 20_000
     assert peak < 200 * 20_000
     assert made.get("big/19999").prompt[0].content.startswith("19999 ")
-
-
-def data_folder() -> Path:
-    found = Path(os.environ.get("HARNESS_DATA") or Path(__file__).parents[1] / "../shared/data")
-    if not (found / "benchmarks").is_dir():
-        pytest.skip("no benchmark data: set HARNESS_DATA")
-    return found
 
 
 @pytest.mark.parametrize(

@@ -239,3 +239,16 @@ def test_a_data_set_that_makes_no_task_says_so(monkeypatch: pytest.MonkeyPatch) 
     made = source("hopeless", strata={"a": {}})
     with pytest.raises(DataError, match=r"fails to make tasks of stratum 'hopeless/a': Could not make"):
         made.draw("hopeless/a", 0)
+
+
+def test_a_scorer_that_chokes_on_an_answer_fails_it_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reasoning_gym.arithmetic.chain_sum import ChainSumDataset
+
+    def chokes(self: object, answer: str, entry: object) -> float:
+        raise RecursionError(f"too deep: {answer}")
+
+    monkeypatch.setattr(ChainSumDataset, "score_answer", chokes)
+    task = source(levels="0").draw("chain_sum/0", 0)
+    verdict = judged(task, "((1))")
+    assert (verdict.status, verdict.score) == ("fail", 0.0)
+    assert verdict.reason == "unreadable to its scorer: RecursionError: too deep: ((1))"

@@ -228,3 +228,14 @@ def test_published_solutions_pass_the_plain_verifier(file: str, integers: bool, 
     failed = [t.id for t in tasks if verifier.verify(t, rollout(t.meta["solution"])).status != "pass"]
     assert not failed
     assert len(tasks) == rows
+
+
+def test_a_file_that_changes_under_a_run_is_noticed(tmp_path: Path) -> None:
+    path = written(tmp_path, row("a"), row("b"))
+    made = source(path)
+    path.write_text(path.read_text().replace('"b"', '"c"'))
+    with pytest.raises(DataError, match="no task 'set/b'"):
+        made.get("set/b")
+    path.write_text("x" * path.stat().st_size)
+    with pytest.raises(DataError, match=r"set\.jsonl:2: changed while in use"):
+        made.get("set/b")

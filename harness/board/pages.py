@@ -71,8 +71,11 @@ def pct(rate: float | None) -> str:
 
 
 def count(number: float) -> str:
-    """A count with separators: 40,960; 1.2 M from ten million on."""
-    return f"{number / 1e6:,.1f} M" if number >= 1e7 else f"{number:,.0f}"
+    """A count with separators, 40,960; from a million on three digits with a unit, 6.64 M."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if number >= size:
+            return f"{number / size:#.3g}".rstrip(".") + f"\u2009{unit}"
+    return f"{number:,.0f}"
 
 
 def duration(seconds: float) -> str:

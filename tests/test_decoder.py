@@ -24,7 +24,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     kv_heads = {"plain": None, "grouped-query": 2}[request.param]
     # Large initial weights, so that attention is far from uniform.
     write_random_llama(
-        RandomLlamaOptions(width=32, layers=3, heads=4, kv_heads=kv_heads, mlp_width=48, initializer_range=0.3),
+        RandomLlamaOptions(
+            width=32, layers=3, heads=4, kv_heads=kv_heads, mlp_width=48, initializer_range=0.3
+        ),
         path,
     )
     return path
@@ -126,7 +128,7 @@ def test_cache_grows_beyond_its_first_capacity(folder: Path, monkeypatch: pytest
         assert isinstance(decoding, LlamaDecoding)
         for t in range(TOKENS - 1):
             decoding.step(tokens[:, t])
-        assert decoding.keys[0].shape[3] == TOKENS
+        assert decoding.keys[0].shape[2] == TOKENS
         mask = torch.ones(1, 1, TOKENS, dtype=torch.bool)
         expected = network.score(prompts, lengths, tokens[None], mask)
     torch.testing.assert_close(decoding.logits, expected[-1:], atol=1e-4, rtol=0)

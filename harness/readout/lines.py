@@ -96,7 +96,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def last_line(path: Path) -> dict[str, Any]:
-    """The last complete line of a ledger, read from its end; {} for an empty one."""
+    """The last complete line of a ledger, read from its end; {} for an empty or absent one."""
+    if not path.exists():
+        return {}
     with path.open("rb") as file:
         end = file.seek(0, 2)
         tail, start = b"", end

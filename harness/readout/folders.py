@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import LedgerError
-from harness.readout.lines import last_line
+from harness.ledger import last_line
 from harness.recipe.load import override_value
 
 

@@ -143,6 +143,13 @@ def test_links_of_our_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_files_that_our_pages_name_are_there() -> None:
+    pattern = re.compile(r"`?\b((?:harness|plugins|docs|recipes|bench|constraints)/[\w./-]+\.\w+)")
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for name in pattern.findall(page.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
 def test_every_dependency_has_its_line() -> None:
     import tomllib
 

@@ -148,7 +148,7 @@ class Parts:
 def build_heldout(plan: Plan) -> list[HeldoutSet]:
     """The recipe's held-out sets."""
     sets = []
-    for options in plan.recipe.evaluation.heldout:
+    for options in plan.heldout:
         where = f"evaluation.heldout {options.name!r}"
         sources = [plan.build("task_sources", use, where) for use in options.tasks]
         sets.append(heldout_set(options, sources, plan.recipe.verifier.name))

@@ -16,7 +16,7 @@ from typing import Any, Final
 from harness.errors import CapabilityError, RecipeError, near
 from harness.plugins import Plugins
 from harness.protocols import BuildContext, ModelFiles, RunInfo
-from harness.recipe import Arm, Recipe, RecipeFile, Stage, Use
+from harness.recipe import Arm, Heldout, Recipe, RecipeFile, Stage, Use
 from harness.recipe.check import faults
 from harness.registry import Registration
 from harness.rewards import reduction
@@ -59,6 +59,12 @@ class Plan:
             initial=self.initial,
             base=self.base,
         )
+
+    @property
+    def heldout(self) -> tuple[Heldout, ...]:
+        """The held-out sets of this machine: those that need the data folder only where there is one."""
+        sets = self.recipe.evaluation.heldout
+        return tuple(h for h in sets if not h.needs_data or data_folder() is not None)
 
     def find(self, kind: str, use: Use, where: str) -> Registration:
         return self.plugins.registry.find(kind, use.name, where=f"{self.file.path}, {where}")

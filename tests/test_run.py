@@ -42,7 +42,7 @@ def test_every_arm_and_seed_is_a_run_of_its_own_within_its_budget(tmp_path: Path
         assert last["t"] == "finished"
         assert last["spent_rollouts"] <= 6000
         assert last["spent_rollouts"] > 5900
-        assert [line["name"] for line in lines if line["t"] == "evaluation"][0] == "before"
+        assert next(line["name"] for line in lines if line["t"] == "evaluation") == "before"
     assert "measured, seed 3: stage s-1 starts on" in done.stdout
 
 

@@ -14,7 +14,7 @@ from harness_tasks.chain import ArithmeticChain, ChainOptions
 from harness.checkpoints import CheckpointStore
 from harness.events import Events
 from harness.ledger import Ledger, read
-from harness.plugins import _manager
+from harness.loading import new_manager
 from harness.pool import TaskPool
 from harness.protocols import BuildContext, CurriculumContext, Engine, Gate, RunInfo, Shaper
 from harness.recipe import Budget, Conventions, Resources, Stage
@@ -106,7 +106,7 @@ class LiveRun:
         run = RunParts(
             info=RunInfo(self.folder, "test", "main", self.seed),
             ledger=self.ledger,
-            events=Events(_manager()),
+            events=Events(new_manager()),
             scorer=self.scorer,
             pool=pool,
             spent=Spent(),

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from harness.errors import TrainingError
+from harness.plan import make_plans
 from harness.plugins import load
+from harness.recipe import load_recipe
 from harness.testing import Recorded, Workbench
 
 SEEDS = (0, 1, 2)
@@ -147,5 +149,12 @@ def test_dynamic_sampling_fills_batches_and_gives_up_where_nothing_is_mixed(tmp_
     assert len(full) >= len(metrics) - 1, "only the budget may cut a batch short"
     assert all(m.zero_variance_groups == 0 for m in metrics)
     hopeless = {"name": "sim-irt", "count": 3, "low": 60.0, "high": 70.0}
-    with pytest.raises(TrainingError, match="no group of 1312 passed the gates of stage 'stage'"):
+    with pytest.raises(TrainingError, match=r"stage 'stage'.* 1312 groups passed the gates"):
         bench.run(recipe(gated, 0, hopeless), "hopeless")
+
+
+def test_the_recipe_of_the_simulation_is_whole() -> None:
+    file = load_recipe(Path(__file__).parents[1] / "recipes" / "simulation.toml")
+    plans = make_plans(file, load())
+    assert [plan.arm.name for plan in plans[::3]] == list(ARMS)
+    assert {plan.seed for plan in plans} == set(SEEDS)

@@ -68,9 +68,13 @@ def test_train_and_held_out_strata_are_told_apart() -> None:
 def test_a_real_language_model_is_measured_trained_and_evaluated(tmp_path: Path) -> None:
     overrides = [part for path, value in SMALL.items() for part in ("--set", f"{path}={value}")]
     cache = os.environ.get("HARNESS_CACHE") or str(tmp_path / "cache")
+    try:
+        data = str(data_folder())
+    except pytest.skip.Exception:
+        data = ""
     done = harness(
         "run", str(RECIPE), "--runs", str(tmp_path / "runs"), *overrides,
-        cwd=tmp_path, seconds=1800, HARNESS_CACHE=cache, HARNESS_DATA=str(data_folder()),
+        cwd=tmp_path, seconds=1800, HARNESS_CACHE=cache, HARNESS_DATA=data,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     lines = list(ledger.read(tmp_path / "runs" / "smollm2-1" / "main" / "seed-0" / "ledger.jsonl"))
@@ -81,5 +85,5 @@ def test_a_real_language_model_is_measured_trained_and_evaluated(tmp_path: Path)
     labels = {label["subject"]: label for line in lines if line["t"] == "labels" for label in line["labels"]}
     assert set(labels) >= {"chain_sum/2-terms-1-digit", "products/1-digit", "gcd/to-20"}
     found = {(line["name"], line["heldout"]) for line in lines if line["t"] == "evaluation"}
-    sets = ("arithmetic", "gsm8k-slice", "math500-integers-slice")
+    sets = ("arithmetic", "gsm8k-slice", "math500-integers-slice") if data else ("arithmetic",)
     assert found == {(name, heldout) for name in ("before", "final") for heldout in sets}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness_exact.exact import Exact, ExactOptions
 from harness_tasks.chain import ArithmeticChain, ChainOptions
 
 from harness.checkpoints import CheckpointStore
@@ -19,7 +18,7 @@ from harness.pool import TaskPool
 from harness.protocols import BuildContext, CurriculumContext, Engine, Gate, RunInfo, Shaper
 from harness.recipe import Budget, Conventions, Resources, Stage
 from harness.records import Group, Request, Rollout, RolloutKey, Sampling, StepMetrics, Task
-from harness.scoring import Scorer
+from harness.scoring import Scorer, VerifierSpec
 from harness.session import RunParts, StageParts, StageSession
 from harness.spending import Spent
 
@@ -81,7 +80,13 @@ class LiveRun:
     evaluations: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scorer = Scorer({"exact": Exact(ExactOptions(), context(self.folder))})
+        spec = VerifierSpec(
+            name="exact",
+            target="harness_exact.exact:Exact",
+            options_model="harness_exact.exact:ExactOptions",
+            in_process=True,
+        )
+        self.scorer = Scorer({"exact": spec})
         self.heldout = ArithmeticChain(
             ChainOptions.model_validate({"strata": self.strata, "split": "heldout"}), context(self.folder)
         )
@@ -117,6 +122,7 @@ class LiveRun:
             keep_rollouts=True,
             reuse=0.0,
             evaluate=self._evaluate,
+            evaluation_requests=lambda name, stage, step: (),
         )
         parts = StageParts(curriculum or RoundRobin(), gates, shapers)
         session = StageSession(run, stage, conventions or Conventions(), parts, pool.subjects, {})

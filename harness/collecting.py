@@ -40,7 +40,7 @@ def collect(session: Session, generate: Generate) -> Batch:
             kept += session.submit_outcomes(outcomes)
         else:
             completions = cast(Sequence[Rollout], produced)
-            tokens += sum(len(rollout.completion_ids) for rollout in completions)
+            tokens += sum(rollout.tokens for rollout in completions)
             rollouts += len(completions)
             kept += session.submit(completions)
         groups += len(tasks)

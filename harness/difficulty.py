@@ -119,7 +119,7 @@ def _run_round(job: Measurement, work: list[tuple[Task, Request]], outcomes: Out
 
     def receive(task: Task, rollout: Rollout, verdict: Verdict) -> None:
         job.spent.rollouts += 1
-        job.spent.tokens += len(rollout.completion_ids)
+        job.spent.tokens += rollout.tokens
         counts[task.subject].add(rollout, verdict)
 
     generate_scored(job.engine, work, job.scorer, receive)

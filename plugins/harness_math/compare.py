@@ -6,7 +6,9 @@ means that this reader cannot tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeVar
@@ -32,6 +34,7 @@ from harness_math.nodes import (
     Unreadable,
     Without,
     Words,
+    children,
     walk,
 )
 from harness_math.units import unit
@@ -282,7 +285,10 @@ def _relations(gold: Node, prediction: Node, terms: Terms) -> bool | None:
         return _equations(ours, theirs, terms)
     if ours is not None:
         # The gold names what it gives: the name may be left out, a condition may not.
-        return equal(ours.value, prediction, terms) if ours.named else False
+        if ours.named or not ours.closed:
+            return equal(ours.value, prediction, terms) if ours.named else False
+        # Without unknowns every member says the same.
+        return equal(ours.first, prediction, terms) or equal(ours.value, prediction, terms)
     assert theirs is not None
     if theirs.named or theirs.closed or not variables(gold):
         return equal(gold, theirs.value, terms)
@@ -302,7 +308,9 @@ class _Equation:
     def of(cls, node: Node) -> _Equation | None:
         if not isinstance(node, Relation) or any(op not in ("=", "~", "->") for op in node.ops):
             return None
-        first, last = node.members[0], node.members[-1]
+        # What stands before an approximation is exact: x = 1/3 ~ 0.333.
+        exact = node.ops.index("~") if "~" in node.ops[1:] else len(node.ops)
+        first, last = node.members[0], node.members[max(exact, 1)]
         if not _is_name(first) and _is_name(last) and len(node.members) == 2:
             first, last = last, first
         unreadable = isinstance(first, Opaque)
@@ -326,7 +334,7 @@ def _equations(ours: _Equation, theirs: _Equation, terms: Terms) -> bool | None:
         return equal(ours.value, theirs.value, terms)
     if ours.named and theirs.named and (ours.first == theirs.first or _free_name(ours, theirs)):
         return equal(ours.value, theirs.value, terms)
-    if ours.named and theirs.closed:
+    if theirs.closed and (ours.named or ours.closed):
         return equal(ours.value, theirs.value, terms)
     result = _proportional(ours, theirs)
     if result is None and ours.first == theirs.first:
@@ -382,6 +390,8 @@ def _ratio(ours: Node, theirs: Node) -> complex | None:
 
 def _inequalities(gold: Node, prediction: Node, terms: Terms) -> bool | None:
     result = _as_intervals(gold, prediction, terms)
+    if result is None:
+        result = _membership(gold, prediction)
     if result is not None:
         return result
     if not isinstance(gold, Relation) or not isinstance(prediction, Relation):
@@ -396,6 +406,62 @@ def _inequalities(gold: Node, prediction: Node, terms: Terms) -> bool | None:
     except Unreadable:
         return None
     return ratio is not None and abs(ratio.imag) < 1e-9 and ratio.real > 0
+
+
+def _membership(gold: Node, prediction: Node) -> bool | None:
+    """An inequality that is not solved (|x| < 3) against intervals: whether it holds inside them and
+    fails outside, at their ends, beside them and between."""
+    intervals, relation = _intervals(gold), prediction
+    if intervals is None:
+        intervals, relation = _intervals(prediction), gold
+    if intervals is None or not isinstance(relation, Relation) or len(variables(relation)) != 1:
+        return None
+    ends = [(orderable(low), low_in, orderable(high), high_in) for low, low_in, high, high_in in intervals]
+    known = sorted({e for low, _, high, _ in ends for e in (low, high) if e is not None and math.isfinite(e)})
+    if not known or any(low is None or high is None for low, _, high, _ in ends):
+        return None
+    between = [(a + b) / 2 for a, b in itertools.pairwise(known)]
+    beside = [e + d * max(1.0, abs(e)) for e in known for d in (-3.7, -0.61, -1e-6, 0.0, 1e-6, 0.61, 3.7)]
+    (name,) = variables(relation)
+    for x in (*known, *between, *beside):
+        inside = any(
+            low is not None
+            and high is not None
+            and (low < x < high or (x == low and low_in) or (x == high and high_in))
+            for low, low_in, high, high_in in ends
+        )
+        holds = _holds(relation, {name: x})
+        if holds is None:
+            return None
+        if holds != inside:
+            return False
+    return True
+
+
+def _holds(relation: Relation, at: Mapping[str, complex]) -> bool | None:
+    """Whether a chain of inequalities holds at a point; outside of its domain it does not."""
+    try:
+        values = [numeric(member, at) for member in relation.members]
+    except Unreadable:
+        return False
+    if any(abs(value.imag) > 1e-9 for value in values):
+        return False
+    for op, a, b in zip(relation.ops, values, values[1:], strict=False):
+        difference = 0.0 if close(a, b) else a.real - b.real
+        if op not in _HOLDS:
+            return None
+        if not _HOLDS[op](difference):
+            return False
+    return True
+
+
+_HOLDS: Final[Mapping[str, Callable[[float], bool]]] = {
+    "<": lambda d: d < 0,
+    ">": lambda d: d > 0,
+    "<=": lambda d: d <= 0,
+    ">=": lambda d: d >= 0,
+    "!=": lambda d: d != 0,
+}
 
 
 def _ascending(node: Relation) -> Relation:
@@ -503,7 +569,11 @@ def _of_inequality(node: Relation) -> list[Interval] | None:
     members, ops = node.members, node.ops
     if any(op not in _FLIP and op != "!=" for op in ops):
         return None
-    unknown = [i for i, m in enumerate(members) if isinstance(m, Sym) and variables(m)]
+    unknown = [
+        i
+        for i, m in enumerate(members)
+        if variables(m) and _is_name(m) and not any(isinstance(part, Fn) for part in walk(m))
+    ]
     if len(members) == 3 and 1 in unknown:
         # Between two ends, whatever letters they hold.
         if variables(members[1]) & (variables(members[0]) | variables(members[2])):
@@ -631,22 +701,43 @@ def _matrices(gold: Node, prediction: Node, terms: Terms) -> bool | None:
 
 
 def _holds_matrix(node: Node) -> bool:
-    return isinstance(node, Matrix) or (isinstance(node, Mul) and any(_holds_matrix(f) for f in node.factors))
+    return isinstance(node, Matrix) or (
+        isinstance(node, Mul | Add) and any(_holds_matrix(part) for part in children(node))
+    )
 
 
 def _rows(node: Node) -> list[list[Node]] | None:
+    """The entries of a matrix, of sums of matrices and of numbers times matrices; None for others."""
     if isinstance(node, Matrix):
         return [list(row) for row in node.rows]
+    if isinstance(node, Add):
+        parts = [_rows(term) for term in node.terms]
+        if any(part is None or [len(r) for r in part] != [len(r) for r in parts[0] or []] for part in parts):
+            return None
+        known = [part for part in parts if part is not None]
+        return [[Add(tuple(items)) for items in zip(*rows, strict=True)] for rows in zip(*known, strict=True)]
     if isinstance(node, Mul) and len(node.factors) == 2 and _holds_matrix(node):
-        # A number times a matrix.
-        scalar, matrix = sorted(node.factors, key=_holds_matrix)
-        rows = None if _holds_matrix(scalar) else _rows(matrix)
+        left, right = node.factors
+        if _holds_matrix(left) and _holds_matrix(right):
+            return _product(_rows(left), _rows(right))
+        scalar, matrix = (right, left) if _holds_matrix(left) else (left, right)
+        rows = _rows(matrix)
         return None if rows is None else [[Mul((scalar, item)) for item in row] for row in rows]
     if isinstance(node, Seq) and node.left in ("(", "[", "<", ""):
         if all(isinstance(item, Seq) and item.left in ("[", "(") for item in node.items):
             return [list(item.items) for item in node.items if isinstance(item, Seq)]
         return [list(node.items)]
     return None
+
+
+def _product(left: list[list[Node]] | None, right: list[list[Node]] | None) -> list[list[Node]] | None:
+    if left is None or right is None or len(left[0]) != len(right) or len(left) * len(right) > 100:
+        return None
+    columns = list(zip(*right, strict=True))
+    return [
+        [Add(tuple(Mul((a, b)) for a, b in zip(row, column, strict=True))) for column in columns]
+        for row in left
+    ]
 
 
 def _flat(rows: list[list[Node]]) -> list[list[Node]]:

@@ -166,7 +166,10 @@ THOUSANDS: Final = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_GROUP}\d{{3}})+(?!
 _SPACED_THOUSANDS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?: \d{3})+(?![\d/])")
 #: The letter that people write for a union of intervals.
 _UNION_LETTER: Final = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
-DECIMAL_COMMA: Final = re.compile(r"\s*-?\s*\d+,\d+\s*")
+#: The only comma of a source, between digits and outside of brackets: perhaps a decimal comma.
+DECIMAL_COMMA: Final = re.compile(
+    r"[^,()\[\]]*\d(?:,|\{,\})\d+[^,\d()\[\]][^,()\[\]]*|[^,()\[\]]*\d(?:,|\{,\})\d+"
+)
 _TOKEN: Final = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!\s>])+)
       | (?P<num>\d+\.(?=\\overline|/)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.]))?)
@@ -208,7 +211,7 @@ def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list
     """Tokens of a cleaned source. `thousands` joins groups of three digits, `decimal_comma` reads the
     comma of a whole source like `0,5` as a point."""
     if decimal_comma:
-        source = source.replace(",", ".", 1)
+        source = re.sub(r",|\{,\}", ".", source, count=1)
     if thousands:
         source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
     source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)

@@ -17,11 +17,12 @@ from harness.protocols import BuildContext
 from harness.provenance import verifier_hash
 from harness.records import AnswerSpec, Rollout, Status, Task, Verdict
 from harness_math import library
-from harness_math.compare import Terms, equal
+from harness_math.compare import equal
 from harness_math.extract import Extracted, extract, is_bare, last_boxes
 from harness_math.nodes import CostBound, Node, Seq
 from harness_math.options import MathOptions
 from harness_math.reading import Reading, choice, integer, is_choice, read
+from harness_math.same import Terms
 
 #: Longest extracted text kept in a verdict, in characters.
 KEPT: Final = 400

@@ -9,6 +9,7 @@ from typing import Final
 from harness_math.cursor import END, Cursor
 from harness_math.lexer import Token
 from harness_math.nodes import (
+    Add,
     Based,
     CostBound,
     Div,
@@ -20,13 +21,21 @@ from harness_math.nodes import (
     Num,
     Pow,
     Quantity,
+    Relation,
     Seq,
     Sym,
     Unreadable,
     Words,
+    substituted,
+    walk,
 )
 
+#: Most tokens of powers, primes and the like behind one value.
 MARKS: Final = 200
+#: Most terms of a sum or a product that is written out.
+TERMS: Final = 200
+#: Most nodes of one that is written out; series inside series multiply.
+SERIES_NODES: Final = 5000
 _ACCENTS: Final = ("overline", "vec", "hat", "bar", "tilde", "overrightarrow", "underline", "dot", "ddot")
 _ORDINALS: Final = frozenset({"st", "nd", "rd", "th"})
 _INVERSE: Final = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
@@ -43,24 +52,17 @@ class Factors(Cursor):
         """Terms between signs."""
         raise NotImplementedError
 
+    def product(self) -> Node:
+        """Factors between signs."""
+        raise NotImplementedError
+
     def starts_factor(self) -> bool:
         """Whether a factor begins here without a sign before it."""
         kind, value = self.now.kind, self.now.value
         if kind in ("num", "name", "fn", "begin"):
             return True
         if kind == "cmd":
-            return value in (
-                "frac",
-                "sqrt",
-                "binom",
-                "overline",
-                "vec",
-                "hat",
-                "bar",
-                "root",
-                "tilde",
-                "overrightarrow",
-            )
+            return value in ("frac", "sqrt", "binom", "sum", "prod", *_ACCENTS)
         if kind == "op":
             if value == "(":
                 return self.peek().value not in ("mod", "bmod")
@@ -273,6 +275,8 @@ class Factors(Cursor):
             # `sqrt13` in plain text is the root of thirteen; `\sqrt13` hardly ever means anything else.
             inner = self.deeper(self.primary) if self.op("(") or self.now.kind == "num" else self.argument()
             return Fn("sqrt", (inner,))
+        if name in ("sum", "prod"):
+            return self.series(name)
         if name in _ACCENTS:
             start = self.at
             self.argument()
@@ -280,6 +284,24 @@ class Factors(Cursor):
                 name + " " + "".join(t.value for t in self.tokens[start : self.at] if t.value not in "{}")
             )
         raise Unreadable(f"\\{name}")
+
+    def series(self, name: str) -> Node:
+        """A sum or product between literal limits, written out."""
+        self.expect("_")
+        start = self.argument()
+        self.expect("^")
+        end = self.argument()
+        match start, end:
+            case Relation((Sym(index), Num(first, None)), ("=",)), Num(last, None):
+                if last - first >= TERMS:
+                    raise CostBound(f"a {name} of more than {TERMS} terms")
+            case _:
+                raise Unreadable(f"a {name} without literal limits")
+        body = self.deeper(self.product)
+        if (last - first) * len(walk(body)) > SERIES_NODES:
+            raise CostBound(f"a {name} of too many parts")
+        terms = [substituted(body, index, Num(Fraction(k))) for k in range(int(first), int(last) + 1)]
+        return Add(tuple(terms)) if name == "sum" else Mul(tuple(terms))
 
     def environment(self, name: str) -> Node:
         if not (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from harness_math.nodes import Add, Div, Fn, Mul, Node, Num, Pm, Quantity, Relation, Seq, walk
+from harness_math.nodes import Mul, Node, Num, Pm, Relation, Seq, mapped, walk
 from harness_math.same import Same, every, matched
 
 
@@ -53,20 +53,8 @@ def expand(node: Seq) -> list[Node]:
 
 
 def _choose(node: Node, sign: int) -> Node:
-    match node:
-        case Pm(term, choice):
-            inner = _choose(term, sign)
-            return inner if sign * choice > 0 else Mul((Num(Fraction(-1)), inner))
-        case Add(terms):
-            return Add(tuple(_choose(t, sign) for t in terms))
-        case Mul(factors):
-            return Mul(tuple(_choose(f, sign) for f in factors))
-        case Div(top, bottom):
-            return Div(_choose(top, sign), _choose(bottom, sign))
-        case Fn(name, args):
-            return Fn(name, tuple(_choose(a, sign) for a in args))
-        case Seq(left, right, items):
-            return Seq(left, right, tuple(_choose(i, sign) for i in items))
-        case Quantity(value, name):
-            return Quantity(_choose(value, sign), name)
-    return node
+    """The expression with every plus-minus decided."""
+    if isinstance(node, Pm):
+        inner = _choose(node.term, sign)
+        return inner if sign * node.sign > 0 else Mul((Num(Fraction(-1)), inner))
+    return mapped(node, lambda part: _choose(part, sign))

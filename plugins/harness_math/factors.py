@@ -36,7 +36,7 @@ MARKS: Final = 200
 TERMS: Final = 200
 #: Most nodes of one that is written out; series inside series multiply.
 SERIES_NODES: Final = 5000
-_ACCENTS: Final = ("overline", "vec", "hat", "bar", "tilde", "overrightarrow", "underline", "dot", "ddot")
+_ACCENTS: Final = ("overline", "vec", "hat", "bar", "tilde", "overrightarrow", "dot", "ddot")
 _ORDINALS: Final = frozenset({"st", "nd", "rd", "th"})
 _INVERSE: Final = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 

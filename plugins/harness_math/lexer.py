@@ -113,7 +113,7 @@ FUNCTIONS: Final = _words(
     coth log ln lg exp gcd lcm max min abs floor ceil cbrt"""
 )
 _CONSTRUCTS: Final = _words(
-    """frac sqrt binom overline underline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
+    """frac sqrt binom overline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
     choose sum prod int lim oint iint limsup liminf bigcap forall exists mapsto not over root of"""
 )
 _ALIASES: Final = {
@@ -131,7 +131,9 @@ _ALIASES: Final = {
 _TEXT: Final = _words(
     """text textbf textit textrm textsf texttt textnormal textsc textup mbox hbox mathrm operatorname emph"""
 )
-_FONT: Final = _words("""mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel""")
+_FONT: Final = _words(
+    """mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel underline"""
+)
 _PLAIN_WORDS: Final = {
     "pi": "pi",
     "infinity": "∞",
@@ -360,6 +362,8 @@ class _Lexer:
             self.put("unit", stripped)
         elif lowered in FUNCTIONS:
             self.put("fn", lowered)
+        elif re.fullmatch(r"-?\d[\d.,]*\s+[A-Za-z ]+", stripped):
+            self.out.extend(_Lexer(stripped).run())  # a number and its unit
         elif len(re.findall(r"[A-Za-z]", stripped)) >= 2 and not re.search(r"[\\^=<>+*]", stripped):
             for part in re.split(r"\s+(and|or)\s+|^(and|or)\s+|\s+(and|or)$", stripped):
                 if part:

@@ -54,6 +54,11 @@ def plain(node: Node) -> Node:
     """One item in brackets is that item; names for nothing and everything are symbols."""
     if isinstance(node, Seq) and len(node.items) == 1 and node.left in ("[", "", "(", "{", "<"):
         return plain(node.items[0])
+    if isinstance(node, Seq) and node.left == "":
+        # `n in Z` says where a parameter comes from, not what the answer is.
+        items = tuple(item for item in node.items if not _is_domain(item))
+        if 0 < len(items) < len(node.items):
+            return plain(Seq("", "", items))
     if isinstance(node, Words):
         if node.text in _NOTHING:
             return Sym("∅")
@@ -68,6 +73,15 @@ def plain(node: Node) -> Node:
     if isinstance(node, Union) and len(node.parts) == 1:
         return plain(node.parts[0])
     return node
+
+
+def _is_domain(node: Node) -> bool:
+    return (
+        isinstance(node, Relation)
+        and node.ops == ("in",)
+        and isinstance(node.members[1], Sym)
+        and node.members[1].name in ("𝔹Z", "𝔹N", "𝔹Q", "𝔹C", "ℝ")
+    )
 
 
 def is_name(node: Node) -> bool:

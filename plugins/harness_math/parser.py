@@ -306,8 +306,10 @@ class _Parser(Factors):
                 if is_mixed(node, other, bottom):
                     return Add((node, Div(other, bottom)))
             raise Unreadable("two numbers side by side")
-        if isinstance(other, Div) and is_mixed(node, other.top, other.bottom):
-            return Add((node, other))
+        inner = other.args[0] if isinstance(other, Fn) and other.name in ("percent", "degree") else other
+        if isinstance(inner, Div) and is_mixed(node, inner.top, inner.bottom):
+            mixed = Add((node, inner))
+            return Fn(other.name, (mixed,)) if isinstance(other, Fn) else mixed
         return Mul((node, other))
 
 

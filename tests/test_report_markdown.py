@@ -25,7 +25,7 @@ def tables(text: str) -> dict[str, list[list[str]]]:
 
 def test_every_arm_and_seed_stands_in_the_tables(tmp_path: Path) -> None:
     study = make_study(tmp_path, seed_list=(3, 5), arms={"slow": (0.3, 0.4), "fast": (0.3, 0.9)})
-    options = PageOptions(threshold=0.6)
+    options = PageOptions(threshold=0.75)
     (path,) = MarkdownReporter(options).report(ReportContext(study, ())).files
     assert path == study / "report" / "results.md"
     text = path.read_text()

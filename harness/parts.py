@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from harness.capabilities import TRAINER_ENGINE
 from harness.checkpoints import CheckpointStore
 from harness.errors import TrainingError
 from harness.evaluation import Evaluator, HeldoutSet, heldout_set
@@ -19,7 +20,7 @@ from harness.events import EventFailure, Events, log_failure
 from harness.history import History, read_history
 from harness.labels import load_labels
 from harness.ledger import Ledger
-from harness.plan import TRAINER_ENGINE, Plan, check_context, check_disk
+from harness.plan import Plan, check_context, check_disk
 from harness.plugins import local_file
 from harness.pool import TaskPool
 from harness.protocols import Engine, ModelFiles, Policy, RunInfo, Trainer
@@ -42,8 +43,8 @@ class Parts:
         self.files: ModelFiles = plan.build("models", recipe.model.loader, "model").load()
         self.plan = replace(plan, initial=self.files)
         check_disk(plan, self.files, folder if folder.exists() else plan.base)
-        self.heldout = _heldout(self.plan)
-        self.pool = _pool(self.plan, self.heldout)
+        self.heldout = build_heldout(self.plan)
+        self.pool = build_pool(self.plan, self.heldout)
         self.scorer = stack.enter_context(_scorer(self.plan, self.pool, self.heldout))
         self.ledger = stack.enter_context(Ledger(folder / LEDGER_FILE))
         self.events = Events(plan.plugins.manager, self._report_failure)
@@ -145,16 +146,18 @@ class Parts:
             )
 
 
-def _heldout(plan: Plan) -> list[HeldoutSet]:
+def build_heldout(plan: Plan) -> list[HeldoutSet]:
+    """The recipe's held-out sets."""
     sets = []
-    for options in plan.recipe.evaluation.heldout:
+    for options in plan.heldout:
         where = f"evaluation.heldout {options.name!r}"
         sources = [plan.build("task_sources", use, where) for use in options.tasks]
         sets.append(heldout_set(options, sources, plan.recipe.verifier.name))
     return sets
 
 
-def _pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
+def build_pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
+    """The recipe's training tasks, which are never the held-out ones."""
     tasks = plan.recipe.tasks
     return TaskPool(
         [plan.build("task_sources", use, f"tasks.train.{i}") for i, use in enumerate(tasks.train)],

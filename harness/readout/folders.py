@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import LedgerError
-from harness.readout.lines import last_line
+from harness.ledger import last_line
 from harness.recipe.load import override_value
 
 
@@ -94,7 +94,7 @@ def glance(folder: Path) -> Glance:
         state = "finished" if done == len(folders) else f"{done} of {len(folders)} runs finished"
     doing = ""
     if tails and done < len(folders):
-        begun = [(path, tail) for path, tail in tails if path.exists()]
+        begun = [(path, tail) for path, tail in tails if tail and tail.get("t") != "finished"]
         if begun:
             path, tail = max(begun, key=lambda item: item[0].stat().st_mtime)
             doing = f"{path.parent.parent.name}/{path.parent.name}: {_in_words(tail)}"

@@ -17,8 +17,8 @@ from harness.records import StepMetrics
 from harness.testing.session import Call, Crash, RecordingSession
 
 
-def context(plugins: Plugins, cache: Path, seed: int = 0) -> BuildContext:
-    """A build context whose `build` goes through the registry."""
+def context(plugins: Plugins, cache: Path, *, base: Path = Path(), seed: int = 0) -> BuildContext:
+    """A build context whose `build` goes through the registry; `base` is where relative paths start."""
 
     def build(kind: str, name: str, options: Mapping[str, Any]) -> Any:
         return plugins.registry.find(kind, name).build(options, made)
@@ -30,6 +30,7 @@ def context(plugins: Plugins, cache: Path, seed: int = 0) -> BuildContext:
         build=build,
         resources=Resources(device="cpu", threads=1),
         render="raw",
+        base=base,
     )
     return made
 
@@ -58,11 +59,11 @@ class Recorded:
 class RecordingTrainer:
     """A trainer that meets its sessions through a record."""
 
-    def __init__(self, trainer: Trainer, record: Recorded, crash_after: int | None) -> None:
-        self._trainer, self._record, self._crash_after = trainer, record, crash_after
+    def __init__(self, trainer: Trainer, record: Recorded, **limits: int | None) -> None:
+        self._trainer, self._record, self._limits = trainer, record, limits
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
-        recording = RecordingSession(session, self._record.calls, crash_after=self._crash_after)
+        recording = RecordingSession(session, self._record.calls, **self._limits)
         trained = self._trainer.train(stage, policy, recording)
         self._record.trained.append((policy, trained))
         return trained
@@ -93,6 +94,7 @@ class Workbench:
         *,
         arm: str = "main",
         crash_after: int | None = None,
+        exhaust_after: int | None = None,
     ) -> Recorded:
         """Run one arm with its first seed, from where its ledger ends.
 
@@ -101,6 +103,7 @@ class Workbench:
             name: of the run's folder; the same name resumes.
             arm: which arm, `main` for a recipe without.
             crash_after: end the run in the middle, after this step of a stage.
+            exhaust_after: let no group pass the gates after this step of a stage.
 
         Raises:
             HarnessError: what the plan or the run refuses.
@@ -113,7 +116,9 @@ class Workbench:
         record = Recorded(self.folder / name)
         with ExitStack() as stack:
             parts = Parts(plan, record.folder, stack)
-            parts.trainer = RecordingTrainer(parts.trainer, record, crash_after)
+            parts.trainer = RecordingTrainer(
+                parts.trainer, record, crash_after=crash_after, exhaust_after=exhaust_after
+            )
             record.crashed = True
             with suppress(Crash):
                 proceed(parts)
@@ -123,5 +128,5 @@ class Workbench:
     def build(self, kind: str, use: Mapping[str, Any]) -> Any:
         """A plugin object from a reference as a recipe writes it."""
         named = Use.model_validate(use)
-        made = context(self.plugins, self.folder / "cache")
+        made = context(self.plugins, self.folder / "cache", base=self.folder)
         return made.build(kind, named.name, named.options)

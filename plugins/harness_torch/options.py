@@ -21,12 +21,15 @@ class TorchOptions(BaseModel):
     threads: Count | None = None
     #: Most tokens, padding included, of a forward and backward pass.
     micro_batch_tokens: Count = 4_096
+    #: Leave completions without advantage out of forward and backward where that cannot change the
+    #: gradient (no KL, no entropy, no other terms); False is for measuring what that saves.
+    skip_without_advantage: bool = True
     #: Passes over one batch, each an optimizer update; above 1 the clip range matters.
     updates: Count = 1
     #: Folder of the KL term's reference model; None is the policy that the run started from.
     reference: str | None = None
     #: Most completions decoded together.
-    batch_rows: Count = 256
+    batch_rows: Count = 128
     #: Most tokens (prompts, and completions at full length) decoded together.
     batch_tokens: Count = 262_144
     #: False uses transformers' own forward for Llama models too.

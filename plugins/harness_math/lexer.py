@@ -233,6 +233,7 @@ class _Lexer:
     def __init__(self, source: str) -> None:
         self.source, self.out, self.spaced = source, list[Token](), False
         dollars = len(re.findall(r"(?<!\\)\$", source))
+        self.rows = "\\begin" in source
         #: A dollar sign without a partner is money.
         self.money = dollars % 2 == 1
 
@@ -252,7 +253,8 @@ class _Lexer:
             elif kind == "num":
                 self.put("num", text)
             elif kind == "row":
-                self.put("op", "\\\\")
+                # Outside of an environment a new line separates.
+                self.put("op", "\\\\" if self.rows else ",")
             elif kind == "cmd":
                 position = self._command(match["cmd"], position)
             elif kind == "run":

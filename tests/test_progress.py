@@ -56,7 +56,7 @@ def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     assert shown.news == ["stage s starts on 1 subjects"]
 
 
-def test_plain_lines_say_all_that_the_table_says(tmp_path: Path, capsys: object) -> None:
+def test_plain_lines_say_all_that_the_table_says(tmp_path: Path) -> None:
     shown = view(tmp_path / "l")
     with Ledger(tmp_path / "l") as ledger:
         ledger.append("opened", schema=1)

@@ -8,7 +8,6 @@ from typing import Any
 import docker
 import requests
 from docker.errors import DockerException
-
 from harness_sandbox.pool import SandboxError
 
 #: Everything that can go wrong between us and the engine.

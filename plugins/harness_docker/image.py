@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from docker.errors import ImageNotFound
-
 from harness_sandbox import rootfs
 from harness_sandbox.pool import SandboxError
 

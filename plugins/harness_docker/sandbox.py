@@ -8,29 +8,24 @@ the server's lifeline: when it closes, the server ends and the engine removes it
 
 from __future__ import annotations
 
-import json
 import logging
-import random
 import struct
 import time
 from typing import Any
 
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Ulimit
+from harness_sandbox import owner, rootfs, servers
+from harness_sandbox.channel import Channel, SocketChannel, StartError
+from harness_sandbox.pool import SandboxPool
 
 from harness.protocols import BuildContext
 from harness_docker import engine, image
 from harness_docker.options import DockerOptions
-from harness_sandbox import owner, rootfs
-from harness_sandbox.channel import Channel, SocketChannel, StartError
-from harness_sandbox.pool import SandboxPool
-from harness_sandbox.wire import OUTPUT_BYTES, RESULT_BYTES
 
 log = logging.getLogger(__name__)
 #: Marks our containers with the process that they belong to.
 LABEL = "staged-harness.sandbox.owner"
-#: Memory of a container beyond its jobs' and their files, in MiB: the server and its buffers.
-SERVER_MB = 96
 _STREAM = struct.Struct(">BxxxL")
 
 
@@ -74,15 +69,8 @@ class DockerLauncher:
 
     def _config(self) -> Any:
         options = self._options
-        memory = (options.memory_mb + options.tmp_mb + SERVER_MB) << 20
-        # Limits on processes count by uid over all containers of a host: no two may share uids.
-        uid_base = 0x10000 * random.SystemRandom().randrange(16, 0x7000)
-        config = {
-            "uid_base": uid_base,
-            "warm": self.warm,
-            "output_bytes": OUTPUT_BYTES,
-            "result_bytes": RESULT_BYTES,
-        }
+        memory = (options.memory_mb + options.tmp_mb + servers.SERVER_MB) << 20
+        config = servers.dumps(servers.config(warm=self.warm, uids=True))
         api = self._client.api
         host = api.create_host_config(
             network_mode="none",
@@ -106,7 +94,7 @@ class DockerLauncher:
         )
         return api.create_container_config(
             self._image,
-            command=[*rootfs.SERVER_COMMAND, json.dumps(config)],
+            command=[*rootfs.SERVER_COMMAND, config],
             entrypoint=[],
             environment=rootfs.ENVIRONMENT,
             user="0:0",

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 import harness_runner
+
 from harness.errors import HarnessError
 
 #: Counts up when what is put into a tree changes.
@@ -111,7 +112,17 @@ def tar(tree: Path) -> bytes:
 
 def _fill(root: Path, packages: Sequence[str]) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for name in ("usr/local/bin", "usr/local/lib", "usr/lib", "opt/runner", "etc", "proc", "sys", "dev", "run"):
+    for name in (
+        "usr/local/bin",
+        "usr/local/lib",
+        "usr/lib",
+        "opt/runner",
+        "etc",
+        "proc",
+        "sys",
+        "dev",
+        "run",
+    ):
         (root / name).mkdir(parents=True)
     for link in ("lib", "lib64", "usr/lib64"):
         (root / link).symlink_to("usr/lib" if "/" not in link else "lib")

@@ -6,15 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from harness.protocols import Job, Raw
 from harness_runner import frames
 from harness_runner.server import WIRE
+
+from harness.protocols import Job, Raw
 from harness_sandbox import wire
 from harness_sandbox.channel import Channel, ChannelError, Launcher, StartError
 
 #: Longest start of a server until its first words, in seconds.
 START_SECONDS: Final = 60.0
-PROBE: Final = Job("print(6 * 7)", cpu_seconds=5, wall_seconds=20, memory_mb=128, output_bytes=64, result_bytes=64)
+PROBE: Final = Job(
+    "print(6 * 7)", cpu_seconds=5, wall_seconds=20, memory_mb=128, output_bytes=64, result_bytes=64
+)
 
 
 @dataclass(slots=True)

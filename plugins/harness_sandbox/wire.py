@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from harness.protocols import Job, Raw, RawStatus
 from harness_runner import values
 from harness_runner.program import NOT_COMPILED
+
+from harness.protocols import Job, Raw, RawStatus
 
 #: Output and result buffers that a server keeps ready, in bytes.
 OUTPUT_BYTES: Final = 1 << 20
@@ -25,10 +26,10 @@ def request(job: Job) -> tuple[dict[str, Any], dict[str, bytes]]:
         parts["tests"] = job.tests.encode()
         parts["plan"] = json.dumps({"names": list(job.names), "token": job.token}).encode()
     elif job.expressions:
-        mode, calls = "calls", len(job.expressions)
+        mode, calls = "calls", len(job.expressions) + 1
         parts["plan"] = json.dumps({"expressions": list(job.expressions)}).encode()
     elif job.entry_point is not None:
-        mode, calls = "calls", len(job.calls)
+        mode, calls = "calls", len(job.calls) + 1
         packed = [[values.pack(argument) for argument in call] for call in job.calls]
         parts["plan"] = json.dumps({"entry_point": job.entry_point, "calls": packed}).encode()
     elif job.binary:
@@ -46,7 +47,7 @@ def request(job: Job) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def longest(job: Job) -> float:
     """Seconds after which a server that keeps its limits must have answered."""
-    turns = max(len(job.calls), len(job.expressions), 1)
+    turns = max(len(job.calls), len(job.expressions)) + 1
     return job.wall_seconds * turns + 3.0
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from harness_runner import program, values
+
+#: The first line: the program's own top level ran to its end.
+LOADED = b'{"loaded":true}'
 
 
 def run(source: bytes, plan: bytes, result: int) -> int:
@@ -23,17 +27,22 @@ def run(source: bytes, plan: bytes, result: int) -> int:
 
     def body() -> None:
         exec(code, main)
+        write(result, LOADED)
         for call in _calls(asked, main):
             write(result, outcome(call))
 
     return program.finish(body)
 
 
-def _calls(asked: dict[str, Any], main: dict[str, Any]) -> list[Callable[[], Any]]:
-    if "expressions" in asked:
-        return [lambda text=text: eval(text, main) for text in asked["expressions"]]
-    name = asked["entry_point"]
-    return [lambda args=args: target(main, name)(*values.unpack(args)) for args in asked["calls"]]
+def _calls(asked: dict[str, Any], main: dict[str, Any]) -> Iterator[Callable[[], Any]]:
+    for text in asked.get("expressions", ()):
+        yield partial(eval, text, main)
+    for args in asked.get("calls", ()):
+        yield partial(_call, main, asked["entry_point"], args)
+
+
+def _call(main: dict[str, Any], name: str, args: list[Any]) -> Any:
+    return target(main, name)(*values.unpack(args))
 
 
 def target(main: dict[str, Any], name: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 PREFIX = struct.Struct("!II")
@@ -26,7 +26,7 @@ class FrameError(Exception):
     """The other side did not keep to the wire format."""
 
 
-def pack(header: dict[str, Any], parts: dict[str, bytes | bytearray | memoryview]) -> list[Any]:
+def pack(header: dict[str, Any], parts: Mapping[str, bytes | memoryview]) -> list[Any]:
     """A frame as buffers to write one after the other; empty parts are left out."""
     kept = {name: part for name, part in parts.items() if len(part)}
     head = json.dumps(

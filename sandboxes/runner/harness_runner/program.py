@@ -22,9 +22,9 @@ _SYNTAX = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 def prepare() -> None:
     """What `site` would have set up; once, in the server."""
-    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")  # type: ignore[assignment]
-    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")  # type: ignore[assignment]
-    builtins.help = _sitebuiltins._Helper()  # type: ignore[assignment]
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+    builtins.help = _sitebuiltins._Helper()
     sys.argv = [NAME]
 
 
@@ -35,7 +35,8 @@ def open_streams() -> None:
     sys.stderr = io.TextIOWrapper(
         open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True
     )
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{name}__", getattr(sys, name))
 
 
 def compiled(source: bytes, result: int, name: str = NAME) -> types.CodeType:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from functools import partial
 from typing import Any
 
 from harness_runner import calls, program, values
@@ -35,7 +36,7 @@ def serve(source: bytes, wire: int) -> int:
         exec(code, main)
         while line := reader.readline(MAX_MESSAGE):
             asked = json.loads(line)
-            _answer(wire, calls.outcome(lambda asked=asked: _call(main, asked)))
+            _answer(wire, calls.outcome(partial(_call, main, asked)))
 
     return program.finish(body)
 

@@ -28,7 +28,7 @@ PRELOAD = (
     "string", "struct", "threading", "time", "typing", "unicodedata",
 )  # fmt: skip
 #: Directories that a job can write to, all of them wiped after it.
-WRITABLE = ("/tmp", "/dev/shm")
+WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue")
 #: First byte of every result: the walls are up and the program's own code comes next.
 STARTED = b"+"
 
@@ -43,8 +43,12 @@ class Server:
         self._warm = bool(config.get("warm"))
         self._isolated = os.getpid() == 1
         self._confinement = Confinement(change_uid=self._root, seccomp=bool(config.get("seccomp", True)))
-        self._streams = Streams(int(config.get("output_bytes", 1 << 20)), int(config.get("result_bytes", 8 << 20)))
-        self._wipes = [path for path in WRITABLE if os.path.isdir(path)] if self._warm and self._isolated else []
+        self._streams = Streams(
+            int(config.get("output_bytes", 1 << 20)), int(config.get("result_bytes", 8 << 20))
+        )
+        self._wipes = (
+            [path for path in WRITABLE if os.path.isdir(path)] if self._warm and self._isolated else []
+        )
 
     def hello(self) -> None:
         """Say who we are; the trusted side refuses what it does not expect."""
@@ -218,7 +222,7 @@ def main(config: dict[str, Any] | None = None) -> None:
     os.close(null)
     sys.path[:] = [path for path in sys.path if "runner" not in path]
     program.prepare()
-    for name in PRELOAD:
+    for name in PRELOAD if config.get("warm") else ():
         __import__(name)
     server = Server(source, sink, config)
     server.hello()

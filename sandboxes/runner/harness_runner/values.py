@@ -55,9 +55,12 @@ def pack(value: Any) -> Any:
 
 
 def _pack_other(value: Any) -> Any:
-    for base in (int, float, str, list, tuple, dict, set, frozenset):
+    bases: tuple[Any, ...] = (int, float, str, list, tuple, set, frozenset)
+    for base in bases:
         if isinstance(value, base):
-            return pack(base(dict.items(value)) if base is dict else base(value))
+            return pack(base(value))
+    if isinstance(value, dict):
+        return pack(dict(dict.items(value)))
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray)):
         return pack(value.tolist())
@@ -104,13 +107,8 @@ def unpack(data: Any, depth: int = 0) -> Any:
     raise ValueError(f"unknown tag {tag!r}"[:100])
 
 
-def dumps(value: Any) -> bytes:
-    """A packed value as one line of ASCII."""
-    return json.dumps(pack(value), separators=(",", ":")).encode("ascii")
-
-
-def loads(line: bytes) -> Any:
-    """A value from a line that nobody has to trust.
+def loads_outcome(line: bytes) -> dict[str, Any]:
+    """What a call gave, as `calls.outcome` tells it: a dict with `ok`, `error` or `loaded`.
 
     Raises:
         ValueError: it is not one of ours, for whatever reason.
@@ -118,7 +116,10 @@ def loads(line: bytes) -> Any:
     if _LONG_NUMBER.search(line):
         raise ValueError("a number of thousands of digits")
     try:
-        return unpack(json.loads(line, parse_constant=_refuse))
+        told = json.loads(line, parse_constant=_refuse)
+        if not isinstance(told, dict):
+            raise ValueError("not an outcome")
+        return {"ok": unpack(told["ok"])} if "ok" in told else told
     except (RecursionError, TypeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 

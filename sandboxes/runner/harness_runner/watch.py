@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import select
 import signal
@@ -24,7 +25,12 @@ _CHUNK = 1 << 16
 #: Longest wait for killed processes to be gone, in seconds.
 _REAP_SECONDS = 2.0
 _SEALS = 0x1 | 0x2 | 0x4 | 0x8  # F_SEAL_SEAL, _SHRINK, _GROW, _WRITE
-_OOM_FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+_OOM_FILES = (
+    "/sys/fs/cgroup/memory.events",
+    "/sys/fs/cgroup/memory/memory.oom_control",
+    "/sys/memory.events",
+    "/sys/memory.oom_control",
+)
 
 
 @dataclass
@@ -69,19 +75,26 @@ class Outcome:
 
 
 class Sink:
-    """A pipe that a job writes and a bounded buffer that keeps the beginning of it."""
+    """A pipe that a job writes and a bounded buffer that keeps the beginning of it.
+
+    The buffer is memory that a fork does not inherit, and that is zeroed when the job is over.
+    """
 
     def __init__(self, capacity: int) -> None:
-        self._buffer = bytearray(capacity)
-        self._kept = 0
-        self.limit = capacity
-        self.total = 0
+        self._allocate(capacity)
+        self._kept = self._keep = self._limit = self._total = 0
         self.read = self.write = -1
 
+    def _allocate(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._map = mmap.mmap(-1, capacity, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._map.madvise(mmap.MADV_DONTFORK)
+
     def open(self, limit: int, keep: int) -> None:
-        if keep > len(self._buffer):
-            self._buffer = bytearray(keep)
-        self.limit, self._keep, self.total, self._kept = limit, keep, 0, 0
+        """A fresh pipe; more than `limit` bytes are too many, the first `keep` are kept."""
+        if keep > self._capacity:
+            self._allocate(keep)
+        self._limit, self._keep, self._total, self._kept = limit, keep, 0, 0
         self.read, self.write = os.pipe()
         os.set_blocking(self.read, False)
         # The job has another uid: without this, opening /dev/stdout by name would be refused.
@@ -92,30 +105,42 @@ class Sink:
         try:
             if self._kept < self._keep:
                 start = self._kept
-                with memoryview(self._buffer) as view:
-                    count = os.readv(self.read, [view[start : min(start + _CHUNK, self._keep)]])
+                with memoryview(self._map) as view, view[start : min(start + _CHUNK, self._keep)] as room:
+                    count = os.readv(self.read, [room])
                 self._kept += count
-                self.total += count
-                return self._buffer.count(b"\n", start, self._kept), count > 0
+                self._total += count
+                return self._lines(start), count > 0
             count = len(os.read(self.read, _CHUNK))
-            self.total += count
+            self._total += count
             return 0, count > 0
         except BlockingIOError:
             return 0, False
 
+    def _lines(self, start: int) -> int:
+        lines, at = 0, self._map.find(b"\n", start, self._kept)
+        while at >= 0:
+            lines, at = lines + 1, self._map.find(b"\n", at + 1, self._kept)
+        return lines
+
     @property
     def over(self) -> bool:
-        return self.total > self.limit
+        """Whether more than the limit was written."""
+        return self._total > self._limit
 
     def data(self) -> memoryview:
-        return memoryview(self._buffer)[: min(self._kept, self.limit)]
+        """What was kept, up to the limit."""
+        return memoryview(self._map)[: min(self._kept, self._limit)]
 
     def close(self) -> None:
         for end in (self.read, self.write):
             if end >= 0:
                 os.close(end)
         self.read = self.write = -1
-        self._buffer[: self._kept] = bytes(self._kept)
+        if self._kept > _CHUNK:
+            self._map.madvise(mmap.MADV_DONTNEED)
+        else:
+            self._map[: self._kept] = bytes(self._kept)
+        self._kept = 0
 
     def close_write(self) -> None:
         os.close(self.write)

@@ -27,7 +27,7 @@ from harness.records import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.recipe import Conventions, Stage
+    from harness.recipe import Conventions, Resources, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,16 @@ class BuildContext:
     data: Path | None
     #: Builds another plugin object by kind and name, for wrappers: `build("engines", "vllm", {...})`.
     build: Callable[[str, str, Mapping[str, Any]], Any]
+    #: Device, precision and threads of the run.
+    resources: Resources
+    #: How prompts are rendered: by the chat template, or their texts joined.
+    render: Literal["chat", "raw"] = "chat"
+    #: The recipe's `model.name`, for loaders.
+    model: str = ""
+    #: The run's initial policy, once its files are there: what a KL term refers to.
+    initial: ModelFiles | None = None
+    #: The recipe's folder: relative paths in options start here.
+    base: Path = Path()
 
 
 class Stateful(Protocol):
@@ -239,7 +249,12 @@ class DifficultyEstimator(Stateful, Protocol):
     """Decides what to sample next and turns outcomes into labels."""
 
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
-        """How many more samples each subject needs; empty when every label is decisive."""
+        """How many more rollouts each subject needs in this round; empty when every label is decisive."""
+        ...
+
+    def split(self, count: int, *, endless: bool) -> Sequence[int]:
+        """`count` rollouts of a subject as numbers of rollouts for one task after another; a finite
+        source has a single task behind a subject."""
         ...
 
     def fit(self, outcomes: Mapping[str, Difficulty]) -> Mapping[str, Difficulty]:
@@ -338,6 +353,8 @@ class Session(Protocol):
     conventions: Conventions
     #: Steps of this stage already done, when it is resumed.
     first_step: int
+    #: How often a step may draw again for groups that its gates discarded.
+    max_refills: int
 
     def next_tasks(self, count: int) -> Sequence[Task]:
         """Tasks chosen by the curriculum for the current step."""
@@ -358,9 +375,13 @@ class Session(Protocol):
     def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
 
-        Raises:
-            TrainingError: no group passed within the bound, so there is nothing to learn from.
+        An empty batch ends the stage: there is nothing left to learn from. The trainer saves, if it
+        has not just saved, and returns.
         """
+        ...
+
+    def exhaust(self, reason: str) -> None:
+        """End the stage after the steps done so far; raises TrainingError when there were none."""
         ...
 
     def finish_step(self, metrics: StepMetrics) -> Directive:
@@ -428,7 +449,13 @@ class ReportContext:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a reporter wrote, and the lines that the command line closes with."""
+
+    files: Sequence[Path]
+    lines: Sequence[str] = ()
+
+
 class Reporter(Protocol):
-    def report(self, context: ReportContext) -> Sequence[Path]:
-        """Write the report; return the files it wrote."""
-        ...
+    def report(self, context: ReportContext) -> Reported: ...

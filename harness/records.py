@@ -202,7 +202,7 @@ class Difficulty:
     @property
     def sd(self) -> float:
         """The posterior standard deviation."""
-        return (self.mean * (1 - self.mean) / (self.samples + 3)) ** 0.5
+        return float((self.mean * (1 - self.mean) / (self.samples + 3)) ** 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

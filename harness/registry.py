@@ -7,14 +7,14 @@ a plan builds it. First-party names are bare (`uniform`), everyone else's carry 
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import re
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.errors import PluginError, UnknownName, near
+from harness.local import target_module
+from harness.requirements import missing_requirements
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -63,6 +63,8 @@ class Registration:
     #: The extra of its distribution that it needs installed.
     extra: str | None = None
     summary: str = ""
+    #: File of a one-file plugin, which a worker process imports by this path; empty for installed ones.
+    path: str = ""
 
     @property
     def full_name(self) -> str:
@@ -76,7 +78,7 @@ class Registration:
         )
 
     def missing(self) -> list[str]:
-        """Requirements of its extra that are not installed."""
+        """Requirements of its extra that are not installed, or too old."""
         return missing_requirements(self.distribution, self.extra) if self.extra else []
 
     def install_line(self) -> str:
@@ -114,18 +116,57 @@ class Registration:
 def _load(target: str, registration: Registration) -> Any:
     module_name, _, attribute = target.partition(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
+        module = target_module(module_name, registration.path)
+    except ImportError as error:
         missing = registration.missing()
-        if missing or registration.extra:
+        if missing:
             raise PluginError(
-                f"needs {', '.join(missing) or error.name}, which is not installed",
+                f"needs {', '.join(missing)}, which is not installed",
                 where=registration.where,
                 hint=registration.install_line(),
             ) from error
-        raise PluginError(f"its module {error.name!r} does not exist", where=registration.where) from error
-    except AttributeError as error:
-        raise PluginError(f"{module_name!r} has no {attribute!r}", where=registration.where) from error
+        if isinstance(error, ModuleNotFoundError) and _is_part(error.name, module_name):
+            raise PluginError(
+                f"its module {error.name!r} does not exist", where=registration.where
+            ) from error
+        raise _broken(module_name, registration) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _broken(module_name, registration) from error
+    if not hasattr(module, attribute):
+        public = (name for name in vars(module) if not name.startswith("_"))
+        raise PluginError(
+            f"{module_name!r} has no {attribute!r}", where=registration.where, allowed=near(attribute, public)
+        )
+    return getattr(module, attribute)
+
+
+def _broken(module: str, registration: Registration) -> PluginError:
+    """The fault of a plugin's module, with the trace that its author needs."""
+    return PluginError(
+        f"its module {module!r} cannot be imported\n{traceback.format_exc().rstrip()}",
+        where=registration.where,
+    )
+
+
+def _is_part(missing: str | None, module: str) -> bool:
+    """Whether the module that was not found is the wanted one or a package it sits in."""
+    return missing is not None and f"{module}.".startswith(f"{missing}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A plugin that is not here although it is installed."""
+
+    plugin: str
+    distribution: str
+    #: Its state and reason in one line.
+    reason: str
+    #: The traceback, when there is one.
+    detail: str = ""
+    #: What it had registered before it failed: (kind, full name).
+    offered: frozenset[tuple[str, str]] = frozenset()
 
 
 class Registry:
@@ -133,8 +174,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_kind: dict[str, dict[str, Registration]] = {kind: {} for kind in KINDS}
-        #: Why a plugin that would have offered names is not here: plugin -> (distribution, reason).
-        self.absent: dict[str, tuple[str, str]] = {}
+        #: Plugins that would have offered names and are not here.
+        self.absent: list[Absent] = []
 
     def check(self, registrations: Iterable[Registration]) -> None:
         """Raise PluginError when a name is taken; names both distributions."""
@@ -179,37 +220,28 @@ class Registry:
                 where=where,
                 allowed=full,
             )
-        distribution = name.rpartition("/")[0]
-        suspects = {p: r for p, (d, r) in self.absent.items() if not distribution or d == distribution}
         raise UnknownName(
-            f"no {kind} is named {name!r}",
+            f"nothing of kind {kind!r} is named {name!r}",
             where=where,
             allowed=near(name, self._by_kind[kind]),
-            hint="".join(f"\n    plugin {p!r} is not loaded: {reason}" for p, reason in suspects.items())
-            if distribution or len(suspects) <= 3
-            else "harness plugins doctor",
+            hint=_suspicion(self._suspects(kind, name)),
         )
 
+    def _suspects(self, kind: str, name: str) -> list[Absent]:
+        """The absent plugins that may have meant to offer a name: those that began to, else those of
+        its distribution."""
+        sure = [absent for absent in self.absent if (kind, name) in absent.offered]
+        distribution = name.rpartition("/")[0] or DISTRIBUTION
+        return sure or [absent for absent in self.absent if absent.distribution == distribution]
 
-_REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
-
-def missing_requirements(distribution: str, extra: str) -> list[str]:
-    """Requirements that `distribution[extra]` adds and that are not installed."""
-    try:
-        declared = importlib.metadata.requires(distribution) or []
-    except importlib.metadata.PackageNotFoundError:
-        return []
-    missing = []
-    for line in declared:
-        requirement, _, marker = line.partition(";")
-        if not re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
-            continue
-        name = _REQUIREMENT.match(requirement)
-        if name is None:
-            continue
-        try:
-            importlib.metadata.version(name[1])
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(requirement.strip())
-    return missing
+def _suspicion(suspects: list[Absent]) -> str:
+    """Why the plugins that could have offered a name are not loaded, with their tracebacks if few."""
+    lines = []
+    for absent in suspects:
+        lines.append(f"plugin {absent.plugin!r} is not loaded: {absent.reason}")
+        if len(suspects) <= 3:
+            lines += [f"  {line}" for line in absent.detail.rstrip().splitlines()]
+    if len(suspects) > 3:
+        lines.append("'harness plugins doctor' prints their tracebacks")
+    return "\n    ".join(lines)

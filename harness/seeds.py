@@ -39,4 +39,5 @@ def uniforms(seeds: npt.NDArray[np.uint64], position: int | npt.NDArray[Any]) ->
         mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
         mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
         mixed ^= mixed >> np.uint64(31)
-    return (mixed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+    numbers: npt.NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+    return numbers

@@ -55,6 +55,22 @@ class Evaluation(Model):
     each_stage: bool = True
 
 
+class LabelFile(Model):
+    """Published labels of one model: a file, and which of its columns mean what."""
+
+    #: jsonl (also .gz) or parquet, relative to the recipe.
+    path: str
+    subject: str = "id"
+    pass_rate: str = "pass_rate"
+    #: Samples behind each pass rate.
+    samples: Count = 1
+    #: Columns with counts, where the file has them instead of a rate.
+    passes: str | None = None
+    samples_column: str | None = None
+    #: What counted as a pass.
+    criterion: str = "all_pass"
+
+
 class DifficultyOptions(Model):
     """How the policy in training is measured, and which labels of other models rules may use."""
 
@@ -62,13 +78,13 @@ class DifficultyOptions(Model):
     temperature: Annotated[float, Field(ge=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count = 1024
-    #: Label files (jsonl or parquet) by the name that `select` rules use: `{"7b" = "labels/7b.jsonl"}`.
-    labels: dict[str, str] = Field(default_factory=dict)
+    #: Published labels by the name that `select` rules use: `labels.7b = {path = "7b.jsonl", samples = 4}`.
+    labels: dict[str, LabelFile] = Field(default_factory=dict)
     #: Tags by rule, such as `{"level-1" = '0 < p["1.5b"] < 1'}`; later rules may use `tag("level-1")`.
     tags: dict[str, str] = Field(default_factory=dict)
     #: Subjects for which this rule holds are dropped, such as `p["r1"] == 0`.
     discard: str = ""
-    #: A label store (a folder) that later runs reuse; None keeps labels in the run alone.
+    #: A label store (a folder, relative to the recipe) that later runs reuse; None keeps labels in the run.
     store: str | None = None
     #: Count the rollouts of training as labels too, this share of them surviving each step.
     reuse: Share = 0.0

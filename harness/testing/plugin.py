@@ -1,1 +1,48 @@
-"""The pytest plugin: fixtures of the conformance suites."""
+"""The pytest plugin: fixtures of the conformance suites.
+
+It is loaded in every pytest run of an environment that has the harness, so it imports nothing of it
+until a fixture is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.plugins import Plugins
+    from harness.protocols import BuildContext
+
+SUITES = ("curriculum", "engine", "estimator", "task_source", "trainer", "verifier")
+pytest.register_assert_rewrite(*(f"harness.testing.{suite}" for suite in SUITES))
+
+Build = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def harness_plugins() -> Plugins:
+    """All installed plugins, loaded once."""
+    from harness.plugins import load
+
+    return load()
+
+
+@pytest.fixture
+def build_context(harness_plugins: Plugins, tmp_path: Path) -> BuildContext:
+    """What a factory is handed: seed 0, a cache of the test's own, and the registry to build others."""
+    from harness.testing.workbench import context
+
+    return context(harness_plugins, tmp_path / "cache")
+
+
+@pytest.fixture
+def harness_build(harness_plugins: Plugins, build_context: BuildContext) -> Build:
+    """Builds a plugin object by kind, name and options, as a recipe would."""
+
+    def build(kind: str, name: str, **options: Any) -> Any:
+        return harness_plugins.registry.find(kind, name).build(options, build_context)
+
+    return build

@@ -1,0 +1,72 @@
+# Set-up is done once and remembered by stamps in the virtual environment; it is redone when
+# pyproject.toml or the constraints change.
+#
+#   PYTHON=python3.12 make test     another interpreter (3.11 or later)
+#   VENV=/tmp/venv make test        another environment
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+CONSTRAINTS := constraints/cpu.txt
+WORKERS ?= auto
+
+RUN_EXTRAS := torch
+TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl|trl' | paste -sd, -)
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One thread a process: the arms of a study and the tests run side by side.
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help quickstart install install-test test test-all lint docs bench constraints clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+quickstart: $(VENV)/.ready-to-run ## set up, then measure, train, evaluate and report (about 6 minutes on two cores)
+	$(BIN)/harness run recipes/quickstart.toml
+
+install: $(VENV)/.ready-to-run ## set up without running anything
+
+install-test: $(VENV)/.ready-to-test ## set up for the tests, too
+
+test: $(VENV)/.ready-to-test ## run every test that needs neither Docker nor a heavy environment
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-all: $(VENV)/.ready-to-test ## run those, too, where the machine can
+	$(BIN)/python -m pytest -n $(WORKERS) --docker --heavy
+
+lint: $(VENV)/.ready-to-test ## style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m mypy
+
+docs: $(VENV)/.ready-to-test ## write the generated pages of docs/ anew
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.ready-to-run ## print every bench's numbers and its ratio to the limit
+	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+constraints: $(VENV)/.ready-to-test ## pin what is installed now
+	{ sed -n '/^#/p' $(CONSTRAINTS); $(PIP) freeze --exclude-editable | grep -v '^staged-harness' | sed 's/+cpu//' | sort -f; } > $(CONSTRAINTS).new
+	mv $(CONSTRAINTS).new $(CONSTRAINTS)
+
+clean: ## remove the environment and everything that was built; runs are kept
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: $(if $(PYTHON),$(PYTHON) is older than 3.11,no python3.11 found); name one: PYTHON=/path/to/python3.11 make $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "error: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3.11-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready-to-run: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(RUN_EXTRAS)]'
+	@touch $@
+
+$(VENV)/.ready-to-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(TEST_EXTRAS)]'
+	@touch $@ $(VENV)/.ready-to-run

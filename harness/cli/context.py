@@ -1,0 +1,20 @@
+"""What a verb may know of the command line it stands in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.plugins import Plugins, load, local_file
+
+
+def blocked() -> tuple[str, ...]:
+    """Names given to the global `--no-plugin`."""
+    names: tuple[str, ...] = click.get_current_context().find_root().params.get("no_plugin", ())
+    return names
+
+
+def load_plugins(recipe: Path | None = None) -> Plugins:
+    """The plugins of this command line, with the one-file plugin beside `recipe` if there is one."""
+    return load(block=blocked(), local=None if recipe is None else local_file(recipe))

@@ -1,0 +1,24 @@
+"""`harness plan`: what a run would do, and what would fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.context import load_plugins
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field; repeatable.")
+@click.option("--arm", "arms", multiple=True, metavar="NAME", help="Plan only this arm; repeatable.")
+def command(recipe: Path, overrides: tuple[str, ...], arms: tuple[str, ...]) -> None:
+    """Say what a run would do; refuse in a second what would fail in an hour."""
+    from harness.plan import make_plans
+    from harness.preview import preview
+    from harness.recipe import load_recipe
+
+    plans = make_plans(load_recipe(recipe, overrides), load_plugins(recipe), arms=arms)
+    for line in preview(plans):
+        click.echo(line)

@@ -1,0 +1,234 @@
+"""From a recipe to a plan: every name resolved, every option validated, every capability matched.
+
+What can fail cheaply fails here, before a model is loaded or a GPU starts. A plan is made for one arm
+and seed; it builds the concrete objects on demand.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import CapabilityError, RecipeError, near
+from harness.plugins import Plugins
+from harness.protocols import BuildContext, ModelFiles, RunInfo
+from harness.recipe import Arm, Recipe, RecipeFile, Stage, Use
+from harness.recipe.check import faults
+from harness.registry import Registration
+from harness.rewards import reduction
+from harness.selection import Rule
+
+#: The engine name that means the trainer's own.
+TRAINER_ENGINE: Final = "trainer"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One arm of a recipe with one seed, ready to be built."""
+
+    file: RecipeFile
+    arm: Arm
+    recipe: Recipe
+    seed: int
+    plugins: Plugins
+    #: The initial policy's files, once they are loaded.
+    initial: ModelFiles | None = None
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths in the recipe start from."""
+        return self.file.path.resolve().parent
+
+    def info(self, folder: Path) -> RunInfo:
+        return RunInfo(folder, self.recipe.name, self.arm.name, self.seed)
+
+    @property
+    def context(self) -> BuildContext:
+        return BuildContext(
+            seed=self.seed,
+            cache=cache_folder(),
+            data=data_folder(),
+            build=lambda kind, name, options: self.build(kind, Use(name=name, **options), kind),
+            resources=self.recipe.resources,
+            render=self.recipe.model.prompt,
+            model=self.recipe.model.name,
+            initial=self.initial,
+            base=self.base,
+        )
+
+    def find(self, kind: str, use: Use, where: str) -> Registration:
+        return self.plugins.registry.find(kind, use.name, where=f"{self.file.path}, {where}")
+
+    def build(self, kind: str, use: Use, where: str) -> Any:
+        """A plugin object of this recipe; `where` is its field, for error messages."""
+        place = f"{self.file.path}, {where}"
+        return self.find(kind, use, where).build(use.options, self.context, field_path=place)
+
+
+def make_plans(file: RecipeFile, plugins: Plugins, *, arms: Iterable[str] = ()) -> list[Plan]:
+    """A checked plan for every arm and seed, arms in the recipe's order.
+
+    Args:
+        file: the recipe.
+        plugins: what is installed.
+        arms: names of the only arms to plan.
+
+    Raises:
+        HarnessError: the first thing that would fail later, with its field.
+    """
+    wanted = list(arms)
+    available = file.arms()
+    known = [arm.name for arm, _ in available]
+    for name in wanted:
+        if name not in known:
+            raise RecipeError(f"there is no arm {name!r}", where=str(file.path), allowed=near(name, known))
+    plans = [
+        Plan(file, arm, recipe, seed, plugins)
+        for arm, recipe in available
+        if not wanted or arm.name in wanted
+        for seed in recipe.seeds
+    ]
+    found = faults(file, plugins.registry)
+    if found:
+        raise RecipeError("\n".join(found), where=str(file.path))
+    for plan in plans:
+        check(plan)
+    return plans
+
+
+def check(plan: Plan) -> None:
+    """Raise for what the recipe asks and cannot have."""
+    recipe = plan.recipe
+    trainer = plan.find("trainers", recipe.trainer, "trainer")
+    for stage in recipe.stages:
+        _check_stage(plan, stage, trainer)
+    able = trainer.capabilities
+    _need(plan, trainer, recipe.evaluation.every_steps is None or able.get("in_stage_evaluation"),
+          "evaluation inside a stage", "evaluation.every_steps", "leave evaluation.every_steps out")  # fmt: skip
+    _need(plan, trainer, recipe.engine.name != TRAINER_ENGINE or able.get("engine"),
+          "an engine of its own", "engine", 'name one: engine = "transformers"')  # fmt: skip
+    for field, value, key in (
+        ("resources.precision", recipe.resources.precision, "precisions"),
+        ("resources.device", recipe.resources.device, "devices"),
+    ):
+        allowed = able.get(key)
+        _need(plan, trainer, allowed is None or value == "auto" or value in allowed, f"{field} = {value!r}",
+              field, f"use one of {', '.join(allowed or ())}")  # fmt: skip
+    for name, rule in (*recipe.difficulty.tags.items(), ("discard", recipe.difficulty.discard)):
+        if rule:
+            _check_rule(plan, Rule(rule, where=f"{plan.file.path}, difficulty.{name}"), f"difficulty.{name}")
+
+
+def _check_stage(plan: Plan, stage: Stage, trainer: Registration) -> None:
+    where = f"stages {stage.name!r}"
+    able = trainer.capabilities
+    if stage.kind in ("rl", "sft"):
+        _need(
+            plan, trainer, stage.kind in able.get("kinds", ("rl",)), f"stages of kind {stage.kind!r}", where
+        )
+    losses = able.get("losses", ())
+    asked = {
+        "kl": stage.loss.kl > 0,
+        "entropy": stage.loss.entropy > 0,
+        "mask_truncated": stage.loss.mask_truncated,
+        "terms": bool(stage.loss.terms),
+    }
+    for name, wanted in asked.items():
+        _need(plan, trainer, not wanted or name in losses, f"loss.{name}", f"{where}, loss.{name}")
+    _need(plan, trainer, not stage.gates or able.get("dynamic_sampling"), "gates (dynamic sampling)", where)
+    curriculum = plan.find("curricula", stage.curriculum, where)
+    online = curriculum.capabilities.get("online")
+    _need(plan, trainer,
+          not online or able.get("curriculum_granularity", "step") == "step", f"the online curriculum {stage.curriculum.name!r}: it hands tasks out by the stage", where)  # fmt: skip
+    reduction(stage.reward, where=f"{plan.file.path}, {where}, reward")
+    if stage.select:
+        _check_rule(plan, Rule(stage.select, where=f"{plan.file.path}, {where}, select"), f"{where}, select")
+    if stage.repeat == "budget" and plan.recipe.budget == type(plan.recipe.budget)():
+        raise RecipeError(
+            'repeat = "budget" never ends without a budget', where=f"{plan.file.path}, {where}",
+            hint="set budget.rollouts or budget.tokens",
+        )  # fmt: skip
+    limits = (stage.until.rollouts, stage.until.tokens, stage.until.steps, stage.max_steps)
+    bounded = plan.recipe.budget.rollouts or plan.recipe.budget.tokens
+    if stage.kind in ("rl", "sft") and not bounded and all(limit is None for limit in limits):
+        raise RecipeError(
+            "nothing ends this stage", where=f"{plan.file.path}, {where}",
+            hint="set max_steps, until.rollouts or budget.rollouts",
+        )  # fmt: skip
+
+
+def _check_rule(plan: Plan, rule: Rule, where: str) -> None:
+    known = plan.recipe.difficulty.labels
+    for model in sorted(rule.models - {"policy"}):
+        if model not in known:
+            raise RecipeError(
+                f"the rule {rule.text!r} asks for labels of {model!r}",
+                where=f"{plan.file.path}, {where}",
+                allowed=near(model, known),
+                hint=f'name their file: difficulty.labels."{model}" = {{ path = "..." }}',
+            )
+
+
+def _need(plan: Plan, trainer: Registration, able: object, what: str, where: str, hint: str = "") -> None:
+    if not able:
+        others = [
+            r.full_name for r in plan.plugins.registry.all("trainers") if r.full_name != trainer.full_name
+        ]
+        raise CapabilityError(
+            f"trainer {trainer.full_name!r} cannot do {what}",
+            where=f"{plan.file.path}, {where}",
+            hint=hint
+            or f"other trainers here: {', '.join(others) or 'none'}; harness plugins show {trainer.plugin}",
+        )
+
+
+def check_disk(plan: Plan, files: ModelFiles, folder: Path) -> None:
+    """Raise when the checkpoints that the recipe keeps cannot fit on the disk.
+
+    A checkpoint is counted as three times the weights in fp32 (weights and Adam's two moments).
+    """
+    weights = sum(p.stat().st_size for p in files.path.rglob("*.safetensors"))
+    kept = plan.recipe.checkpoints.keep + len(plan.recipe.stages) + 1
+    needed = 3 * weights * kept / 1e9 + plan.recipe.checkpoints.min_free_gb
+    free = shutil.disk_usage(folder).free / 1e9
+    if needed > free:
+        raise RecipeError(
+            f"{kept} checkpoints of {3 * weights / 1e9:.1f} GB and min_free_gb need {needed:.1f} GB, "
+            f"{free:.1f} GB are free",
+            where=str(folder),
+            hint="set checkpoints.keep lower, or run elsewhere with --runs",
+        )
+
+
+def check_context(lengths: Mapping[str, int], max_tokens: int, files: ModelFiles, where: str) -> None:
+    """Raise when a prompt (tokens by task id) and `max_tokens` do not fit the model's context."""
+    for task, tokens in lengths.items():
+        if tokens + max_tokens > files.context_length:
+            raise RecipeError(
+                f"task {task!r} has {tokens} prompt tokens; with max_tokens = {max_tokens} that is beyond "
+                f"the model's context of {files.context_length}",
+                where=where,
+                hint=f"set max_tokens to at most {max(1, files.context_length - tokens)}, or drop such tasks",
+            )
+
+
+def cache_folder() -> Path:
+    """Where converted models and downloads are kept (`HARNESS_CACHE`, else under `XDG_CACHE_HOME`)."""
+    if os.environ.get("HARNESS_CACHE"):
+        return Path(os.environ["HARNESS_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
+
+
+def data_folder() -> Path | None:
+    """The folder of local benchmark data, by `HARNESS_DATA`; raises RecipeError when it is not there."""
+    value = os.environ.get("HARNESS_DATA")
+    if not value:
+        return None
+    path = Path(value)
+    if not path.is_dir():
+        raise RecipeError("is not a folder", where=f"HARNESS_DATA={value}")
+    return path

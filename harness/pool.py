@@ -1,0 +1,142 @@
+"""The subjects that a run may train on, and the stream of tasks behind each.
+
+A pool joins task sources, filters and held-out protection. Drawing is the only state: how far each
+subject's stream has come, kept for the subjects that were touched, so a pool of a million tasks
+costs their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from harness.errors import DataError, RecipeError
+from harness.protocols import TaskFilter, TaskSource
+from harness.records import Difficulty, Task, digest
+from harness.selection import Labels, Rule, Subject
+
+#: Tasks in a row that a filter may refuse before the source counts as exhausted.
+MAX_REFUSED: Final = 1000
+
+
+class TaskPool:
+    """All training tasks of a run."""
+
+    def __init__(
+        self,
+        sources: Sequence[TaskSource],
+        *,
+        filters: Sequence[TaskFilter] = (),
+        heldout: Collection[str] = (),
+        verifier: str = "exact",
+    ) -> None:
+        """
+        Args:
+            sources: in the recipe's order.
+            filters: a task must pass all of them.
+            heldout: content hashes that must never be drawn.
+            verifier: given to tasks whose source names none.
+        """
+        self._sources, self._filters, self._heldout = tuple(sources), tuple(filters), frozenset(heldout)
+        self._verifier = verifier
+        self.subjects: list[str] = []
+        self._source_of: dict[str, TaskSource] | None = None if len(sources) == 1 else {}
+        for source in sources:
+            names = source.subjects()
+            if self._source_of is not None:
+                for name in names:
+                    if name in self._source_of:
+                        raise RecipeError(
+                            f"two task sources have a subject {name!r}", where="tasks.train",
+                            hint="give them other strata or ids, by their options",
+                        )  # fmt: skip
+                    self._source_of[name] = source
+            self.subjects.extend(names)
+        if not self.subjects:
+            raise DataError("the task sources have no tasks", where="tasks.train")
+        self._drawn: dict[str, int] = {}
+        self._tags: dict[str, frozenset[str]] = {}
+
+    def source(self, subject: str) -> TaskSource:
+        return self._sources[0] if self._source_of is None else self._source_of[subject]
+
+    def draw(self, subject: str) -> Task:
+        """The subject's next task; an endless source never repeats one.
+
+        Raises:
+            RecipeError: the task is a held-out one.
+            DataError: the filters refused too many tasks in a row.
+        """
+        source = self.source(subject)
+        for _ in range(MAX_REFUSED):
+            index = self._drawn.get(subject, 0)
+            self._drawn[subject] = index + 1
+            task = source.draw(subject, index)
+            if all(keep.keep(task) for keep in self._filters):
+                return self._checked(task)
+            if not source.endless:
+                break
+        raise DataError(
+            f"the filters refuse the tasks of {subject!r}", where="tasks.filters",
+            hint="leave such subjects out with the stage's select rule, or loosen the filter",
+        )  # fmt: skip
+
+    def _checked(self, task: Task) -> Task:
+        if task.content_hash in self._heldout:
+            raise RecipeError(
+                f"task {task.id!r} is a held-out task too: {task.prompt[-1].content[:80]!r}",
+                where="tasks.train",
+                hint="split the data, or leave the task out of evaluation.heldout",
+            )
+        if task.verifier:
+            return task
+        from dataclasses import replace
+
+        return replace(task, verifier=self._verifier)
+
+    def describe(self, subject: str) -> Subject:
+        """What rules may ask about a subject, by a look at its first task."""
+        task = self.source(subject).draw(subject, 0)
+        tags = frozenset(task.tags) | self._tags.get(subject, frozenset())
+        return Subject(subject, task.stratum, task.domain, tags)
+
+    def tag(self, rules: Mapping[str, Rule], labels: Labels) -> dict[str, int]:
+        """Tag subjects by rules, in order, a later rule seeing the earlier ones' tags; returns how many
+        subjects got each."""
+        counts = {}
+        for name, rule in rules.items():
+            matching = self.select(rule, labels, self.subjects)
+            for subject in matching:
+                self._tags[subject] = self._tags.get(subject, frozenset()) | {name}
+            counts[name] = len(matching)
+        return counts
+
+    def select(self, rule: Rule | None, labels: Labels, among: Iterable[str]) -> list[str]:
+        """Those subjects for which the rule holds, in the given order."""
+        if rule is None:
+            return list(among)
+        describe = self.describe if rule.needs_task else Subject
+        return [subject for subject in among if rule.matches(describe(subject), labels)]
+
+    def fingerprint(self) -> str:
+        """Hash of the data: ids, and the content of up to 256 tasks spread over them."""
+        spread = self.subjects[:: max(1, len(self.subjects) // 256)]
+        return digest(
+            self.subjects, [self.source(subject).draw(subject, 0).content_hash for subject in spread]
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"drawn": dict(self._drawn)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._drawn = {str(k): int(v) for k, v in state["drawn"].items()}
+
+
+class StagePool:
+    """What a curriculum sees: the selected subjects with the policy's labels (protocol `Pool`)."""
+
+    def __init__(self, pool: TaskPool, subjects: Sequence[str], labels: Mapping[str, Difficulty]) -> None:
+        self._pool, self.subjects, self.labels = pool, subjects, labels
+
+    def draw(self, subject: str) -> Task:
+        return self._pool.draw(subject)

@@ -1,0 +1,62 @@
+"""A plan in words: what each arm would do, with what, for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.plan import Plan
+from harness.recipe import Stage
+
+
+def preview(plans: Sequence[Plan]) -> Iterator[str]:
+    """A few lines for each arm; seeds of one arm are told once."""
+    seeds: dict[str, list[int]] = {}
+    for plan in plans:
+        seeds.setdefault(plan.arm.name, []).append(plan.seed)
+    first = plans[0]
+    yield f"{first.file.path}: {len(plans)} runs, recipe {first.file.sha}"
+    told = set()
+    for plan in plans:
+        if plan.arm.name in told:
+            continue
+        told.add(plan.arm.name)
+        recipe = plan.recipe
+        about = f": {plan.arm.about}" if plan.arm.about else ""
+        yield f"\narm {plan.arm.name} (seeds {', '.join(map(str, seeds[plan.arm.name]))}){about}"
+        yield (
+            f"  model {recipe.model.name}, trainer {recipe.trainer.name}, verifier {recipe.verifier.name}, "
+            f"engine {recipe.engine.name}"
+        )
+        budget = [
+            f"{value:,} {name}"
+            for name, value in (("rollouts", recipe.budget.rollouts), ("tokens", recipe.budget.tokens))
+            if value
+        ]
+        yield f"  budget {' and '.join(budget) or 'unbounded'}, difficulty measurement included"
+        for stage in recipe.stages:
+            yield f"  stage {_stage(stage)}"
+        for heldout in recipe.evaluation.heldout:
+            every = recipe.evaluation.every_steps
+            yield f"  held out: {heldout.name}, {heldout.samples} samples a task" + (
+                f", every {every} steps" if every else ""
+            )
+
+
+def _stage(stage: Stage) -> str:
+    rollout = stage.rollout
+    parts = [f"{stage.name} ({stage.kind}): curriculum {stage.curriculum.name}"]
+    if stage.reestimate:
+        parts.append("measured anew")
+    if stage.select:
+        parts.append(f"where {stage.select}")
+    parts.append(f"{rollout.batch} x {rollout.n} rollouts of {rollout.max_tokens} tokens a step")
+    parts.append(f"lr {stage.optimizer.lr:g}")
+    for name, value in stage.until.model_dump(exclude_none=True).items():
+        parts.append(f"until {value:,} {name}")
+    if stage.max_steps:
+        parts.append(f"at most {stage.max_steps:,} steps")
+    if stage.repeat != 1:
+        parts.append(
+            f"repeated {'until the budget is spent' if stage.repeat == 'budget' else f'{stage.repeat} times'}"
+        )
+    return ", ".join(parts)

@@ -1,0 +1,92 @@
+"""Where studies and runs are, and how far they are, without reading whole ledgers."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import LedgerError
+from harness.readout.lines import last_line
+
+
+def run_folders(study: Path) -> list[tuple[str, int, Path]]:
+    """(arm, seed, folder) of a study's runs, arms in the recipe's order where it is known."""
+    found = []
+    for ledger in study.glob("*/seed-*/ledger.jsonl"):
+        seed = ledger.parent.name.removeprefix("seed-")
+        if seed.lstrip("-").isdigit():
+            found.append((ledger.parent.parent.name, int(seed), ledger.parent))
+    order = {name: i for i, name in enumerate(arms_of(study))}
+    return sorted(found, key=lambda f: (order.get(f[0], len(order)), f[0], f[1]))
+
+
+def recipe_of(study: Path) -> dict[str, Any]:
+    """The values of the recipe that a study keeps; only its name where it keeps none."""
+    try:
+        return tomllib.loads((study / "recipe.toml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        pass
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LedgerError(f"not TOML: {error}", where=str(study / "recipe.toml")) from None
+    try:
+        values = json.loads((study / "study.json").read_text(encoding="utf-8"))
+        return {"name": values["recipe"]} if isinstance(values.get("recipe"), str) else {}
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise LedgerError(f"not JSON: {error}", where=str(study / "study.json")) from None
+
+
+def arms_of(study: Path) -> dict[str, str]:
+    """What each arm of a study is there to show, in the recipe's order."""
+    arms = recipe_of(study).get("arms", [])
+    return {arm["name"]: arm.get("about", "") for arm in arms if isinstance(arm, dict) and "name" in arm}
+
+
+def studies(root: Path) -> Iterator[Path]:
+    """Folders under `root` that hold a study, oldest first."""
+    if root.is_dir():
+        found = [p for p in root.iterdir() if p.is_dir() and ((p / "study.json").is_file() or run_folders(p))]
+        yield from sorted(found, key=lambda p: (p.stat().st_mtime, p.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A study's state without reading whole ledgers."""
+
+    arms: list[str]
+    seeds: list[int]
+    state: str
+    #: What the newest ledger's last line says.
+    doing: str
+
+
+def glance(folder: Path) -> Glance:
+    """How far a study is, from the ends of its ledgers."""
+    folders = run_folders(folder)
+    tails = [(path / "ledger.jsonl", last_line(path / "ledger.jsonl")) for _, _, path in folders]
+    done = sum(tail.get("t") == "finished" for _, tail in tails)
+    if not folders:
+        state = "empty"
+    else:
+        state = "finished" if done == len(folders) else f"{done} of {len(folders)} runs finished"
+    doing = ""
+    if tails and done < len(folders):
+        path, tail = max(tails, key=lambda item: item[0].stat().st_mtime)
+        doing = f"{path.parent.parent.name}/{path.parent.name}: {_in_words(tail)}"
+    return Glance(
+        list(dict.fromkeys(a for a, _, _ in folders)), sorted({s for _, s, _ in folders}), state, doing
+    )
+
+
+def _in_words(line: dict[str, Any]) -> str:
+    kind = line.get("t", "nothing yet")
+    if kind == "step":
+        return f"{line['metrics']['stage']} step {line['metrics']['step']}"
+    if kind == "group":
+        return f"{line['stage']} step {line['group']['step']}"
+    return f"{kind} {line.get('stage') or line.get('name') or ''}".strip()

@@ -1,0 +1,377 @@
+"""The pool: one thread of the driver that feeds workers, watches the clock and buries the dead.
+
+Rules:
+- A sample that runs longer than `deadline` seconds is killed with its worker: `timeout`.
+- A worker at one sample for longer than `PATIENCE` is a straggler: what was queued behind that sample
+  goes to others at once and a fresh worker takes its place, so nobody waits for the deadline. A
+  straggler that does answer is let go. At most `workers * STRAGGLERS` of them run at a time.
+- A worker that dies by itself takes its sample down once: the sample is tried again, alone, and a
+  second death is an `infra_error` with the cause. What was queued behind it is unharmed.
+- Work is handed out in batches, so that the pipe is no bottleneck, and answered one by one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from harness.errors import PluginError
+from harness.records import Verdict
+from harness.scoring import wire
+from harness.scoring.brood import Nursery, cause
+from harness.scoring.judge import failed
+from harness.scoring.spec import VerifierSpec
+
+#: Seconds at one sample after which nobody waits behind it any more.
+PATIENCE: Final = 0.1
+#: Stragglers that may run beside each of the `workers`.
+STRAGGLERS: Final = 3
+#: Seconds that a worker may take to open its verifiers.
+OPEN_SECONDS: Final = 60.0
+#: Samples and bytes in a batch, at most.
+BATCH: Final = 32
+BATCH_BYTES: Final = 1 << 19
+#: Times that the nursery is started anew without one verdict in between.
+RESTARTS: Final = 3
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One sample on its way to a verdict."""
+
+    number: int
+    verifier: str
+    content: bytes
+    future: Future[Verdict] = field(default_factory=Future)
+    deaths: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    connection: socket.socket
+    pid: int | None = None
+    opened: bool = False
+    #: What it was given and has not answered, in order; the first is the one it is at.
+    jobs: deque[Job] = field(default_factory=deque)
+    since: float = 0.0
+    straggler: bool = False
+    #: Why it was killed; None while it lives or when it died by itself.
+    killed: bool = False
+    #: The connection ended; what remains is to hear from the nursery why.
+    gone: bool = False
+    frames: wire.Frames = field(default_factory=wire.Frames)
+    out: bytearray = field(default_factory=bytearray)
+
+
+class Pool:
+    """Worker processes for `specs`. `submit` may be called from any thread."""
+
+    def __init__(
+        self, specs: Mapping[str, VerifierSpec], *, workers: int, deadline: float, memory_mb: int
+    ) -> None:
+        self.specs, self.size, self.deadline, self.memory_mb = dict(specs), workers, deadline, memory_mb
+        self._nursery = Nursery(self.specs, memory_mb)
+        self.hashes = dict(self._nursery.hashes)
+        self._lock = threading.Lock()
+        self._inbox: deque[Job] = deque()
+        self._pending: deque[Job] = deque()
+        self._workers: list[_Worker] = []
+        self._unborn: deque[_Worker] = deque()
+        self._restarts = 0
+        self._closing = False
+        #: What becomes of samples that are not judged when the thread ends.
+        self._reason = "the scorer was closed before it was judged"
+        self._selector = selectors.DefaultSelector()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._selector.register(self._wake_in, selectors.EVENT_READ, self._drain_wake)
+        self._selector.register(self._nursery.control, selectors.EVENT_READ, self._on_nursery)
+        self._thread = threading.Thread(target=self._run, name="harness-scoring", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        with self._lock:
+            closing = self._closing
+            if not closing:
+                self._inbox.append(job)
+        if closing:
+            self._fail(job, self._reason)
+        else:
+            self._wake()
+
+    def close(self) -> None:
+        """End all workers; what is not yet judged becomes an `infra_error` that says so."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+        self._wake()
+        self._thread.join()
+
+    # The thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._take_inbox()
+                self._staff()
+                self._feed()
+                for key, events in self._selector.select(self._next_alarm()):
+                    key.data(events)
+                self._check_clocks()
+        except Exception as error:
+            self._reason = f"the scoring pool failed: {type(error).__name__}: {error}"
+            raise
+        finally:
+            with self._lock:
+                self._closing = True
+            self._nursery.close()
+            self._take_inbox()
+            for worker in self._workers:
+                worker.connection.close()
+                self._pending.extend(worker.jobs)
+            for job in self._pending:
+                self._fail(job, self._reason)
+            self._selector.close()
+            self._wake_in.close()
+            self._wake_out.close()
+
+    def _wake(self) -> None:
+        # A full buffer means that the thread has yet to wake; a closed one that it has ended.
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._wake_out.send(b"\0")
+
+    def _drain_wake(self, _events: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_in.recv(4096)
+
+    def _take_inbox(self) -> None:
+        with self._lock:
+            self._pending.extend(self._inbox)
+            self._inbox.clear()
+
+    def _staff(self) -> None:
+        """Have workers born until enough are at work, and no more stragglers than agreed."""
+        able = sum(not w.straggler and not w.killed and not w.gone for w in self._workers)
+        room = self.size * (1 + STRAGGLERS) - len(self._workers)
+        for _ in range(min(self.size - able, room, len(self._pending))):
+            worker = _Worker(self._nursery.fork(), since=time.monotonic())
+            self._workers.append(worker)
+            self._unborn.append(worker)
+            self._selector.register(
+                worker.connection, selectors.EVENT_READ, lambda events, w=worker: self._on_worker(w, events)
+            )
+
+    def _feed(self) -> None:
+        free = [w for w in self._workers if w.opened and self._usable(w) and len(w.jobs) < BATCH // 4]
+        for worker in sorted(free, key=lambda w: len(w.jobs)):
+            if not self._pending:
+                return
+            if self._pending[0].deaths:
+                if worker.jobs:
+                    continue
+                batch = [self._pending.popleft()]
+            else:
+                batch = self._batch(-(-len(self._pending) // (2 * self.size)))
+            if not worker.jobs:
+                worker.since = time.monotonic()
+            worker.jobs.extend(batch)
+            payload = wire.dump([(job.number, job.verifier, job.content) for job in batch])
+            worker.out += wire.frame(payload)
+            self._write(worker)
+
+    def _batch(self, share: int) -> list[Job]:
+        batch: list[Job] = []
+        size = 0
+        while self._pending and len(batch) < min(BATCH, max(1, share)) and size < BATCH_BYTES:
+            if self._pending[0].deaths:
+                break
+            job = self._pending.popleft()
+            size += len(job.content)
+            batch.append(job)
+        return batch
+
+    def _usable(self, worker: _Worker) -> bool:
+        # A sample that once met a worker's death is alone with its worker.
+        alone = bool(worker.jobs) and worker.jobs[0].deaths > 0
+        return not (worker.straggler or worker.killed or worker.gone or alone)
+
+    # Clocks --------------------------------------------------------------------------------------
+
+    def _next_alarm(self) -> float | None:
+        now = time.monotonic()
+        alarms = [self._alarm(w) for w in self._workers if not w.killed and not w.gone]
+        known = [alarm for alarm in alarms if alarm is not None]
+        return max(0.0, min(known) - now) if known else None
+
+    def _alarm(self, worker: _Worker) -> float | None:
+        if not worker.opened:
+            return worker.since + OPEN_SECONDS
+        if not worker.jobs:
+            return None
+        return worker.since + (self.deadline if worker.straggler else min(PATIENCE, self.deadline))
+
+    def _check_clocks(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.killed or worker.gone:
+                continue
+            alarm = self._alarm(worker)
+            if alarm is None or now < alarm:
+                continue
+            if not worker.opened:
+                self._kill(worker)
+                for job in self._pending:
+                    self._fail(job, f"its verifiers did not open within {OPEN_SECONDS:g} s")
+                self._pending.clear()
+            elif now >= worker.since + self.deadline:
+                self._expire(worker, now)
+            else:
+                worker.straggler = True
+                self._take_back(worker)
+
+    def _take_back(self, worker: _Worker) -> None:
+        """What was queued behind the worker's sample goes to others."""
+        behind = list(worker.jobs)[1:]
+        self._pending.extendleft(reversed(behind))
+        for _ in behind:
+            worker.jobs.pop()
+
+    def _expire(self, worker: _Worker, now: float) -> None:
+        self._take_back(worker)
+        job = worker.jobs.popleft()
+        self._kill(worker)
+        reason = f"deadline: not judged within {self.deadline:g} s"
+        self._settle(job, failed(job.verifier, self._hash(job), "timeout", reason, now - worker.since))
+
+    def _kill(self, worker: _Worker) -> None:
+        worker.killed = True
+        if worker.pid is not None:
+            self._nursery.kill(worker.pid)
+
+    # Events --------------------------------------------------------------------------------------
+
+    def _on_worker(self, worker: _Worker, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            self._write(worker)
+        if not events & selectors.EVENT_READ or worker.gone:
+            return
+        try:
+            data = worker.connection.recv(wire.CHUNK)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            worker.gone = True
+            self._selector.unregister(worker.connection)
+            return
+        if worker.killed:
+            return
+        for payload in worker.frames.feed(data):
+            self._on_answer(worker, wire.load(payload))
+
+    def _on_answer(self, worker: _Worker, message: Any) -> None:
+        worker.since = time.monotonic()
+        if message == "open":
+            worker.opened = True
+            return
+        number, verdict = message
+        if worker.killed or not worker.jobs or worker.jobs[0].number != number:
+            return
+        self._restarts = 0
+        self._settle(worker.jobs.popleft(), verdict)
+        if worker.straggler:
+            self._kill(worker)
+
+    def _write(self, worker: _Worker) -> None:
+        if worker.gone:
+            return
+        try:
+            while worker.out:
+                sent = worker.connection.send(memoryview(worker.out)[: wire.CHUNK])
+                del worker.out[:sent]
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            worker.out.clear()  # its end is read as the end of the stream
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.out else 0)
+        key = self._selector.get_key(worker.connection)
+        if key.events != wanted:
+            self._selector.modify(worker.connection, wanted, key.data)
+
+    def _on_nursery(self, _events: int) -> None:
+        try:
+            for message in self._nursery.messages():
+                if message[0] == "born":
+                    worker = self._unborn.popleft()
+                    worker.pid = message[1]
+                    if worker.killed:
+                        self._nursery.kill(message[1])
+                elif message[0] == "dead":
+                    self._bury(message[1], message[2])
+        except (EOFError, BrokenPipeError):
+            self._restart()
+
+    def _bury(self, pid: int, status: int) -> None:
+        worker = next((w for w in self._workers if w.pid == pid), None)
+        if worker is None:
+            return
+        if not worker.gone and not worker.killed:
+            # Answers that it gave before it died may still be in the pipe.
+            self._on_worker(worker, selectors.EVENT_READ)
+        self._discard(worker, cause(status))
+
+    def _discard(self, worker: _Worker, why: str) -> None:
+        self._workers.remove(worker)
+        if not worker.gone:
+            self._selector.unregister(worker.connection)
+        worker.connection.close()
+        if not worker.opened and not worker.killed:
+            self._count_restart(f"a worker died while it opened its verifiers: {why}")
+        if not worker.jobs:
+            return
+        self._take_back(worker)
+        job = worker.jobs.popleft()
+        job.deaths += 1
+        if job.deaths < 2:
+            self._pending.appendleft(job)
+        else:
+            self._fail(job, f"the worker died twice at this sample: {why}")
+
+    def _restart(self) -> None:
+        """The nursery itself is gone, and all workers with it: start again, some times."""
+        self._selector.unregister(self._nursery.control)
+        self._nursery.close()
+        for worker in list(self._workers):
+            self._discard(worker, "the process that makes workers died")
+        self._unborn.clear()
+        self._count_restart("the process that makes workers died")
+        self._nursery = Nursery(self.specs, self.memory_mb)
+        self._selector.register(self._nursery.control, selectors.EVENT_READ, self._on_nursery)
+
+    def _count_restart(self, why: str) -> None:
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            raise PluginError(f"{why}, {self._restarts} times in a row")
+
+    # Verdicts ------------------------------------------------------------------------------------
+
+    def _hash(self, job: Job) -> str:
+        return self.hashes.get(job.verifier, "")
+
+    def _fail(self, job: Job, reason: str) -> None:
+        self._settle(job, failed(job.verifier, self._hash(job), "infra_error", reason))
+
+    def _settle(self, job: Job, verdict: Verdict) -> None:
+        if job.future.set_running_or_notify_cancel():
+            job.future.set_result(verdict)

@@ -1,0 +1,193 @@
+"""The scorer: pairs of task and rollout in, verdicts out, in order or as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Final, Self
+
+from harness.errors import UnknownName, near
+from harness.protocols import Verifier
+from harness.records import Rollout, Task, Verdict
+from harness.scoring import wire
+from harness.scoring.judge import describe, failed, judge
+from harness.scoring.pool import Job, Pool
+from harness.scoring.spec import VerifierSpec, build, hash_of
+
+#: Samples under way in the pool; whoever brings more waits.
+QUEUE: Final = 512
+MEMORY_MB: Final = 4096
+
+
+class Scorer:
+    """Judges rollouts with the verifiers their tasks name.
+
+    Args:
+        verifiers: specs by the name that tasks use.
+        workers: worker processes for verifiers that are not `in_process`; started at first use.
+        deadline: seconds (wall) that one sample may take in a worker.
+        memory_mb: address space of each worker, in MiB.
+    """
+
+    def __init__(
+        self,
+        verifiers: Mapping[str, VerifierSpec],
+        *,
+        workers: int = 2,
+        deadline: float = 5.0,
+        memory_mb: int = MEMORY_MB,
+    ) -> None:
+        if workers < 1 or deadline <= 0:
+            raise ValueError(f"workers must be >= 1 and deadline > 0, not {workers} and {deadline}")
+        self.specs = dict(verifiers)
+        self.workers, self.deadline, self.memory_mb = workers, deadline, memory_mb
+        self._inline: dict[str, tuple[Verifier, str]] = {}
+        self._pool: Pool | None = None
+        self._numbers = itertools.count()
+        self._lock = threading.RLock()
+        self._room = _Room(QUEUE)
+        self._closed = False
+
+    def score_many(self, pairs: Sequence[tuple[Task, Rollout]]) -> list[Verdict]:
+        """One verdict a pair, in the same order.
+
+        Raises:
+            UnknownName: a task names a verifier that this scorer was not given.
+            PluginError, RecipeError: a verifier cannot be built.
+        """
+        for task, _ in pairs:
+            self._spec(task)
+        results: list[Verdict | Future[Verdict]] = []
+        for task, rollout in pairs:
+            if self._spec(task).in_process:
+                results.append(self._judge_inline(task, rollout))
+            else:
+                self._room.ticket().result()
+                results.append(self._submit(task, rollout))
+        return [result if isinstance(result, Verdict) else result.result() for result in results]
+
+    async def score(self, task: Task, rollout: Rollout) -> Verdict:
+        """The verdict of one rollout; waits for room in the queue without blocking the event loop."""
+        if self._spec(task).in_process:
+            return self._judge_inline(task, rollout)
+        if self._pool is None:
+            await asyncio.to_thread(self._open_pool)
+        await asyncio.wrap_future(self._room.ticket())
+        return await asyncio.wrap_future(self._submit(task, rollout))
+
+    def hashes(self) -> dict[str, str]:
+        """Each verifier's hash by name; builds what is not yet built."""
+        inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_process}
+        pooled = self._open_pool().hashes if len(inline) < len(self.specs) else {}
+        return {name: inline.get(name) or pooled.get(name, "") for name in self.specs}
+
+    def close(self) -> None:
+        """End the workers. Samples that are still under way become `infra_error`."""
+        with self._lock:
+            self._closed = True
+            if self._pool is not None:
+                self._pool.close()
+            for verifier, problem in self._inline.values():
+                if not problem:
+                    verifier.close()
+            self._inline.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _spec(self, task: Task) -> VerifierSpec:
+        spec = self.specs.get(task.verifier)
+        if spec is None:
+            raise UnknownName(
+                f"no verifier {task.verifier!r} in this run",
+                where=f"task {task.id!r}",
+                allowed=near(task.verifier, self.specs),
+            )
+        return spec
+
+    def _submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        job = Job(next(self._numbers), task.verifier, b"")
+        job.future.add_done_callback(lambda _: self._room.leave())
+        try:
+            job.content = wire.dump((task, rollout if self._spec(task).tokens else _without_tokens(rollout)))
+            self._open_pool().submit(job)
+        except BaseException:
+            job.future.cancel()
+            raise
+        return job.future
+
+    def _open_pool(self) -> Pool:
+        with self._lock:
+            if self._closed:
+                raise ValueError("the scorer is closed")
+            if self._pool is None:
+                specs = {name: spec for name, spec in self.specs.items() if not spec.in_process}
+                self._pool = Pool(
+                    specs, workers=self.workers, deadline=self.deadline, memory_mb=self.memory_mb
+                )
+            return self._pool
+
+    def _judge_inline(self, task: Task, rollout: Rollout) -> Verdict:
+        with self._lock:
+            verifier, problem = self._verifier(task.verifier)
+        if problem:
+            return failed(task.verifier, hash_of(verifier), "infra_error", problem)
+        return judge(verifier, task, rollout)
+
+    def _verifier(self, name: str) -> tuple[Verifier, str]:
+        """An opened inline verifier, and why it could not be opened."""
+        if self._closed:
+            raise ValueError("the scorer is closed")
+        if name not in self._inline:
+            verifier, problem = build(self.specs[name], self.specs), ""
+            try:
+                verifier.open()
+            except Exception as error:  # noqa: BLE001 - reported on each of its verdicts
+                problem = f"open failed: {describe(error)}"
+            self._inline[name] = (verifier, problem)
+        return self._inline[name]
+
+
+def _without_tokens(rollout: Rollout) -> Rollout:
+    return dataclasses.replace(rollout, prompt_ids=(), completion_ids=(), logprobs=None)
+
+
+class _Room:
+    """Room for so many samples: a ticket is a future that is done when there is room."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._waiting: deque[Future[None]] = deque()
+        self._lock = threading.Lock()
+
+    def ticket(self) -> Future[None]:
+        future: Future[None] = Future()
+        with self._lock:
+            if self._free == 0:
+                self._waiting.append(future)
+                return future
+            self._free -= 1
+        future.set_result(None)
+        return future
+
+    def leave(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._free += 1
+                    return
+                future = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
+                return

@@ -1,0 +1,136 @@
+"""A session that writes down how a trainer uses it, and fails at once where the contract is broken.
+
+It stands before any real session (in process or over a socket) and adds nothing but the record, so a
+trainer is tested on what it will meet in a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.protocols import Batch, Directive, Engine, Session
+from harness.records import Checkpoint, Group, PolicyRef, Request, Rollout, StepMetrics, Task
+
+
+class ContractBroken(AssertionError):
+    """The trainer did what `harness.protocols.Session` does not allow."""
+
+
+class Crash(Exception):
+    """What a test raises to end a run in the middle, as a kill would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the trainer, with what went in or came out."""
+
+    name: str
+    stage: str
+    step: int
+    value: Any = None
+
+
+class RecordingSession:
+    """Delegates to a session and records (protocol `Session`)."""
+
+    def __init__(self, session: Session, calls: list[Call], *, crash_after: int | None = None) -> None:
+        """
+        Args:
+            calls: the record, extended in place.
+            crash_after: raise `Crash` when this step has been finished and its directive obeyed.
+        """
+        self._session, self.calls, self._crash_after = session, calls, crash_after
+        self._step = session.first_step + 1
+        self._requested: list[Request] = []
+        self._directive = Directive()
+        self._tasks: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def _note(self, name: str, value: Any = None) -> None:
+        self.calls.append(Call(name, self._session.stage.name, self._step, value))
+
+    def _begin_work(self) -> None:
+        due = self._directive
+        for what, wanted in (("evaluate", due.evaluate), ("checkpoint", due.checkpoint)):
+            if wanted:
+                raise ContractBroken(f"the directive of step {self._step - 1} asked to {what}; nobody did")
+        if due.stop is not None:
+            raise ContractBroken(f"work after the session said stop: {due.stop}")
+        if self._crash_after is not None and self._step > self._crash_after:
+            raise Crash(f"after step {self._crash_after}")
+
+    def next_tasks(self, count: int) -> Sequence[Task]:
+        self._begin_work()
+        tasks = self._session.next_tasks(count)
+        self._tasks |= {task.id for task in tasks}
+        self._note("next_tasks", tuple(tasks))
+        return tasks
+
+    def requests(self, tasks: Sequence[Task]) -> Sequence[Sequence[Request]]:
+        for task in tasks:
+            if task.id not in self._tasks:
+                raise ContractBroken(f"requests for task {task.id!r}, which this step was not given")
+        requests = self._session.requests(tasks)
+        self._note("requests", tuple(request for group in requests for request in group))
+        return requests
+
+    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+        asked = {r.key for call in self.calls if call.name == "requests" for r in call.value}
+        for rollout in rollouts:
+            if rollout.key not in asked:
+                raise ContractBroken(f"a rollout with key {rollout.key}, which no request had")
+            if rollout.sampling != self._session.stage.rollout.sampling:
+                raise ContractBroken(f"sampled with {rollout.sampling}, not as the stage says")
+        groups = self._session.submit(rollouts)
+        self._note("submit", tuple(groups))
+        return groups
+
+    def submit_outcomes(self, groups: Sequence[Group]) -> Sequence[Group]:
+        for group in groups:
+            if group.task not in self._tasks:
+                raise ContractBroken(f"outcomes of task {group.task!r}, which this step was not given")
+            if group.size != self._session.stage.rollout.n:
+                raise ContractBroken(f"a group of {group.size}, not of {self._session.stage.rollout.n}")
+        kept = self._session.submit_outcomes(groups)
+        self._note("submit_outcomes", tuple(kept))
+        return kept
+
+    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+        from harness.collecting import collect
+
+        self._begin_work()
+        batch = collect(self, generate)
+        self._note("collect", batch)
+        return batch
+
+    def finish_step(self, metrics: StepMetrics) -> Directive:
+        self._begin_work()
+        if metrics.step != self._step:
+            raise ContractBroken(f"finished step {metrics.step}; step {self._step} was due")
+        self._note("finish_step", metrics)
+        self._directive = self._session.finish_step(metrics)
+        self._note("directive", self._directive)
+        self._tasks.clear()
+        self._step += 1
+        return self._directive
+
+    def evaluate(self, engine: Engine) -> Mapping[str, float]:
+        if not self._directive.evaluate:
+            raise ContractBroken("evaluates without being asked to")
+        self._directive = Directive(False, self._directive.checkpoint, self._directive.stop)
+        scores = self._session.evaluate(engine)
+        self._note("evaluate", dict(scores))
+        return scores
+
+    def save(self, write: Callable[[Path], PolicyRef]) -> Checkpoint:
+        if self._directive.evaluate:
+            raise ContractBroken("saves before it evaluates, though asked for both in that order")
+        checkpoint = self._session.save(write)
+        self._directive = Directive(False, False, self._directive.stop)
+        self._note("save", checkpoint)
+        return checkpoint

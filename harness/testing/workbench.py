@@ -1,0 +1,127 @@
+"""Real runs in a test's folder: a recipe as a dict, the real loop, and a record of what the trainer did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.ledger import Line, read
+from harness.plugins import Plugins
+from harness.protocols import BuildContext, Engine, Policy, Session, Trainer
+from harness.recipe import Recipe, RecipeFile, Resources, Stage, Use
+from harness.recipe.errors import validated
+from harness.records import StepMetrics
+from harness.testing.session import Call, Crash, RecordingSession
+
+
+def context(plugins: Plugins, cache: Path, seed: int = 0) -> BuildContext:
+    """A build context whose `build` goes through the registry."""
+
+    def build(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+        return plugins.registry.find(kind, name).build(options, made)
+
+    made = BuildContext(
+        seed=seed,
+        cache=cache,
+        data=None,
+        build=build,
+        resources=Resources(device="cpu", threads=1),
+        render="raw",
+    )
+    return made
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What a run left behind."""
+
+    folder: Path
+    calls: list[Call] = field(default_factory=list)
+    #: The policy that each call of `train` started from and what it returned.
+    trained: list[tuple[Policy, Policy]] = field(default_factory=list)
+    crashed: bool = False
+
+    def of(self, *names: str) -> list[Call]:
+        return [call for call in self.calls if call.name in names]
+
+    def metrics(self) -> list[StepMetrics]:
+        return [call.value for call in self.of("finish_step")]
+
+    def lines(self, kind: str) -> list[Line]:
+        """The ledger's lines of a type."""
+        return [line for line in read(self.folder / "ledger.jsonl") if line["t"] == kind]
+
+
+class RecordingTrainer:
+    """A trainer that meets its sessions through a record."""
+
+    def __init__(self, trainer: Trainer, record: Recorded, crash_after: int | None) -> None:
+        self._trainer, self._record, self._crash_after = trainer, record, crash_after
+
+    def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
+        recording = RecordingSession(session, self._record.calls, crash_after=self._crash_after)
+        trained = self._trainer.train(stage, policy, recording)
+        self._record.trained.append((policy, trained))
+        return trained
+
+    def engine(self, policy: Policy) -> Engine | None:
+        return self._trainer.engine(policy)
+
+    def close(self) -> None:
+        self._trainer.close()
+
+
+class Workbench:
+    """A folder in which recipes are run for real."""
+
+    def __init__(self, folder: Path, plugins: Plugins) -> None:
+        self.folder, self.plugins = folder, plugins
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def file(self, values: Mapping[str, Any]) -> RecipeFile:
+        """A recipe from plain values, as its TOML would give them."""
+        path = self.folder / "recipe.toml"
+        return RecipeFile(path, validated(Recipe, values, where=str(path)), dict(values))
+
+    def run(
+        self,
+        values: Mapping[str, Any],
+        name: str = "run",
+        *,
+        arm: str = "main",
+        crash_after: int | None = None,
+    ) -> Recorded:
+        """Run one arm with its first seed, from where its ledger ends.
+
+        Args:
+            values: the recipe.
+            name: of the run's folder; the same name resumes.
+            arm: which arm, `main` for a recipe without.
+            crash_after: end the run in the middle, after this step of a stage.
+
+        Raises:
+            HarnessError: what the plan or the run refuses.
+        """
+        from harness.loop import proceed
+        from harness.parts import Parts
+        from harness.plan import make_plans
+
+        (plan, *_) = make_plans(self.file(values), self.plugins, arms=[arm])
+        record = Recorded(self.folder / name)
+        with ExitStack() as stack:
+            parts = Parts(plan, record.folder, stack)
+            parts.trainer = RecordingTrainer(parts.trainer, record, crash_after)
+            record.crashed = True
+            with suppress(Crash):
+                proceed(parts)
+                record.crashed = False
+        return record
+
+    def build(self, kind: str, use: Mapping[str, Any]) -> Any:
+        """A plugin object from a reference as a recipe writes it."""
+        named = Use.model_validate(use)
+        made = context(self.plugins, self.folder / "cache")
+        return made.build(kind, named.name, named.options)

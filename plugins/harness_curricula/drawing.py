@@ -1,0 +1,88 @@
+"""Drawing tasks for a step: no task twice in a step, subjects without replacement in an epoch.
+
+An endless source never gives a task twice; a finite one does when its subject is picked again, and
+then the subject counts as exhausted for the rest of the step: the same task twice in a batch would
+only make one group count double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from harness.protocols import CurriculumContext
+from harness.records import Task
+from harness_curricula.index import Flags, Index, Indices, grown
+
+
+class StepTasks:
+    """Remembers which tasks the current step already has, over the step's refills."""
+
+    def __init__(self) -> None:
+        self._at: tuple[str, int] | None = None
+        self._seen: set[str] = set()
+
+    def begins(self, context: CurriculumContext) -> bool:
+        """Whether this is the first call for a step; forgets the tasks of the step before if so."""
+        at = (context.stage, context.step)
+        if at == self._at:
+            return False
+        self._at, self._seen = at, set()
+        return True
+
+    def draw(self, k: int, context: CurriculumContext, pick: Callable[[int, Flags], Indices]) -> list[Task]:
+        """Up to k tasks that the step does not have yet.
+
+        Args:
+            pick: given how many are missing and which positions are exhausted (shape (subjects,)),
+                returns positions to try; none ends the draw.
+        """
+        pool = context.pool
+        exhausted = np.zeros(len(pool.subjects), dtype=np.bool_)
+        tasks: list[Task] = []
+        while len(tasks) < k:
+            picks = pick(k - len(tasks), exhausted).tolist()
+            if not picks:
+                break
+            for i in picks:
+                task = pool.draw(pool.subjects[i])
+                if task.id in self._seen:
+                    exhausted[i] = True
+                else:
+                    self._seen.add(task.id)
+                    tasks.append(task)
+        return tasks
+
+
+class Epochs:
+    """Subjects drawn uniformly, each once before any comes again. State: the ids drawn so far."""
+
+    def __init__(self, drawn: Iterable[str] = ()) -> None:
+        self._index = Index(list(drawn))
+        self._drawn: Flags = np.ones(len(self._index), dtype=np.bool_)
+
+    def draw(
+        self, k: int, context: CurriculumContext, step: StepTasks, among: Flags | None = None
+    ) -> list[Task]:
+        """Up to k tasks of the pool's subjects, or of those that `among` (shape (subjects,)) marks."""
+        slots = self._index.slots(context.pool.subjects)
+        self._drawn = grown(self._drawn, len(self._index), False)  # type: ignore[assignment]
+
+        def pick(count: int, exhausted: Flags) -> Indices:
+            open_ = ~exhausted if among is None else among & ~exhausted
+            left = np.flatnonzero(open_ & ~self._drawn[slots])
+            if not len(left):
+                left = np.flatnonzero(open_)
+                if not len(left):
+                    return left
+                self._drawn[slots if among is None else slots[among]] = False
+            picks: Indices = context.rng.choice(left, size=min(count, len(left)), replace=False)
+            self._drawn[slots[picks]] = True
+            return picks
+
+        return step.draw(k, context, pick)
+
+    def drawn(self) -> list[str]:
+        """Ids drawn in the current epoch, sorted."""
+        return sorted(self._index.ids[slot] for slot in np.flatnonzero(self._drawn).tolist())

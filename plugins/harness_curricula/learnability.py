@@ -1,0 +1,80 @@
+"""Curriculum `learnability`: online, with labels that training gives for free.
+
+Each subject has a Beta posterior over its pass rate, from the outcomes of training, which fade by
+`decay` a step because the policy moves on. A step draws a pass rate from every posterior (Thompson
+1933) and then subjects in proportion to what that rate is worth: p(1-p), the variance of the reward
+and so the size of the policy gradient, or the chance of a group with mixed outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.protocols import BuildContext, CurriculumContext
+from harness.records import JUDGED, Group, StepMetrics, Task
+from harness_curricula.drawing import StepTasks
+from harness_curricula.evidence import Evidence
+from harness_curricula.index import Flags, Floats, Indices
+from harness_curricula.options import LearnabilityOptions
+
+
+class Learnability:
+    """Subjects in proportion to how much can be learned from them."""
+
+    def __init__(self, options: LearnabilityOptions, context: BuildContext | None = None) -> None:
+        self.options = options
+        self._evidence = Evidence(options.decay)
+        self._step = StepTasks()
+
+    def next(self, k: int, context: CurriculumContext) -> Sequence[Task]:
+        if self._step.begins(context):
+            self._evidence.fade()
+        subjects, rng = context.pool.subjects, context.rng
+        weights = self._weights(subjects, rng)
+
+        def pick(count: int, exhausted: Flags) -> Indices:
+            weights[exhausted] = 0.0
+            ladder = np.cumsum(weights)
+            if not len(ladder) or ladder[-1] <= 0:
+                return np.zeros(0, dtype=np.int64)
+            picks: Indices = np.searchsorted(ladder, rng.random(count) * ladder[-1], side="right")
+            return picks
+
+        return self._step.draw(k, context, pick)
+
+    def _weights(self, subjects: Sequence[str], rng: np.random.Generator) -> Floats:
+        """What each subject is worth to this step, shape (subjects,)."""
+        options = self.options
+        counts = self._evidence.on(subjects)
+        known = np.flatnonzero(counts.any(axis=1))
+        passes, fails = counts[known].T
+        if options.explore == "thompson":
+            # A subject without evidence has the posterior Beta(1, 1), which is uniform and cheap to draw.
+            rates = rng.random(len(subjects))
+            rates[known] = rng.beta(passes + 1, fails + 1)
+        else:
+            rates = np.full(len(subjects), 0.5)
+            rates[known] = (passes + 1) / (passes + fails + 2)
+        if options.utility == "variance":
+            worth = rates * (1 - rates)
+        else:
+            worth = 1 - rates**options.group_size - (1 - rates) ** options.group_size
+        return worth + options.floor
+
+    def observe(self, group: Group) -> None:
+        passes = group.statuses.count("pass")
+        judged = sum(status in JUDGED for status in group.statuses)
+        self._evidence.add(group.subject, passes, judged - passes)
+
+    def finished(self, history: Sequence[StepMetrics]) -> str | None:
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"evidence": self._evidence.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._evidence = Evidence(self.options.decay, state["evidence"])
+        self._step = StepTasks()

@@ -1,0 +1,195 @@
+"""What an answer is made of, after reading: a small expression tree.
+
+Numbers are exact. `Opaque` holds what this reader does not understand; only the library may judge it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+class CostBound(Exception):
+    """The answer would cost too much to judge; refused before any of it is computed."""
+
+
+class Unreadable(Exception):
+    """Not something that this reader understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A literal. `decimals` counts the digits after its point, None for an integer literal."""
+
+    value: Fraction
+    decimals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sym:
+    """A variable or a constant, with its subscript: `x`, `a_n`, `pi`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inf:
+    """Positive infinity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Based:
+    """Digits in a base: `2516_8`."""
+
+    digits: str
+    base: int
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    terms: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mul:
+    factors: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Div:
+    top: Node
+    bottom: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pow:
+    base: Node
+    exponent: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pm:
+    """`sign` is +1 for plus-minus and -1 for minus-plus applied to the term."""
+
+    term: Node
+    sign: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fn:
+    """A named function of its arguments: `sin`, `sqrt`, `log` (with its base second), `factorial`."""
+
+    name: str
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text, normalised."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value and the unit written after it (`%`, `degree`, `cm^2`, any word)."""
+
+    value: Node
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`members[0] ops[0] members[1] ops[1] ...` with ops among = < > <= >= != ~ (approximately)."""
+
+    members: tuple[Node, ...]
+    ops: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """Items in brackets: `(` `[` `{` (a set) `<` (a vector), or "" for a bare list."""
+
+    left: str
+    right: str
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """Sets joined by cup (or by `or` between inequalities)."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """A set minus another."""
+
+    whole: Node
+    removed: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    rows: tuple[tuple[Node, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Source that this reader does not understand."""
+
+    source: str
+
+
+Node = (
+    Num
+    | Sym
+    | Inf
+    | Based
+    | Add
+    | Mul
+    | Div
+    | Pow
+    | Pm
+    | Fn
+    | Words
+    | Quantity
+    | Relation
+    | Seq
+    | Union
+    | Without
+    | Matrix
+    | Opaque
+)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The direct parts of a node."""
+    match node:
+        case Add(parts) | Mul(parts) | Union(parts):
+            return parts
+        case Fn(_, args):
+            return args
+        case Div(a, b) | Pow(a, b) | Without(a, b):
+            return (a, b)
+        case Pm(a, _) | Quantity(a, _):
+            return (a,)
+        case Relation(members, _):
+            return members
+        case Seq(_, _, items):
+            return items
+        case Matrix(rows):
+            return tuple(item for row in rows for item in row)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> list[Node]:
+    """The node and all below it."""
+    found, todo = [], [node]
+    while todo:
+        current = todo.pop()
+        found.append(current)
+        todo.extend(children(current))
+    return found

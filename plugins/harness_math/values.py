@@ -1,0 +1,183 @@
+"""Whether two expressions have the same value.
+
+Rational values are compared exactly. Others are compared at points: two different closed forms that
+agree to nine digits at several unrelated points do not occur in answers. Variables stand for
+positive reals, as they do where nothing else is said; where an absolute value occurs, also for
+negative ones. A decimal is what it says, except that it may stand for an exact value that it rounds.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Final
+
+from harness_math.evaluate import LOG_BASE, Inexact, exact, has_sign_choice, numeric, variables
+from harness_math.nodes import Fn, Inf, Mul, Node, Num, Unreadable, walk
+
+#: Relative and absolute agreement of floating-point values.
+RELATIVE: Final = 1e-9
+ABSOLUTE: Final = 1e-11
+#: Significant digits from which a decimal may stand for a value that it rounds: in the gold, where the
+#: data chose to round, and in a prediction, which must be as good as exact.
+GOLD_DIGITS: Final = 3
+PREDICTION_DIGITS: Final = 6
+_POINTS: Final = 4
+_TRIES: Final = 10
+
+
+def same_value(gold: Node, prediction: Node, tolerance: float | None = None) -> bool | None:
+    """None when it cannot be told.
+
+    Raises:
+        CostBound: telling would cost too much.
+    """
+    if has_sign_choice(gold) or has_sign_choice(prediction):
+        return _same_choices(gold, prediction)
+    try:
+        known = (_exact(gold), _exact(prediction))
+        if isinstance(known[0], Fraction) and isinstance(known[1], Fraction):
+            if known[0] == known[1]:
+                return True
+            return _rounds(gold, prediction, known[0], known[1], tolerance)
+        return _same_at_points(gold, prediction, tolerance)
+    except Unreadable:
+        return None
+
+
+def _exact(node: Node) -> Fraction | None:
+    try:
+        return exact(node)
+    except Inexact:
+        return None
+
+
+def _same_choices(gold: Node, prediction: Node) -> bool | None:
+    """Expressions with plus-minus: both have the same two values."""
+    try:
+        for point in points(variables(gold) | variables(prediction)):
+            ours = [numeric(gold, point, sign) for sign in (1, -1)]
+            theirs = [numeric(prediction, point, sign) for sign in (1, -1)]
+            straight = close(ours[0], theirs[0]) and close(ours[1], theirs[1])
+            if not straight and not (close(ours[0], theirs[1]) and close(ours[1], theirs[0])):
+                return False
+    except Unreadable:
+        return None
+    return True
+
+
+def _same_at_points(gold: Node, prediction: Node, tolerance: float | None) -> bool | None:
+    names = variables(gold) | variables(prediction)
+    parts = [*walk(gold), *walk(prediction)]
+    signed = any(isinstance(part, Fn) and part.name == "abs" for part in parts)
+    bases = (
+        [math.e, 10.0]
+        if any(isinstance(p, Fn) and p.name == "log" and len(p.args) == 1 for p in parts)
+        else [0]
+    )
+    answers = [_agree(gold, prediction, names, signed, base, tolerance) for base in bases]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _agree(
+    gold: Node, prediction: Node, names: set[str], signed: bool, base: float, tolerance: float | None
+) -> bool | None:
+    met = 0
+    for point in points(names, signed=signed, tries=_TRIES):
+        if base:
+            point[LOG_BASE] = base
+        try:
+            ours, theirs = numeric(gold, point), numeric(prediction, point)
+        except Unreadable:
+            if not names:
+                return None
+            continue
+        if not close(ours, theirs):
+            if names or abs(ours.imag) > RELATIVE or abs(theirs.imag) > RELATIVE:
+                return False
+            if not math.isfinite(ours.real) or not math.isfinite(theirs.real):
+                return False
+            return _rounds(gold, prediction, ours.real, theirs.real, tolerance)
+        met += 1
+        if met == _POINTS or not names:
+            return True
+    return True if met >= 2 else None
+
+
+def close(a: complex, b: complex) -> bool:
+    if a == b:
+        return True
+    return (
+        abs(a - b) <= ABSOLUTE + RELATIVE * max(abs(a), abs(b))
+        and math.isfinite(abs(a))
+        and math.isfinite(abs(b))
+    )
+
+
+@functools.lru_cache(256)
+def _coordinates(tries: int, count: int, signed: bool) -> Sequence[Sequence[float]]:
+    # Multiples of irrationals modulo an interval: unrelated, reproducible, away from 0 and 1.
+    rows = []
+    for row in range(tries):
+        values = [
+            0.37 + 2.4 * math.modf((row * 7 + i + 1) * math.sqrt(2 + 3 * i) + 0.113 * row)[0]
+            for i in range(count)
+        ]
+        rows.append([-v if signed and (row + i) % 2 else v for i, v in enumerate(values)])
+    return rows
+
+
+def points(names: set[str], *, signed: bool = False, tries: int = _POINTS) -> Iterator[dict[str, complex]]:
+    """Points to compare at: one value a name, positive unless `signed`."""
+    ordered = sorted(names)
+    for row in _coordinates(tries if ordered else 1, len(ordered), signed):
+        yield dict(zip(ordered, row, strict=True))
+
+
+def _rounds(
+    gold: Node, prediction: Node, ours: Fraction | float, theirs: Fraction | float, tolerance: float | None
+) -> bool:
+    """Whether unequal numbers are as near as the data, or a decimal's own digits, allow."""
+    distance = abs(ours - theirs)
+    if tolerance is not None:
+        return bool(distance <= tolerance * (1 + 1e-9))
+    decimal = _decimals(gold)
+    if decimal is not None and decimal[0] >= GOLD_DIGITS:
+        free = _decimals(prediction) is None and not _any_decimal(prediction)
+        if (free or decimal[0] >= PREDICTION_DIGITS) and distance <= Fraction(1, 2) / 10 ** decimal[1]:
+            return True
+    decimal = _decimals(prediction)
+    if decimal is not None and decimal[0] >= PREDICTION_DIGITS and not _any_decimal(gold):
+        return bool(distance <= Fraction(1) / 10 ** decimal[1])
+    return False
+
+
+def _any_decimal(node: Node) -> bool:
+    return any(isinstance(part, Num) and part.decimals is not None for part in walk(node))
+
+
+def _decimals(node: Node) -> tuple[int, int] | None:
+    """Significant digits and decimal places of a decimal literal; None for anything else."""
+    if isinstance(node, Num) and node.decimals is not None:
+        digits = str(abs(node.value.numerator * 10**node.decimals // node.value.denominator))
+        return len(digits.lstrip("0")), node.decimals
+    return None
+
+
+def orderable(node: Node, at: Mapping[str, complex] | None = None) -> float | None:
+    """The real value of a closed expression, for ordering; None when it has none."""
+    if isinstance(node, Inf):
+        return math.inf
+    if isinstance(node, Mul) and node.factors == (Num(Fraction(-1)), Inf()):
+        return -math.inf
+    if variables(node) and at is None:
+        return None
+    try:
+        value = numeric(node, at or {})
+    except Unreadable:
+        return None
+    return value.real if abs(value.imag) <= ABSOLUTE else None

@@ -1,0 +1,199 @@
+"""Verifier `math`: is the final answer of a response the gold answer?
+
+Extraction first (`extract`), then integers, then the reader and its exact or numerical comparison
+(`reading`, `compare`), and math-verify last, only for what the reader does not understand. Anything
+whose cost cannot be bounded beforehand is refused as `timeout`, reason `cost_bound`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from harness.errors import DataError
+from harness.protocols import BuildContext
+from harness.provenance import verifier_hash
+from harness.records import AnswerSpec, Rollout, Status, Task, Verdict
+from harness_math import library
+from harness_math.compare import Terms, equal
+from harness_math.extract import Extracted, extract, is_bare, last_boxes
+from harness_math.nodes import CostBound, Node, Seq
+from harness_math.options import MathOptions
+from harness_math.reading import Reading, choice, integer, is_choice, read
+
+#: Longest extracted text kept in a verdict, in characters.
+KEPT: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a prediction is right, and what decided."""
+
+    right: bool
+    why: str
+
+
+class Math:
+    """Judges by mathematical equality of the final answer. Bounded: it may run anywhere."""
+
+    def __init__(self, options: MathOptions, context: BuildContext) -> None:
+        self.options = options
+        libraries = library.DISTRIBUTIONS if options.library else ()
+        self.hash = verifier_hash("harness_math", options=options, libraries=libraries)
+
+    def open(self) -> None:
+        """Import the library, so that the first answer that needs it does not pay."""
+        if self.options.library:
+            import math_verify  # noqa: F401
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+    def verify(self, task: Task, rollout: Rollout) -> Verdict:
+        """Judge one rollout; raises DataError for a gold answer that is none."""
+        golds = gold_answers(task)
+        if rollout.finish == "abort":
+            return self._verdict("infra_error", None, "the engine gave up")
+        found = extract(
+            rollout.text,
+            thinking=self.options.thinking,
+            extraction=self.options.extraction,
+            truncated=rollout.truncated,
+        )
+        if found.text is None or not found.text.strip():
+            return self._verdict("no_answer", None, found.rule if found.text is None else "an empty box")
+        shown = found.text[:KEPT].encode("utf-8", "replace").decode()
+        try:
+            judged = judge(golds, found, task.answer_spec, use_library=self.options.library)
+        except CostBound as bound:
+            return self._verdict("timeout", shown, f"cost_bound: {bound}")
+        return self._verdict("pass" if judged.right else "fail", shown, f"{found.rule}; {judged.why}")
+
+    def _verdict(self, status: Status, extracted: str | None, reason: str) -> Verdict:
+        return Verdict(
+            status=status,
+            score=None if status == "infra_error" else float(status == "pass"),
+            verifier="math",
+            verifier_hash=self.hash,
+            extracted=extracted,
+            reason=reason,
+        )
+
+
+# The gold ----------------------------------------------------------------------------------------
+
+
+def gold_answers(task: Task) -> tuple[str, ...]:
+    """The gold as sources: alternatives, or one list when the data asks for all of them.
+
+    Raises:
+        DataError: it is empty, or neither text nor numbers.
+    """
+    answer: Any = task.answer
+    items = list(answer) if isinstance(answer, list | tuple) else [answer]
+    where = f"task {task.id!r}, field 'answer'"
+    if not items or any(isinstance(i, bool) or not isinstance(i, str | int | float) for i in items):
+        raise DataError(f"{answer!r} is no answer", where=where, allowed="text, a number, or a list of those")
+    texts = [_gold_source(item) if isinstance(item, str) else repr(item) for item in items]
+    if any(not text.strip() for text in texts):
+        raise DataError("the gold answer is empty", where=where)
+    if task.answer_spec.multiple and len(texts) > 1:
+        return (", ".join(texts),)
+    return tuple(texts)
+
+
+@functools.lru_cache(8192)
+def _gold_source(text: str) -> str:
+    """The answer in a gold that may be a whole solution."""
+    boxes = last_boxes(text)
+    if boxes:
+        return ", ".join(boxes)
+    if len(text) <= 60 or is_bare(text):
+        return text
+    return extract(text, thinking="none", extraction="any").text or text
+
+
+# The comparison ----------------------------------------------------------------------------------
+
+
+def judge(golds: Sequence[str], found: Extracted, spec: AnswerSpec, *, use_library: bool = True) -> Judgement:
+    """Whether what was found is one of the golds.
+
+    Raises:
+        CostBound: telling would cost too much; only when no gold matched cheaply.
+    """
+    bound: CostBound | None = None
+    result = Judgement(False, "different")
+    for gold in golds:
+        try:
+            result = _judge_one(gold, found, spec, use_library)
+        except CostBound as error:
+            bound = error
+            continue
+        if result.right:
+            return result
+    if bound is not None:
+        raise bound
+    return result
+
+
+def _judge_one(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:
+    text = found.text or ""
+    if gold.strip() == text.strip():
+        return Judgement(True, "same text")
+    whole = integer(gold)
+    if whole is not None:
+        given = integer(text)
+        if given is not None and spec.tolerance is None:
+            return Judgement(whole == given, "integers")
+    if spec.type == "choice" or is_choice(gold):
+        letter = choice(gold) or gold.strip()
+        picked = choice(text)
+        if picked is not None:
+            return Judgement(picked.upper() == letter.upper(), "choice")
+    ours, theirs = read(gold), read(text)
+    if ours.tokens == theirs.tokens:
+        return Judgement(True, "same reading")
+    terms = Terms(tolerance=spec.tolerance, unit=spec.unit)
+    result = _any_reading(ours, theirs, terms)
+    if result is not True and len(found.boxes) > 1 and _asks_for_several(ours):
+        together = read(", ".join(found.boxes))
+        if _any_reading(ours, together, terms):
+            return Judgement(True, f"{len(found.boxes)} boxes together")
+    if result is not None:
+        return Judgement(result, "compared")
+    if use_library:
+        return Judgement(library.same(ours.source, theirs.source), "math-verify")
+    return Judgement(False, "not understood")
+
+
+def _asks_for_several(gold: Reading) -> bool:
+    return any(isinstance(node, Seq) and len(node.items) > 1 for node in gold.nodes)
+
+
+def _any_reading(ours: Reading, theirs: Reading, terms: Terms) -> bool | None:
+    """Whether some reading of one is some reading of the other."""
+    unknown = False
+    bound: CostBound | None = None
+    for gold in ours.nodes:
+        for prediction in theirs.nodes:
+            try:
+                result = _equal(gold, prediction, terms)
+            except CostBound as error:
+                bound = error
+                continue
+            if result:
+                return True
+            unknown = unknown or result is None
+    if bound is not None:
+        raise bound
+    return None if unknown else False
+
+
+def _equal(gold: Node, prediction: Node, terms: Terms) -> bool | None:
+    try:
+        return equal(gold, prediction, terms)
+    except RecursionError:
+        raise CostBound("nested too deep") from None

@@ -1,0 +1,19 @@
+"""What is made of a finished study: a page that explains it, and leaderboard entries."""
+
+from harness import hookimpl
+
+
+@hookimpl
+def register_reporters(register):  # type: ignore[no-untyped-def]
+    register(
+        "page",
+        "harness_report.page:PageReporter",
+        options="harness_report.options:PageOptions",
+        summary="report/index.html: arms compared, curves, difficulty, costs",
+    )
+    register(
+        "leaderboard",
+        "harness_report.leaderboard:LeaderboardReporter",
+        options="harness_report.options:LeaderboardOptions",
+        summary="entries for the leaderboards, and their site",
+    )

@@ -1,0 +1,22 @@
+"""Sources of tasks."""
+
+from harness import hookimpl
+from harness.plugins import Register
+
+
+@hookimpl
+def register_task_sources(register: Register) -> None:
+    register(
+        "arithmetic-chain",
+        "harness_tasks.chain:ArithmeticChain",
+        options="harness_tasks.chain:ChainOptions",
+        capabilities={"endless": True},
+        summary="chains of + and - with every running value mod 10; strata by number of operations",
+    )
+    register(
+        "jsonl",
+        "harness_tasks.jsonl:Jsonl",
+        options="harness_tasks.jsonl:JsonlOptions",
+        capabilities={"endless": False},
+        summary="the rows of a jsonl file",
+    )

@@ -1,0 +1,140 @@
+"""Source `jsonl`: a finite set of problems, one JSON object a line.
+
+All rows are checked when the source is built, so that a bad one stops a run before it starts and not
+an hour later. Subjects are task ids, `<file name>/<row id>`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from harness.datafiles import resolve
+from harness.errors import DataError, near
+from harness.protocols import BuildContext
+from harness.recipe.stage import Model, Share
+from harness.records import AnswerSpec, Task, convert
+from harness_tasks.rows import Ids, Row, RowFault, Rows, unpacked
+from harness_tasks.splits import split_of
+from harness_tasks.wording import Wording
+
+NAME: Final = "jsonl"
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from None
+    return value
+
+
+class Fields(Model):
+    """Which field of a row holds what."""
+
+    #: None numbers rows by their lines.
+    id: str | None = "id"
+    problem: str = "problem"
+    answer: str = "answer"
+    #: Fields that become tags, `<field>=<value>`.
+    tags: tuple[str, ...] = ()
+    #: Fields that are kept in the task's `meta`.
+    meta: tuple[str, ...] = ()
+
+
+class JsonlOptions(Wording):
+    """Which file, which of its rows, and how they are asked."""
+
+    #: jsonl, also `.gz`: relative to the recipe, or `data:<path>` for one in the folder HARNESS_DATA.
+    path: str
+    #: Starts the task ids; the file's name without its endings when left out.
+    name: str | None = Field(default=None, pattern=r"^[^\s/]+$")
+    fields: Fields = Fields()
+    #: Keep rows whose fields match these regular expressions in full: `{answer = "-?[0-9]+"}`.
+    where: dict[str, Annotated[str, AfterValidator(_pattern)]] = Field(default_factory=dict)
+    #: `all` for files that are one split already.
+    split: Literal["all", "train", "heldout"] = "all"
+    #: Share of the problems that `heldout` means, picked by a hash of the problem's text.
+    heldout_share: Share = 0.1
+    #: Empty for the recipe's verifier.
+    verifier: str = ""
+    domain: str = "math"
+    answer_spec: dict[str, Any] = Field(default_factory=dict)
+
+
+class Jsonl:
+    """The rows of one file as tasks."""
+
+    endless = False
+
+    def __init__(self, options: JsonlOptions, context: BuildContext) -> None:
+        """Raises DataError naming file, line and field of every row that does not fit."""
+        self._options = options
+        found = resolve(options.path, context, where=f"task source {NAME!r}, path")
+        self.name = options.name or found.name.removesuffix(".gz").removesuffix(".jsonl")
+        self._file = found
+        self._where = {field: re.compile(pattern) for field, pattern in options.where.items()}
+        self._spec = _answer_spec(options.answer_spec)
+        self._rows = Rows(unpacked(found, context.cache), self._identify)
+        if not len(self._rows):
+            raise DataError("no row is left", where=str(found), hint="loosen where, split or heldout_share")
+
+    def subjects(self) -> Sequence[str]:
+        """Task ids in the file's order."""
+        return Ids(self._rows)
+
+    def draw(self, subject: str, index: int) -> Task:
+        """The task of this id, whatever the index; raises DataError when there is none."""
+        return self.get(subject)
+
+    def get(self, task_id: str) -> Task:
+        """The task of this id; raises DataError when there is none."""
+        position = self._rows.find(task_id)
+        if position is None:
+            known = Ids(self._rows)[:1000]
+            raise DataError(f"no task {task_id!r}", where=str(self._file), allowed=near(task_id, known))
+        _, row = self._rows.row(position)
+        options, fields = self._options, self._options.fields
+        return Task(
+            id=task_id,
+            prompt=options.prompt(row[fields.problem]),
+            verifier=options.verifier,
+            answer=row[fields.answer],
+            domain=options.domain,
+            answer_spec=self._spec,
+            tags=tuple(f"{field}={row[field]}" for field in fields.tags if row.get(field) is not None),
+            meta={field: row[field] for field in fields.meta if field in row},
+        )
+
+    def _identify(self, line: int, row: Row) -> str | None:
+        """The row's task id, None when it is left out; raises RowFault when it does not fit."""
+        fields = self._options.fields
+        for field in (fields.problem, fields.answer, *self._where):
+            if field not in row:
+                raise RowFault(field, f"is missing; the row has {', '.join(sorted(row))}")
+        problem, answer = row[fields.problem], row[fields.answer]
+        if not isinstance(problem, str) or not problem.strip():
+            raise RowFault(fields.problem, f"must be text that is not empty, not {_short(problem)}")
+        if answer is None or answer == "" or answer == []:
+            raise RowFault(fields.answer, f"holds no answer but {_short(answer)}")
+        name = str(line) if fields.id is None else row.get(fields.id)
+        if isinstance(name, bool) or not isinstance(name, str | int) or not str(name).strip():
+            raise RowFault(fields.id or "", f"must be an id (text or an integer), not {_short(name)}")
+        for field, pattern in self._where.items():
+            if not pattern.fullmatch(str(row[field])):
+                return None
+        if self._options.split not in ("all", split_of(problem, self._options.heldout_share)):
+            return None
+        return f"{self.name}/{name}"
+
+
+def _answer_spec(values: dict[str, Any]) -> AnswerSpec:
+    return convert(values, AnswerSpec, where=f"task source {NAME!r}, answer_spec")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

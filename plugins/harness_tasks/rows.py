@@ -1,0 +1,188 @@
+"""Random access to the rows of a jsonl file that need not fit in memory.
+
+One pass notes where each row starts and a 64-bit hash of its id: 16 bytes a row. Texts stay in the
+file, which is read by position, so that threads and forked processes may share a reader.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import DataError
+from harness.seeds import seed_of
+
+#: Faults of a file that one message lists.
+MAX_FAULTS: Final = 10
+Row = dict[str, Any]
+_DECODER: Final = msgspec.json.Decoder()
+
+
+class RowFault(Exception):
+    """A row does not fit: which field, and why. The reader turns it into a message with file and line."""
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(what)
+        self.field, self.what = field, what
+
+
+class Rows:
+    """Those rows of a file that `identify` gives an id, by position and by id.
+
+    Args:
+        path: a jsonl file; empty lines are skipped.
+        identify: the id of a row (1-based line number, row), None to leave the row out; raises RowFault.
+
+    Raises:
+        DataError: rows do not fit or share an id; up to `MAX_FAULTS` are named as file:line:field.
+    """
+
+    def __init__(self, path: Path, identify: Callable[[int, Row], str | None]) -> None:
+        self.path, self._identify = path, identify
+        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        starts, lines, hashes = _index(path, identify)
+        self._starts, self._lines = starts, lines
+        self._order = np.argsort(hashes, kind="stable")
+        self._hashes = hashes[self._order]
+        self._refuse_twins()
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def row(self, position: int) -> tuple[int, Row]:
+        """Line number and content of the row at this position; raises DataError if the file changed."""
+        line = int(self._lines[position])
+        start, end = (int(value) for value in self._starts[position])
+        try:
+            found = _DECODER.decode(os.pread(self._file, end - start, start))
+        except msgspec.DecodeError as error:
+            raise DataError(f"changed while in use: {error}", where=f"{self.path}:{line}") from None
+        return line, found
+
+    def id(self, position: int) -> str:
+        """The id of the row at this position."""
+        name = self._identify(*self.row(position))
+        if name is None:
+            raise DataError("changed while in use", where=f"{self.path}:{self._lines[position]}")
+        return name
+
+    def find(self, name: str) -> int | None:
+        """Position of the row with this id, None when there is none."""
+        wanted = np.uint64(seed_of(name))
+        first = int(np.searchsorted(self._hashes, wanted))
+        while first < len(self._hashes) and self._hashes[first] == wanted:
+            if self.id(int(self._order[first])) == name:
+                return int(self._order[first])
+            first += 1
+        return None
+
+    def _refuse_twins(self) -> None:
+        faults = []
+        for at in np.flatnonzero(self._hashes[1:] == self._hashes[:-1])[:MAX_FAULTS]:
+            one, two = sorted((int(self._order[at]), int(self._order[at + 1])))
+            if self.id(one) == self.id(two):
+                first = self._lines[one]
+                faults.append(
+                    f"{self.path}:{self._lines[two]}: id {self.id(two)!r} is already on line {first}"
+                )
+        if faults:
+            raise DataError("\n".join(faults))
+
+
+class Ids(Sequence[str]):
+    """The ids of all rows in file order, read when asked for."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self._rows.id(i) for i in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        return self._rows.id(at % len(self))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._rows.find(name) is not None
+
+
+def unpacked(path: Path, cache: Path) -> Path:
+    """The file itself, or a gzip file's content, unpacked once into the cache."""
+    if path.suffix != ".gz":
+        return path
+    state = path.stat()
+    target = cache / "unpacked" / f"{seed_of(path.resolve(), state.st_size, state.st_mtime_ns):x}-{path.stem}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_name(f"{target.name}.{os.getpid()}")
+        try:
+            with gzip.open(path) as packed, scratch.open("wb") as plain:
+                shutil.copyfileobj(packed, plain, 1 << 20)
+        except (gzip.BadGzipFile, EOFError) as error:
+            scratch.unlink()
+            raise DataError(f"not a whole gzip file: {error}", where=str(path)) from None
+        scratch.replace(target)
+    return target
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Line number, byte position and content of each line that is not empty."""
+    start = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, start, line
+            start += len(line)
+
+
+def _index(
+    path: Path, identify: Callable[[int, Row], str | None]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """Byte ranges (rows, 2), line numbers (rows,) and id hashes (rows,) of the rows that have an id."""
+    ranges, lines, hashes = array("q"), array("q"), array("Q")
+    faults: list[str] = []
+    more = 0
+    for number, start, line in _lines_of(path):
+        try:
+            row = _DECODER.decode(line)
+            if not isinstance(row, dict):
+                raise RowFault("", f"is no object but {type(row).__name__}")
+            name = identify(number, row)
+        except RowFault as fault:
+            where = f"{path}:{number}:{fault.field}" if fault.field else f"{path}:{number}"
+            message = f"{where}: {fault.what}"
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            message = f"{path}:{number}: is not JSON: {error}"
+        else:
+            if name is not None:
+                ranges.extend((start, start + len(line)))
+                lines.append(number)
+                hashes.append(seed_of(name))
+            continue
+        if len(faults) < MAX_FAULTS:
+            faults.append(message)
+        else:
+            more += 1
+    if faults:
+        raise DataError("\n".join(faults) + (f"\nand {more} rows more" if more else ""))
+    return (
+        np.frombuffer(ranges, dtype=np.int64).reshape(-1, 2),
+        np.frombuffer(lines, dtype=np.int64),
+        np.frombuffer(hashes, dtype=np.uint64),
+    )

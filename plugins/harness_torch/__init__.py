@@ -1,0 +1,40 @@
+"""The trainer `torch`: GRPO as the reference implementation, on one process's CPU or GPU."""
+
+from harness import hookimpl
+from harness.plugins import Register
+
+HARNESS_API = (1, 0)
+
+
+@hookimpl
+def register_trainers(register: Register) -> None:
+    register(
+        "torch",
+        "harness_torch.trainer:TorchTrainer",
+        options="harness_torch.options:TorchOptions",
+        capabilities={
+            "kinds": ["rl", "sft"],
+            "losses": ["kl", "entropy", "terms", "mask_truncated"],
+            "curriculum_granularity": "step",
+            "dynamic_sampling": True,
+            "in_stage_evaluation": True,
+            "resume": True,
+            "engine": True,
+            "devices": ["cpu", "cuda"],
+            "precisions": ["fp32", "bf16"],
+            "simulated": False,
+        },
+        extra="torch",
+        summary="GRPO and supervised fine-tuning in plain torch: easy to read, fast on small models",
+    )
+
+
+@hookimpl
+def register_models(register: Register) -> None:
+    register(
+        "random-llama",
+        "harness_torch.random_llama:RandomLlama",
+        options="harness_torch.random_llama:RandomLlamaOptions",
+        extra="torch",
+        summary="a Llama of any size with random weights and a tokenizer of single characters",
+    )

@@ -1,0 +1,127 @@
+"""A policy that learns: weights, optimizer and tokenizer, and their form on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from harness.errors import TrainingError
+from harness.protocols import Policy
+from harness.recipe import OptimizerOptions
+from harness_transformers.network import Network, open_network
+from harness_transformers.prompts import Renderer
+from harness_transformers.weights import weights_sha
+
+#: Below a checkpoint's folder.
+MODEL, STATE = "model", "trainer.pt"
+
+
+@dataclass(slots=True)
+class Learner:
+    """The live weights."""
+
+    network: Network
+    renderer: Renderer
+    device: torch.device
+    #: Folder of the policy that the run started from.
+    origin: Path
+    optimizer: torch.optim.AdamW = field(init=False)
+
+    def __post_init__(self) -> None:
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(True)
+        self.reset_optimizer()
+
+    @classmethod
+    def open(
+        cls,
+        policy: Policy,
+        *,
+        device: torch.device,
+        precision: Literal["fp32", "bf16"],
+        prompt: Literal["chat", "raw"],
+        own_decoder: bool,
+    ) -> Learner:
+        """The weights of a policy; the optimizer too where it has a checkpoint."""
+        network = open_network(
+            policy.files.path, device=device.type, precision=precision, own_decoder=own_decoder
+        )
+        learner = cls(network, Renderer.open(policy.files.path, prompt), device, policy.files.path)
+        if policy.checkpoint is not None:
+            learner._restore(policy.checkpoint / STATE)
+        return learner
+
+    def reset_optimizer(self) -> None:
+        """Forget the moments. Weight decay acts on matrices, not on norms and biases."""
+        parameters = self.network.parameters()
+        groups = [
+            {"params": [p for p in parameters if p.dim() > 1], "decays": True},
+            {"params": [p for p in parameters if p.dim() <= 1], "decays": False},
+        ]
+        self.optimizer = torch.optim.AdamW(cast(Any, groups), lr=0.0, weight_decay=0.0, fused=True)
+
+    def update(self, options: OptimizerOptions, step: int, where: str) -> tuple[float, float]:
+        """One AdamW step from the gradients in place; `step` counts from 1 within the stage.
+
+        Returns the gradient's norm before clipping, and the learning rate.
+
+        Raises:
+            TrainingError: the gradient is not finite; the weights are left as they were.
+        """
+        parameters = self.network.parameters()
+        for parameter in parameters:
+            if parameter.grad is None:
+                # Nothing reached the loss: a gradient of 0, under which moments still decay.
+                parameter.grad = torch.zeros_like(parameter)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if not torch.isfinite(norm):
+            raise TrainingError(
+                f"the gradient's norm is {norm.item()}",
+                where=where,
+                hint="lower optimizer.lr, or resume from the last checkpoint with other settings",
+            )
+        if options.max_grad_norm:
+            torch.nn.utils.clip_grads_with_norm_(parameters, options.max_grad_norm, norm)
+        rate = options.lr * (min(1.0, step / options.warmup_steps) if options.warmup_steps else 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+            group["betas"] = options.betas
+            group["weight_decay"] = options.weight_decay if group["decays"] else 0.0
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.network.changed()
+        return float(norm), rate
+
+    def save(self, folder: Path) -> str:
+        """Write `model/` and `trainer.pt`; returns the hash of the weights."""
+        model = folder / MODEL
+        cast(Any, self.network.module).save_pretrained(model)
+        self.renderer.tokenizer.save_pretrained(model)
+        torch.save({"optimizer": self.optimizer.state_dict(), "origin": str(self.origin)}, folder / STATE)
+        return weights_sha(model)
+
+    def _restore(self, path: Path) -> None:
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except FileNotFoundError:
+            raise TrainingError(
+                "the checkpoint has no state of the trainer 'torch'", where=str(path.parent)
+            ) from None
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.origin = Path(state["origin"])
+
+
+def finite(loss: Tensor, where: str) -> float:
+    """The loss as a number; raises TrainingError when it is not finite."""
+    value = float(loss.detach())
+    if not torch.isfinite(loss.detach()):
+        raise TrainingError(
+            f"the loss is {value}",
+            where=where,
+            hint="lower optimizer.lr, or resume from the last checkpoint with other settings",
+        )
+    return value

@@ -1,0 +1,122 @@
+"""Models from nothing: a Llama with random weights and a tokenizer whose tokens are characters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from harness.protocols import BuildContext, ModelFiles
+from harness.records import digest
+from harness_transformers.weights import describe
+
+Count = Annotated[int, Field(gt=0)]
+
+PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
+
+
+class RandomLlamaOptions(BaseModel):
+    """Sizes, characters and seed; together they are the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: The recipe's `model.name`: only a name, the options below say what it is.
+    model: str = "random-llama"
+    #: Characters, a token each, besides padding, end of sequence and unknown.
+    characters: str = "0123456789+-="
+    width: Count = 96
+    layers: Count = 3
+    heads: Count = 3
+    #: Key-value heads; None for as many as heads.
+    kv_heads: Count | None = None
+    mlp_width: Count = 256
+    context_length: Count = 128
+    #: Standard deviation of the normal distribution that matrices are drawn from.
+    initializer_range: Annotated[float, Field(gt=0)] = 0.02
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> RandomLlamaOptions:
+        if self.width % self.heads or (self.width // self.heads) % 2:
+            raise ValueError(f"width {self.width} is not heads {self.heads} times an even number")
+        if self.heads % (self.kv_heads or self.heads):
+            raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {self.kv_heads}")
+        if len(set(self.characters)) != len(self.characters):
+            raise ValueError("characters: one is named twice")
+        return self
+
+
+class RandomLlama:
+    """Makes the model once and keeps it in the cache."""
+
+    def __init__(self, options: RandomLlamaOptions, context: BuildContext) -> None:
+        self.options = options
+        self.cache = context.cache
+
+    def load(self) -> ModelFiles:
+        """The model's folder, made if it is not there."""
+        folder = self.cache / "random-llama" / digest(self.options.model_dump(exclude={"model"}))
+        if not folder.exists():
+            scratch = folder.with_name(f".{folder.name}-{os.getpid()}")
+            write_random_llama(self.options, scratch)
+            try:
+                scratch.rename(folder)
+            except OSError:
+                # Another process was faster; what it made is the same.
+                if not folder.exists():
+                    raise
+                shutil.rmtree(scratch)
+        return describe(folder)
+
+
+def write_random_llama(options: RandomLlamaOptions, folder: Path) -> None:
+    """Write model and tokenizer; the same options give the same weights."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+    tokenizer = character_tokenizer(options.characters, options.context_length)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=options.width,
+        intermediate_size=options.mlp_width,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.heads,
+        num_key_value_heads=options.kv_heads or options.heads,
+        max_position_embeddings=options.context_length,
+        initializer_range=options.initializer_range,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        model = LlamaForCausalLM(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def character_tokenizer(characters: str, context_length: int):  # type: ignore[no-untyped-def]
+    """A fast tokenizer with a token a character; no special token is added to a text."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {token: i for i, token in enumerate([PAD, EOS, UNKNOWN, *characters])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=EOS,
+        unk_token=UNKNOWN,
+        model_max_length=context_length,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,26 @@
+"""Where tensors live and how many threads compute."""
+
+from __future__ import annotations
+
+import torch
+
+from harness.errors import EngineError
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one.
+
+    Raises:
+        EngineError: `cuda` where torch sees none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise EngineError("device 'cuda' was asked for, but torch sees none", allowed="cpu, auto")
+    return torch.device(name)
+
+
+def set_threads(count: int | None) -> None:
+    """Bound torch's threads in this process; None leaves them."""
+    if count is not None and torch.get_num_threads() != count:
+        torch.set_num_threads(count)

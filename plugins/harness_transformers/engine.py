@@ -1,0 +1,120 @@
+"""The engine `transformers`: generates in this process, on CPU or CUDA."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import EngineError
+from harness.protocols import BuildContext, Policy
+from harness.records import PolicyRef, Request, Rollout
+from harness_transformers.device import resolve_device, set_threads
+from harness_transformers.generation import Generator
+from harness_transformers.network import open_network
+from harness_transformers.prompts import Renderer, end_tokens
+
+
+class EngineOptions(BaseModel):
+    """Options of the engine `transformers`. What is None is taken from the recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: `chat` renders prompts with the tokenizer's chat template, `raw` joins their texts.
+    prompt: Literal["chat", "raw"] | None = None
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    #: `bf16` computes matrix products in bfloat16 over fp32 weights.
+    precision: Literal["fp32", "bf16"] | None = None
+    threads: int | None = Field(default=None, gt=0)
+    #: Most completions decoded together.
+    batch_rows: int = Field(default=256, gt=0)
+    #: Most tokens (prompts, and completions at full length) of a batch: bounds the cache's memory.
+    batch_tokens: int = Field(default=262_144, gt=0)
+    #: False decodes Llama models with transformers' own forward too.
+    own_decoder: bool = True
+
+
+class TransformersEngine:
+    """Generates with the policy that `sync_weights` gave last."""
+
+    def __init__(self, options: EngineOptions | None, context: BuildContext) -> None:
+        self.options = options or EngineOptions()
+        self.mode = self.options.prompt or context.render
+        resources = context.resources
+        self.device = resolve_device(self.options.device or resources.device)
+        self.precision = self.options.precision or resources.precision
+        set_threads(self.options.threads or resources.threads)
+        self._generator: Generator | None = None
+        self._policy: PolicyRef | None = None
+        self._context_length = 0
+
+    def sync_weights(self, policy: Policy) -> None:
+        """Open the policy's folder; nothing happens when its weights are already here."""
+        if self._policy is not None and self._policy.weights_sha == policy.ref.weights_sha:
+            self._policy = policy.ref
+            return
+        network = open_network(
+            policy.files.path,
+            device=self.device.type,
+            precision=self.precision,
+            own_decoder=self.options.own_decoder,
+        )
+        renderer = Renderer.open(policy.files.path, self.mode)
+        self.adopt(
+            Generator(
+                network,
+                renderer,
+                end_tokens(renderer, getattr(network.module, "generation_config", None)),
+                self.device,
+                self.options.batch_rows,
+                self.options.batch_tokens,
+            ),
+            policy.ref,
+            policy.files.context_length,
+        )
+
+    def adopt(self, generator: Generator, policy: PolicyRef, context_length: int) -> None:
+        """Generate with a live network, such as the one a trainer updates; nothing is copied."""
+        self._generator, self._policy, self._context_length = generator, policy, context_length
+
+    def rollouts(self, requests: Sequence[Request]) -> Iterator[Rollout]:
+        """One rollout a request as they finish, without an event loop.
+
+        Raises:
+            EngineError: no weights yet, or a prompt and its completion exceed the context.
+        """
+        generator, policy = self._ready()
+        for request in {(r.prompt, r.sampling): r for r in requests}.values():
+            length = len(generator.renderer.prompt_ids(request.prompt))
+            if length == 0:
+                raise EngineError("its prompt has no tokens", where=f"task {request.key.task!r}")
+            if length + request.sampling.max_tokens > self._context_length:
+                raise EngineError(
+                    f"prompt of {length} tokens + max_tokens {request.sampling.max_tokens} exceed the "
+                    f"context of {self._context_length}",
+                    where=f"task {request.key.task!r}",
+                    hint="lower max_tokens",
+                )
+        yield from generator.rollouts(requests, policy)
+
+    async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
+        """One rollout a request, as they finish; other coroutines run between two."""
+        for rollout in self.rollouts(requests):
+            yield rollout
+            await asyncio.sleep(0)
+
+    def prompt_tokens(self, request: Request) -> int:
+        """Length of the rendered prompt, in tokens."""
+        return len(self._ready()[0].renderer.prompt_ids(request.prompt))
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        self._generator = self._policy = None
+
+    def _ready(self) -> tuple[Generator, PolicyRef]:
+        if self._generator is None or self._policy is None:
+            raise EngineError("has no weights yet", where="engine 'transformers'", hint="call sync_weights first")
+        return self._generator, self._policy

@@ -1,0 +1,168 @@
+"""A causal language model as generation and training see it: decode, score, save.
+
+`open_network` picks the fast path for Llama weights and transformers' own forward for all else; both
+give the same numbers (`tests/test_decoder.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from harness_transformers import causal
+from harness_transformers.decoder import LlamaDecoding
+from harness_transformers.llama import (
+    LlamaWeights,
+    completion_states,
+    is_llama,
+    llama_weights,
+    logits_of,
+    prefill,
+)
+
+
+class Decoding(Protocol):
+    """Completions in the making, one a slot; prompt p has slots `p * group` to `p * group + group - 1`."""
+
+    #: Logits of the next token, fp32, (slots, vocabulary).
+    logits: Tensor
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """Append one token a slot; return the new `logits`."""
+        ...
+
+    def keep(self, alive: Tensor) -> Tensor | None:
+        """Drop finished slots where that pays; the old slot of each new one, None if nothing moved."""
+        ...
+
+
+class Network(Protocol):
+    """Weights that can be decoded from, scored with and saved."""
+
+    module: nn.Module
+
+    def parameters(self) -> list[Tensor]:
+        """Trainable tensors, each once."""
+        ...
+
+    def decode(self, prompts: Tensor, lengths: Tensor, group: int, limit: int) -> Decoding:
+        """Prefill prompts (P, longest), padded on the right, for `group` completions each of at most
+        `limit` tokens. Call under `torch.inference_mode`."""
+        ...
+
+    def score(self, prompts: Tensor, lengths: Tensor, completions: Tensor, mask: Tensor) -> Tensor:
+        """Logits (tokens, vocabulary), fp32 and differentiable, that predict the completion tokens
+        where `mask` is true. Shapes: prompts (P, longest), completions and mask (P, G, T), padded on
+        the right."""
+        ...
+
+    def changed(self) -> None:
+        """The parameters were updated in place."""
+        ...
+
+
+class LlamaNetwork:
+    """Llama weights on the fast path."""
+
+    def __init__(self, module: nn.Module, precision: torch.dtype = torch.float32) -> None:
+        self.module = module
+        self.weights = llama_weights(module)
+        self.precision = precision
+        self._cast: LlamaWeights | None = None
+
+    def parameters(self) -> list[Tensor]:
+        return self.weights.parameters()
+
+    def decode(self, prompts: Tensor, lengths: Tensor, group: int, limit: int) -> Decoding:
+        if self._cast is None:
+            self._cast = self.weights.matrices_in(self.precision)
+        return LlamaDecoding(self._cast, prompts, lengths, group, limit)
+
+    def score(self, prompts: Tensor, lengths: Tensor, completions: Tensor, mask: Tensor) -> Tensor:
+        with autocast(self.precision, completions.device):
+            prefix = prefill(self.weights, prompts, lengths)
+            return logits_of(self.weights, completion_states(self.weights, prefix, completions, mask))
+
+    def changed(self) -> None:
+        self._cast = None
+
+
+class CausalNetwork:
+    """Any other causal language model of transformers."""
+
+    def __init__(self, module: nn.Module, precision: torch.dtype = torch.float32) -> None:
+        self.module = module
+        self.precision = precision
+
+    def parameters(self) -> list[Tensor]:
+        return [p for p in self.module.parameters() if p.requires_grad]
+
+    def decode(self, prompts: Tensor, lengths: Tensor, group: int, limit: int) -> Decoding:
+        with autocast(self.precision, prompts.device):
+            return _Autocast(
+                causal.CausalDecoding(self.module, prompts, lengths, group, limit), self.precision
+            )
+
+    def score(self, prompts: Tensor, lengths: Tensor, completions: Tensor, mask: Tensor) -> Tensor:
+        with autocast(self.precision, completions.device):
+            return causal.completion_logits(self.module, prompts, lengths, completions, mask)
+
+    def changed(self) -> None:
+        """Nothing is derived from the parameters."""
+
+
+class _Autocast:
+    """A decoding whose steps run in mixed precision."""
+
+    def __init__(self, decoding: causal.CausalDecoding, precision: torch.dtype) -> None:
+        self._decoding, self._precision = decoding, precision
+
+    @property
+    def logits(self) -> Tensor:
+        return self._decoding.logits
+
+    def step(self, tokens: Tensor) -> Tensor:
+        with autocast(self._precision, tokens.device):
+            return self._decoding.step(tokens)
+
+    def keep(self, alive: Tensor) -> Tensor | None:
+        return self._decoding.keep(alive)
+
+
+@contextlib.contextmanager
+def autocast(precision: torch.dtype, device: torch.device) -> Iterator[None]:
+    """Mixed precision when `precision` is not fp32; weights stay fp32."""
+    with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+        yield
+
+
+def open_network(
+    path: Path, *, device: str = "cpu", precision: str = "fp32", own_decoder: bool = True
+) -> Network:
+    """The model in a transformers folder, its weights in fp32.
+
+    Args:
+        precision: `bf16` computes matrix products in bfloat16 over fp32 weights.
+        own_decoder: False always uses transformers' own forward.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    # The harness shows progress of its own.
+    logging.disable_progress_bar()
+    module = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
+    # Dropout off: what is trained is what was sampled from.
+    module = cast(Any, module).to(device).eval()
+    return as_network(module, precision=precision, own_decoder=own_decoder)
+
+
+def as_network(module: nn.Module, *, precision: str = "fp32", own_decoder: bool = True) -> Network:
+    """A transformers model that is already open."""
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    fast = own_decoder and is_llama(cast(Any, module).config)
+    return LlamaNetwork(module, dtype) if fast else CausalNetwork(module, dtype)

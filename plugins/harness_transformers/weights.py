@@ -1,0 +1,65 @@
+"""What identifies a model on disk: the hash of its weights, and the numbers its config declares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+from harness.protocols import ModelFiles
+
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+#: Names under which configs declare the longest sequence.
+_CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+
+
+def weights_sha(folder: Path) -> str:
+    """Content hash (16 hex digits) of the weight files, in the order of their names.
+
+    Raises:
+        DataError: the folder has no weights.
+    """
+    files = next((found for pattern in _WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
+    if not files:
+        raise DataError("has no weight file", where=str(folder), allowed=", ".join(_WEIGHTS))
+    sha = hashlib.blake2b(digest_size=8)
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    return sha.hexdigest()
+
+
+def describe(folder: Path, *, context_length: int | None = None) -> ModelFiles:
+    """A transformers folder as `ModelFiles`, without opening the model.
+
+    Raises:
+        DataError: no config, no weights, or no declared context length and none given.
+    """
+    config = _json(folder / "config.json")
+    if config is None:
+        raise DataError("has no config.json", where=str(folder), hint="name a folder that save_pretrained made")
+    text = config.get("text_config", {})
+    declared = next((v for key in _CONTEXT if (v := config.get(key) or text.get(key))), None)
+    context = context_length or declared
+    if context is None:
+        raise DataError(
+            "its config declares no context length", where=str(folder), hint="set model.context_length"
+        )
+    tokenizer = _json(folder / "tokenizer_config.json") or {}
+    chat = bool(tokenizer.get("chat_template")) or any(
+        (folder / name).exists() for name in ("chat_template.jinja", "chat_template.json")
+    )
+    return ModelFiles(path=folder, weights_sha=weights_sha(folder), context_length=int(context), chat=chat)
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DataError(f"not JSON: {error}", where=str(path)) from None
+    return content

@@ -1,0 +1,47 @@
+"""What needs a privilege or a heavy environment is skipped with its reason unless asked for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("harness")
+    group.addoption("--docker", action="store_true", help="run tests that need a Docker engine")
+    group.addoption("--heavy", action="store_true", help="run tests that need a heavy environment")
+
+
+@cache
+def _docker_fault() -> str:
+    """Why no Docker engine can be used; empty when one can."""
+    docker = shutil.which("docker")
+    if docker is None:
+        return "no docker command on this machine"
+    try:
+        done = subprocess.run(
+            [docker, "info", "--format", "{{.ServerVersion}}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    except subprocess.TimeoutExpired:
+        return "the Docker engine does not answer within 30 s"
+    return "" if done.returncode == 0 else f"no Docker engine: {done.stderr.strip().splitlines()[-1:]}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for name in ("docker", "heavy"):
+            if item.get_closest_marker(name) is None:
+                continue
+            if not config.getoption(f"--{name}"):
+                item.add_marker(
+                    pytest.mark.skip(reason=f"{name.upper()}: not asked for; run 'make test-all'")
+                )
+            elif name == "docker" and _docker_fault():
+                item.add_marker(pytest.mark.skip(reason=f"DOCKER: {_docker_fault()}"))

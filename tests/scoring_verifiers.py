@@ -1,0 +1,106 @@
+"""Verifiers that misbehave in every way that real ones have: for tests/test_scoring.py."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.protocols import BuildContext
+from harness.records import Rollout, Task, Verdict
+
+
+class Scripted:
+    """Does what the rollout's text says."""
+
+    hash = "scripted-1"
+
+    def __init__(self, options: Any, context: BuildContext) -> None:
+        self.opened = False
+
+    def open(self) -> None:
+        self.opened = True
+
+    def close(self) -> None:
+        pass
+
+    def verify(self, task: Task, rollout: Rollout) -> Verdict:
+        assert self.opened
+        verb, _, rest = rollout.text.partition(" ")
+        extracted = getattr(self, verb)(rest)
+        return Verdict(
+            status="pass",
+            score=1.0,
+            verifier=task.verifier,
+            verifier_hash=self.hash,
+            extracted=str(extracted),
+        )
+
+    def echo(self, rest: str) -> str:
+        return rest
+
+    def pid(self, _rest: str) -> int:
+        return os.getpid()
+
+    def sleep(self, rest: str) -> str:
+        time.sleep(float(rest))
+        return rest
+
+    def spin_in_c(self, _rest: str) -> str:
+        # Never returns to the interpreter: no signal handler, no thread and no exception can stop it.
+        re.match(r"(a+)+$", "a" * 64 + "b")
+        return "never"
+
+    def spin_with_signals_blocked(self, _rest: str) -> str:
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})
+        while True:
+            pass
+
+    def raise_error(self, rest: str) -> str:
+        raise ValueError(rest)
+
+    def exit(self, _rest: str) -> str:
+        sys.exit(0)
+
+    def hog(self, _rest: str) -> int:
+        return len(bytearray(1 << 40))
+
+    def segfault(self, _rest: str) -> int:
+        return ctypes.string_at(0)[0]
+
+    def die_once(self, rest: str) -> str:
+        marker = Path(rest)
+        if not marker.exists():
+            marker.touch()
+            os._exit(3)
+        return "second try"
+
+    def main_thread(self, _rest: str) -> bool:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        return threading.current_thread() is threading.main_thread()
+
+    def chatter(self, _rest: str) -> str:
+        print("this must not reach the driver's standard output")
+        sys.stdout.flush()
+        return "said"
+
+
+class WrongType(Scripted):
+    def verify(self, task: Task, rollout: Rollout) -> Any:
+        return True
+
+
+class CannotOpen(Scripted):
+    def open(self) -> None:
+        raise OSError("no such library")
+
+
+class CannotBuild(Scripted):
+    def __init__(self, options: Any, context: BuildContext) -> None:
+        raise RuntimeError("bad build")

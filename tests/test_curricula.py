@@ -1,0 +1,251 @@
+"""The curricula: which subjects they draw, and that their state says everything."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from harness_curricula.frozen import FrozenFilter
+from harness_curricula.learnability import Learnability
+from harness_curricula.options import FrozenFilterOptions, LearnabilityOptions, StagedOptions
+from harness_curricula.staged import Staged
+from harness_curricula.uniform import Uniform
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import TrainingError
+from harness.protocols import Curriculum, CurriculumContext
+from harness.records import Difficulty, Group, Message, PolicyRef, StepMetrics, Task
+from harness.seeds import generator
+
+ALL = {
+    "uniform": lambda: Uniform(),
+    "staged": lambda: Staged(StagedOptions(low=0.1, high=0.9)),
+    "staged-easy-first": lambda: Staged(StagedOptions(order="easy-first", pace_steps=4)),
+    "frozen-filter": lambda: FrozenFilter(FrozenFilterOptions(low=0.1, high=0.9)),
+    "learnability": lambda: Learnability(LearnabilityOptions()),
+    "learnability-mean": lambda: Learnability(LearnabilityOptions(explore="mean", utility="mixed")),
+}
+
+
+class MemoryPool:
+    """Tasks made on the spot; a finite pool gives the same task each time."""
+
+    def __init__(self, rates: Mapping[str, float], *, endless: bool = True, samples: int = 100) -> None:
+        self.subjects: Sequence[str] = list(rates)
+        self.labels: Mapping[str, Difficulty] = {
+            s: Difficulty(
+                subject=s, model="policy", policy=PolicyRef(weights_sha="0"), samples=samples,
+                passes=round(p * samples),
+            )
+            for s, p in rates.items()
+        }  # fmt: skip
+        self._endless, self._drawn = endless, Counter[str]()
+
+    def draw(self, subject: str) -> Task:
+        self._drawn[subject] += 1
+        index = self._drawn[subject] if self._endless else 0
+        return Task(
+            id=f"{subject}#{index}", prompt=(Message("user", subject),), verifier="exact", answer="",
+            stratum=subject,
+        )  # fmt: skip
+
+
+def draw(
+    curriculum: Curriculum, pool: MemoryPool, step: int, k: int, *, stage: str = "s", refill: int = 0
+) -> list[str]:
+    rng = generator("test", stage, step, refill)
+    return [t.stratum or "" for t in curriculum.next(k, CurriculumContext(stage, step, pool, rng))]
+
+
+def group(subject: str, step: int, passes: int, size: int = 8) -> Group:
+    scores = tuple(1.0 if i < passes else 0.0 for i in range(size))
+    return Group(
+        task=f"{subject}#0", subject=subject, step=step, rollouts=None,
+        statuses=tuple("pass" if s else "fail" for s in scores), scores=scores, rewards=scores,
+        lengths=(5,) * size, truncated=(False,) * size,
+    )  # fmt: skip
+
+
+def history(rates: Iterable[float]) -> list[StepMetrics]:
+    return [
+        StepMetrics(
+            stage="s", step=i, rollouts=1, tokens=1, reward_mean=p, reward_sd=0.0, pass_rate=p,
+            zero_variance_groups=0.0, truncated=0.0,
+        )
+        for i, p in enumerate(rates)
+    ]  # fmt: skip
+
+
+RATES = {f"s{i}": round(i / 19, 3) for i in range(20)}
+
+
+@pytest.mark.parametrize("name", ALL)
+@settings(max_examples=25, deadline=None)
+@given(
+    k=st.integers(1, 40),
+    split=st.integers(0, 6),
+    endless=st.booleans(),
+    passes=st.lists(st.integers(0, 8), min_size=8, max_size=8),
+)
+def test_a_restored_state_draws_what_the_unbroken_one_does(
+    name: str, k: int, split: int, endless: bool, passes: list[int]
+) -> None:
+    def run(broken: bool) -> list[list[str]]:
+        curriculum, pool, out = ALL[name](), MemoryPool(RATES, endless=endless), []
+        for step in range(8):
+            if broken and step == split:
+                state: dict[str, Any] = json.loads(json.dumps(curriculum.state_dict()))
+                curriculum = ALL[name]()
+                curriculum.load_state_dict(state)
+            out.append(draw(curriculum, pool, step, k))
+            for subject in out[-1]:
+                curriculum.observe(group(subject, step, passes[step]))
+        return out
+
+    assert run(broken=True) == run(broken=False)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_finite_task_never_comes_twice_in_a_step_and_a_short_pool_gives_fewer(name: str) -> None:
+    curriculum, pool = ALL[name](), MemoryPool({f"s{i}": 0.5 for i in range(5)}, endless=False)
+    for step in range(10):
+        first = draw(curriculum, pool, step, 3)
+        refill = draw(curriculum, pool, step, 32, refill=1)
+        assert len(set(first + refill)) == len(first + refill)
+        if name != "staged-easy-first":
+            assert len(first) == 3
+            assert len(refill) == 2
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_strata_come_again_with_fresh_tasks_until_the_step_is_full(name: str) -> None:
+    pool = MemoryPool({"a": 0.5, "b": 0.4})
+    assert len(draw(ALL[name](), pool, 0, 32)) == 32
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_million_subjects_are_drawn_from_in_milliseconds(name: str) -> None:
+    pool = MemoryPool({})
+    pool.subjects = [f"s{i}" for i in range(1_000_000)]
+    curriculum = ALL[name]()
+    draw(curriculum, pool, 0, 128)
+    start = time.process_time()
+    for step in range(1, 11):
+        for subject in draw(curriculum, pool, step, 128):
+            curriculum.observe(group(subject, step, 4))
+    assert (time.process_time() - start) / 10 < 0.25
+
+
+def test_uniform_gives_each_subject_once_an_epoch() -> None:
+    curriculum, pool = Uniform(), MemoryPool(RATES, endless=False)
+    for epoch in range(3):
+        drawn = [s for step in range(5) for s in draw(curriculum, pool, 5 * epoch + step, 4)]
+        assert sorted(drawn) == sorted(RATES)
+
+
+def test_uniform_draws_strata_in_equal_parts() -> None:
+    curriculum, pool = Uniform(), MemoryPool(RATES)
+    counts = Counter(s for step in range(50) for s in draw(curriculum, pool, step, 32))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_staged_keeps_to_its_window_and_reads_labels_anew_each_stage() -> None:
+    curriculum = Staged(StagedOptions(low=0.3, high=0.7))
+    before = draw(curriculum, MemoryPool(RATES), 0, 200)
+    assert set(before) == {s for s, p in RATES.items() if 0.3 <= (p * 100 + 1) / 102 <= 0.7}
+    moved = MemoryPool({s: min(1.0, p + 0.4) for s, p in RATES.items()})
+    assert set(draw(curriculum, moved, 1, 200)) == set(before), "labels are read once a stage"
+    assert max(RATES[s] for s in draw(curriculum, moved, 0, 200, stage="t")) < 0.4
+
+
+def test_staged_keeps_subjects_that_nobody_measured() -> None:
+    pool = MemoryPool(RATES)
+    pool.subjects = [*pool.subjects, "new"]
+    assert "new" in draw(Staged(StagedOptions(low=0.3, high=0.7)), pool, 0, 200)
+
+
+def test_staged_easy_first_opens_from_the_easy_end() -> None:
+    curriculum = Staged(StagedOptions(order="easy-first", pace_steps=10, start_share=0.2))
+    pool = MemoryPool(RATES)
+    hardest = [min(RATES[s] for s in draw(curriculum, pool, step, 100)) for step in range(12)]
+    assert hardest[0] >= RATES["s16"]
+    assert hardest == sorted(hardest, reverse=True)
+    assert hardest[-1] == 0.0
+
+
+def test_staged_says_what_an_empty_window_saw() -> None:
+    with pytest.raises(
+        TrainingError, match=r"none of 2 subjects .* in \[0\.3, 0\.7\].* between 0\.0.* and 0\.9"
+    ):
+        draw(Staged(StagedOptions(low=0.3, high=0.7)), MemoryPool({"a": 0.0, "b": 1.0}), 0, 4)
+
+
+def test_frozen_filter_never_looks_again() -> None:
+    curriculum = FrozenFilter(FrozenFilterOptions(low=0.3, high=0.7))
+    first = set(draw(curriculum, MemoryPool(RATES), 0, 200))
+    state = json.loads(json.dumps(curriculum.state_dict()))
+    later = FrozenFilter(FrozenFilterOptions(low=0.3, high=0.7))
+    later.load_state_dict(state)
+    everything_easy = MemoryPool(dict.fromkeys(RATES, 1.0))
+    assert set(draw(later, everything_easy, 0, 200, stage="another")) == first
+
+
+def test_staged_exits_on_a_plateau_and_not_before() -> None:
+    rng = np.random.default_rng(0)
+    options = StagedOptions(plateau_window=20, mastery_window=0)
+    rising = [0.3 + 0.005 * i + 0.03 * rng.standard_normal() for i in range(80)]
+    flat = [0.6 + 0.03 * rng.standard_normal() for _ in range(60)]
+    curriculum = Staged(options)
+    assert all(curriculum.finished(history(rising[:n])) is None for n in range(80))
+    reason = curriculum.finished(history(rising + flat))
+    assert reason is not None
+    assert reason.startswith("plateau: the pass rate of the last 20 steps, 0.6")
+
+
+def test_staged_exits_on_mastery() -> None:
+    curriculum = Staged(StagedOptions(mastery=0.9, mastery_window=5, plateau_window=0))
+    assert curriculum.finished(history([0.5, 0.9, 0.95, 0.9, 0.9])) is None
+    reason = curriculum.finished(history([0.5, 0.9, 0.95, 0.92, 0.9, 0.91]))
+    assert reason == "mastery: the pass rate of the last 5 steps is 0.916, at least 0.9"
+
+
+@pytest.mark.parametrize("name", ["learnability", "learnability-mean"])
+def test_learnability_seeks_what_is_sometimes_solved(name: str) -> None:
+    curriculum, pool = ALL[name](), MemoryPool(dict.fromkeys(RATES, 0.0))
+    rates = dict.fromkeys(RATES, 0.0) | {"s7": 0.5, "s8": 1.0}
+    counts: Counter[str] = Counter()
+    rng = np.random.default_rng(0)
+    for step in range(60):
+        for subject in draw(curriculum, pool, step, 32):
+            curriculum.observe(group(subject, step, int(rng.binomial(8, rates[subject]))))
+            counts[subject] += step >= 30
+    assert counts["s7"] / counts.total() > (0.3 if name == "learnability" else 0.15)
+    assert counts["s7"] > 3 * counts["s8"]
+
+
+def test_learnability_forgets_old_outcomes() -> None:
+    curriculum, pool = Learnability(LearnabilityOptions(decay=0.5)), MemoryPool({"a": 0.5, "b": 0.5})
+    draw(curriculum, pool, 0, 2)
+    for _ in range(50):
+        curriculum.observe(group("a", 0, 8))
+    before = Counter(draw(curriculum, pool, 1, 1000))
+    for step in range(2, 20):
+        draw(curriculum, pool, step, 2)
+    shares = [Counter(draw(curriculum, pool, step, 1000))["a"] for step in range(20, 60)]
+    assert before["a"] < 100
+    assert 350 < np.mean(shares) < 650
+
+
+@pytest.mark.parametrize("name", ["staged", "frozen-filter"])
+def test_parts_of_a_mixture_each_keep_to_the_window(name: str) -> None:
+    curriculum = ALL[name]()
+    math, code = MemoryPool({"m1": 0.5, "m2": 0.0}), MemoryPool({"c1": 0.4, "c2": 1.0, "m1": 0.5})
+    for step in range(3):
+        assert set(draw(curriculum, math, step, 4)) == {"m1"}
+        assert {"c1"} <= set(draw(curriculum, code, step, 4)) <= {"c1", "m1"}

@@ -1,0 +1,130 @@
+"""The wheel and the editable install: everything that is needed is inside, nothing else is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+from environments import ROOT, Environment, build_wheel, new_environment
+
+import harness
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PLUGINS = PYPROJECT["project"]["entry-points"]["harness"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(ROOT, out=tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    return set(zipfile.ZipFile(wheel).namelist())
+
+
+def _tracked() -> list[str]:
+    """Files of the packages: tracked ones, and new ones that are not ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "harness", "plugins"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return [name for name in done.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_the_wheel_holds_every_file_of_our_packages(names: set[str]) -> None:
+    assert {name.removeprefix("plugins/") for name in _tracked()} <= names
+
+
+def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
+    packages = {"harness", *PLUGINS.values()}
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == packages
+    assert not [name for name in names if "__pycache__" in name or name.startswith(("tests", "docs"))]
+
+
+def test_every_plugin_that_is_in_the_tree_is_declared_and_there() -> None:
+    folders = {path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")}
+    assert folders == set(PLUGINS.values())
+
+
+@pytest.mark.parametrize("package", ["harness", *PLUGINS.values()])
+def test_every_package_says_that_it_is_typed(names: set[str], package: str) -> None:
+    assert f"{package}/py.typed" in names
+
+
+def test_metadata(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+    metadata = Parser().parsestr(archive.read(name).decode())
+    assert metadata["Name"] == "staged-harness"
+    assert metadata["Version"] == harness.__version__
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert any(n.endswith("licenses/LICENSE") for n in archive.namelist())
+
+
+def test_the_core_needs_nothing_heavy() -> None:
+    core = " ".join(PYPROJECT["project"]["dependencies"])
+    for heavy in ("torch", "transformers", "vllm", "docker", "pyarrow"):
+        assert heavy not in core
+
+
+def _answers(environment: Environment) -> None:
+    helped = environment.harness("--help")
+    assert (helped.returncode, "Verbs:" in helped.stdout) == (0, True), helped.stderr
+    listed = environment.harness("plugins", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    states = {status["name"]: status["state"] for status in json.loads(listed.stdout)}
+    assert set(PLUGINS) <= set(states)
+    assert {states[name] for name in PLUGINS} <= {"ok", "missing-extra"}, states
+    checked = environment.harness("recipe", "check", str(ROOT / "recipes" / "quickstart.toml"))
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    environment = new_environment(tmp_path / "env", without=ROOT)
+    environment.install(wheel)
+    where = environment.run(
+        "-c", "import harness, harness_tasks; print(harness.__file__, harness_tasks.__file__)"
+    )
+    assert where.stdout.count(str(environment.folder)) == 2, where.stdout + where.stderr
+    _answers(environment)
+
+
+def test_an_editable_install_works(tmp_path: Path) -> None:
+    environment = new_environment(tmp_path / "env", without=ROOT)
+    environment.install_editable(ROOT)
+    where = environment.run(
+        "-c", "import harness, harness_tasks; print(harness.__file__, harness_tasks.__file__)"
+    )
+    assert where.stdout.split() == [
+        str(ROOT / "harness" / "__init__.py"),
+        str(ROOT / "plugins" / "harness_tasks" / "__init__.py"),
+    ]
+    _answers(environment)
+
+
+def test_constraints_pin_every_dependency_exactly() -> None:
+    lines = (ROOT / "constraints" / "cpu.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    pinned = {name.lower().replace("_", "-") for name in pins}
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    wanted = PYPROJECT["project"]["dependencies"] + [
+        line for extra, lines in extras.items() if extra not in ("vllm", "verl", "trl") for line in lines
+    ]
+    from packaging.requirements import Requirement
+
+    for line in wanted:
+        requirement = Requirement(line)
+        if requirement.name == "staged-harness":
+            continue
+        name = requirement.name.lower().replace("_", "-")
+        assert name in pinned, f"constraints/cpu.txt lacks {name}: run 'make constraints'"
+        version = next(v for k, v in pins.items() if k.lower().replace("_", "-") == name)
+        assert requirement.specifier.contains(version), f"{line} against {version}"

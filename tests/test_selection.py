@@ -1,0 +1,141 @@
+"""`select` rules: the paper's levels, safety of the language, unknown labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import RecipeError
+from harness.labels import load_labels
+from harness.recipe import LabelFile
+from harness.records import Difficulty, PolicyRef
+from harness.selection import POLICY, Rule, Subject
+from tests.support.data import data_folder
+
+#: Section 3.2 of arXiv 2504.00829. Levels are tags, not a partition; level 3 keeps a seeded share of
+#: what the 32B solves: half of mathematics, a tenth of code.
+LEVELS = {
+    "level-1": '0 < p["1.5b"] < 1',
+    "level-2": '(p["1.5b"] == 0 and 0 < p["7b"] <= 1) or (0 < p["1.5b"] < 1 and 0 < p["7b"] < 1)',
+    "level-3": 'p["32b"] < 1 or (domain == "math" and chance(0.5, seed=7)) or (domain == "code" and chance(0.1, seed=7))',
+}
+DISCARD = 'p["r1"] == 0'
+
+
+def labelled(model: str, subject: str, passes: int, samples: int) -> Difficulty:
+    return Difficulty(
+        subject=subject, model=model, policy=PolicyRef(weights_sha="x"), samples=samples, passes=passes
+    )
+
+
+def labels(**rates: tuple[int, int]) -> dict[str, dict[str, Difficulty]]:
+    """Labels of subject "s": keyword `b7=(passes, samples)` is model "7b"."""
+    names = {"b15": "1.5b", "b7": "7b", "b32": "32b", "r1": "r1", "p": POLICY}
+    return {names[k]: {"s": labelled(names[k], "s", *v)} for k, v in rates.items()}
+
+
+@pytest.mark.parametrize(
+    ("b15", "b7", "expected"),
+    [
+        ((2, 4), (4, 4), {"level-1"}),
+        ((2, 4), (1, 4), {"level-1", "level-2"}),
+        ((0, 4), (4, 4), {"level-2"}),
+        ((0, 4), (3, 4), {"level-2"}),
+        ((0, 4), (0, 4), set()),
+        ((4, 4), (4, 4), set()),
+    ],
+)
+def test_the_papers_first_two_levels_are_overlapping_tags(
+    b15: tuple[int, int], b7: tuple[int, int], expected: set[str]
+) -> None:
+    known = labels(b15=b15, b7=b7)
+    got = {n for n in ("level-1", "level-2") if Rule(LEVELS[n]).matches(Subject("s"), known)}
+    assert got == expected
+
+
+def test_level_three_is_all_failures_of_the_32b_and_a_seeded_share_of_the_rest() -> None:
+    rule = Rule('p["32b"] == 0 or chance(0.5, seed=7)')
+    subjects = [Subject(f"s{i}") for i in range(2000)]
+    solved = {"32b": {s.id: labelled("32b", s.id, 4, 4) for s in subjects}}
+    failed = {"32b": {s.id: labelled("32b", s.id, 0, 4) for s in subjects}}
+    kept = {s.id for s in subjects if rule.matches(s, solved)}
+    assert 900 < len(kept) < 1100
+    assert kept == {s.id for s in subjects if rule.matches(s, solved)}
+    assert all(rule.matches(s, failed) for s in subjects)
+    other = Rule('p["32b"] == 0 or chance(0.5, seed=8)')
+    assert kept != {s.id for s in subjects if other.matches(s, solved)}
+    tenth = Rule("chance(0.1, seed=7)")
+    assert 140 < sum(tenth.matches(s, {}) for s in subjects) < 260
+
+
+def test_what_r1_never_solves_is_discarded() -> None:
+    assert Rule(DISCARD).matches(Subject("s"), labels(r1=(0, 4)))
+    assert not Rule(DISCARD).matches(Subject("s"), labels(r1=(1, 4)))
+
+
+def test_the_levels_on_published_pass_rates() -> None:
+    file = LabelFile(
+        path="adarft_deepscaler_passrate.jsonl.gz", subject="problem", pass_rate="pass_rate", samples=128
+    )
+    real = {"7b": load_labels("7b", file, data_folder() / "difficulty")}
+    subjects = [Subject(s) for s in real["7b"]]
+    # Some problems stand in the file more than once.
+    assert 29_000 < len(subjects) <= 29_724
+    never, sometimes, always = (
+        {s.id for s in subjects if Rule(rule).matches(s, real)}
+        for rule in ('p["7b"] == 0', '0 < p["7b"] < 1', 'p["7b"] == 1')
+    )
+    assert len(never) + len(sometimes) + len(always) == len(subjects)
+    assert len(sometimes) > len(subjects) / 2
+    hard = Rule('p["7b"] == 0 or (p["7b"] == 1 and chance(0.5, seed=1))')
+    kept = {s.id for s in subjects if hard.matches(s, real)}
+    assert never <= kept
+    assert len(kept - never) == pytest.approx(len(always) / 2, rel=0.1)
+
+
+def test_bare_names_are_the_policy_in_training() -> None:
+    assert Rule("0.05 <= p <= 0.9 and n >= 4").matches(Subject("s"), labels(p=(2, 4)))
+    assert not Rule("p > 0.9").matches(Subject("s"), labels(p=(2, 4)))
+    assert Rule("p").needs_labels
+    assert not Rule('p["7b"] > 0').needs_labels
+    assert Rule('p["7b"] > p').models == {"7b"}
+
+
+@pytest.mark.parametrize("rule", ["p == 0", "p != 0", "p < 1", "not p < 1", 'p["7b"] > 0'])
+def test_a_subject_without_the_label_never_matches(rule: str) -> None:
+    assert not Rule(rule).matches(Subject("s"), {})
+
+
+def test_posterior_names() -> None:
+    known = labels(p=(1, 2))
+    assert Rule("mean == 0.5 and 0.22 < sd < 0.23").matches(Subject("s"), known)
+
+
+def test_tags_strata_and_domains() -> None:
+    subject = Subject("s", stratum="9", domain="math", tags=frozenset({"level-1"}))
+    assert Rule('tag("level-1") and domain == "math" and stratum in ("9", "10")').matches(subject, {})
+    assert not Rule('tag("level-2")').matches(subject, {})
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("p <", "not a rule"),
+        ("__import__('os')", "only tag"),
+        ("p.__class__", "attribute is not part"),
+        ("[x for x in p]", "is not part"),
+        ("(lambda: 1)()", "only tag"),
+        ("pass_rate > 0", "'pass_rate' is unknown"),
+        ("mea > 0", "did you mean 'mean'"),
+        ("p[7]", "written as a string"),
+        ("tag", "called with"),
+        ('stratum["x"]', "only p, n, mean and sd"),
+    ],
+)
+def test_anything_else_is_refused_with_what_is_allowed(rule: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        Rule(rule, where="stages.0.select")
+
+
+def test_a_rule_that_cannot_be_worked_out_names_subject_and_place() -> None:
+    with pytest.raises(RecipeError, match=r"stages\.0\.select.*'s'"):
+        Rule("p / 0 > 1", where="stages.0.select").matches(Subject("s"), labels(p=(1, 2)))

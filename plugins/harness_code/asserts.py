@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -212,6 +213,17 @@ class _Reader:
                 return names.get(name.id, name)
 
         return Rename().visit(ast.parse(ast.unparse(node), mode="eval").body)  # type: ignore[no-any-return]
+
+
+def modules(source: str) -> list[str]:
+    """Modules of the standard library that tests name without importing them: data sets whose tests
+    ran in the program's own namespace leave that to the program."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return sorted(names & sys.stdlib_module_names)
 
 
 def constant(node: ast.expr) -> Any:

@@ -165,11 +165,16 @@ def _answered(line: dict[str, Any], check: Check, raw: Raw) -> TestResult:
 async def _second_process(program: str, answer: cases.Asserts, sandbox: Sandbox) -> TestResult:
     """Test code that cannot be turned into questions: it runs beside the program and calls it."""
     token = secrets.token_hex(16)
-    tests = f"{answer.setup}\n{answer.tests}\n"
-    if "def check(" in answer.tests:
-        tests += f"check({answer.entry_point})\n"
-    limits = answer.limits
-    job = _job(f"{answer.prelude}\n{program}", limits, tests=tests, names=(answer.entry_point,), token=token)
+    name = answer.entry_point
+    # The data set's own prelude may define what the tests use; the function asked about is the
+    # program's, whatever the prelude makes of its name.
+    imports = "".join(f"import {module}\n" for module in asserts.modules(answer.tests))
+    ours = f"{name} = __solution__[{name!r}]"
+    tests = f"{imports}{answer.prelude}\n{answer.setup}\n{ours}\n{answer.tests}\n"
+    if "def check(" in answer.tests and f"check({name})" not in answer.tests:
+        tests += f"check({name})\n"
+    source = f"{answer.prelude}\n{program}"
+    job = _job(source, answer.limits, tests=tests, names=(name,), token=token)
     raw = await sandbox.run(job)
     if raw.status == "ok" and secrets.compare_digest(raw.result.strip(), token.encode()):
         return TestResult("pass", weak=True, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)

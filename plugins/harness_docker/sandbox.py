@@ -45,6 +45,8 @@ class DockerLauncher:
     def __init__(self, kind: str, options: DockerOptions, *, warm: bool) -> None:
         self.kind, self.warm = kind, warm
         self._options = options
+        #: First uids of the servers that were started.
+        self.uid_bases: list[int] = []
         self._client = engine.connect()
         self._image = options.image or image.name()
         image.require(self._client, self._image)
@@ -70,7 +72,8 @@ class DockerLauncher:
     def _config(self) -> Any:
         options = self._options
         memory = (options.memory_mb + options.tmp_mb + servers.SERVER_MB) << 20
-        config = servers.dumps(servers.config(warm=self.warm, uids=True))
+        server = servers.config(warm=self.warm, uids=True)
+        self.uid_bases.append(server["uid_base"])
         api = self._client.api
         host = api.create_host_config(
             network_mode="none",
@@ -94,7 +97,7 @@ class DockerLauncher:
         )
         return api.create_container_config(
             self._image,
-            command=[*rootfs.SERVER_COMMAND, config],
+            command=[*rootfs.SERVER_COMMAND, servers.dumps(server)],
             entrypoint=[],
             environment=rootfs.ENVIRONMENT,
             user="0:0",

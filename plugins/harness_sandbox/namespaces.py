@@ -42,10 +42,14 @@ class NamespaceLauncher:
 
     def __init__(self, options: PoolOptions, root: Path) -> None:
         self._options, self._root = options, root
+        #: First uids of the servers that were started.
+        self.uid_bases: list[int] = []
 
     def start(self, slot: int) -> Channel:
         options = self._options
         group = cgroups.Group(slot, options.memory_mb + options.tmp_mb + servers.SERVER_MB, PIDS)
+        server = servers.config(warm=True, uids=True)
+        self.uid_bases.append(server["uid_base"])
         config = {
             "parent": os.getpid(),
             "root": str(self._root),
@@ -54,7 +58,7 @@ class NamespaceLauncher:
             "memory_cgroup": str(group.memory),
             "command": list(rootfs.SERVER_COMMAND),
             "environment": rootfs.ENVIRONMENT,
-            "server": servers.config(warm=True, uids=True),
+            "server": server,
         }
         return SpawnedChannel(
             [sys.executable, "-I", "-S", str(rootfs.RUNNER / "enclose.py"), servers.dumps(config)],

@@ -60,7 +60,7 @@ class SandboxPool:
         self.kind = launcher.kind
         self.options = options
         self.stats = PoolStats()
-        self._launcher = launcher
+        self.launcher = launcher
         self._items: deque[_Item] = deque()
         self._waiters: deque[Future[None]] = deque()
         self._lock = threading.Lock()
@@ -115,6 +115,7 @@ class SandboxPool:
         """Jobs in the queue."""
         return len(self._items)
 
+
     def close(self) -> None:
         """End all servers; jobs that still wait come back as infra errors."""
         with self._lock:
@@ -131,7 +132,7 @@ class SandboxPool:
             waiter.set_result(None)
         for thread in self._threads:
             thread.join()
-        self._launcher.close()
+        self.launcher.close()
 
     def _offer(self, job: Job, *, wait: bool = True) -> _Item | Future[None]:
         if job.memory_mb > self.options.memory_mb:

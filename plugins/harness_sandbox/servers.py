@@ -8,6 +8,10 @@ from typing import Any, Final
 
 from harness_sandbox.wire import OUTPUT_BYTES, RESULT_BYTES
 
+#: Uids of one server: more than it will ever use.
+UIDS: Final = 0x10000
+#: The first uid that jobs may have.
+FIRST_UID: Final = 16 * UIDS
 #: Memory that a server and its buffers take beside its jobs, in MiB.
 SERVER_MB: Final = 96
 
@@ -17,7 +21,7 @@ def config(*, warm: bool, uids: bool) -> dict[str, Any]:
     made: dict[str, Any] = {"warm": warm, "output_bytes": OUTPUT_BYTES, "result_bytes": RESULT_BYTES}
     if uids:
         # Limits on processes count by uid over all namespaces of a host: no two servers may share any.
-        made["uid_base"] = 0x10000 * random.SystemRandom().randrange(16, 0x7000)
+        made["uid_base"] = UIDS * random.SystemRandom().randrange(FIRST_UID // UIDS, 0x7000)
     return made
 
 

@@ -1,4 +1,5 @@
 # verdict: wrong_answer|runtime_error ; mode: stdin ; threat: reads its own memory for what other jobs left there
+HEAD, TAIL = b"harness-other-", b"job-7319"
 marks = []
 with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
     for line in maps:
@@ -7,8 +8,13 @@ with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
         if "r" in rights and high - low < 1 << 26 and "[v" not in line:
             try:
                 memory.seek(low)
-                if b"harness-" + b"secret" in memory.read(high - low):
-                    marks.append(span)
+                kept = memory.read(high - low)
             except (OSError, ValueError, OverflowError):
-                pass
+                continue
+            at = kept.find(HEAD)
+            while at >= 0:
+                # The two halves are beside each other in another job's source alone.
+                if kept[at + len(HEAD) : at + len(HEAD) + len(TAIL)] == TAIL:
+                    marks.append(span)
+                at = kept.find(HEAD, at + 1)
 print("LEAK" if marks else "nothing")

@@ -4,7 +4,7 @@ import os
 found = []
 for folder in ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run", "/run/lock", "/home", "/", ".", "/opt/runner"):
     try:
-        found += [name for name in os.listdir(folder) if name.startswith("note")]
+        found += [name for name in os.listdir(folder) if name.startswith("note") and folder != "."]
         with open(f"{folder}/note", "w") as note:
             note.write("here")
     except OSError:

@@ -121,11 +121,15 @@ async def examine(program: Program, sandbox: Sandbox, canary: Canary) -> Finding
         finding.faults.append(f"verdict {last.verdict}, right: {'|'.join(sorted(program.right))} ({last.evidence})")
     if any(canary.secret.encode() in raw.stdout + raw.stderr + raw.result for raw in heard.raws):
         finding.faults.append("it read the host's secret")
-    if any(b"LEAK" in raw.stdout for raw in heard.raws):
+    if any(_leaks(raw.stdout) for raw in heard.raws):
         finding.faults.append("it says that it read what it must not")
     finding.faults += await _aftermath(sandbox)
     finding.faults += canary.faults(sandbox)
     return finding
+
+
+def _leaks(stdout: bytes) -> bool:
+    return any(line.startswith(b"LEAK") for line in stdout.splitlines())
 
 
 async def _aftermath(sandbox: Sandbox) -> list[str]:

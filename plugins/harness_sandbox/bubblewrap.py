@@ -52,7 +52,7 @@ class BubblewrapLauncher:
 
     def start(self, slot: int) -> Channel:
         options = self._options
-        group = cgroups.Group(slot, options.memory_mb + options.tmp_mb + servers.SERVER_MB, PIDS)
+        group = cgroups.Group(options.memory_mb + options.tmp_mb + servers.SERVER_MB, PIDS)
         size = str(options.tmp_mb << 20)
         command = [
             self._bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--as-pid-1",

@@ -7,6 +7,7 @@ a job. Groups are named by their owner: those of runs that are gone are removed 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from harness_sandbox import owner
 
 ROOT: Final = Path("/sys/fs/cgroup")
 _PREFIX: Final = "staged-harness-"
+_numbers: Final = itertools.count()
 
 
 def unavailable() -> str:
@@ -28,14 +30,14 @@ def unavailable() -> str:
 
 
 class Group:
-    """A slot's control groups."""
+    """The control groups of one server."""
 
-    def __init__(self, slot: int, memory_mb: int, pids: int) -> None:
-        name = f"{_PREFIX}{owner.mine()}.{slot}"
+    def __init__(self, memory_mb: int, pids: int) -> None:
+        name = f"{_PREFIX}{owner.mine()}.{next(_numbers)}"
         self.paths = [parent / name for parent in _parents()]
         memory = str(memory_mb << 20)
         for path in self.paths:
-            path.mkdir(exist_ok=True)
+            path.mkdir()
             for file, value in (
                 ("memory.limit_in_bytes", memory),
                 ("memory.memsw.limit_in_bytes", memory),

@@ -47,7 +47,7 @@ class NamespaceLauncher:
 
     def start(self, slot: int) -> Channel:
         options = self._options
-        group = cgroups.Group(slot, options.memory_mb + options.tmp_mb + servers.SERVER_MB, PIDS)
+        group = cgroups.Group(options.memory_mb + options.tmp_mb + servers.SERVER_MB, PIDS)
         server = servers.config(warm=True, uids=True)
         self.uid_bases.append(server["uid_base"])
         config = {

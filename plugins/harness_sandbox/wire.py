@@ -13,6 +13,8 @@ from harness.protocols import Job, Raw, RawStatus
 #: Output and result buffers that a server keeps ready, in bytes.
 OUTPUT_BYTES: Final = 1 << 20
 RESULT_BYTES: Final = 8 << 20
+#: How late a server on a crowded host may be, in seconds, before it counts as lost.
+GRACE_SECONDS: Final = 10.0
 STARTED: Final = b"+"
 
 
@@ -48,7 +50,7 @@ def request(job: Job) -> tuple[dict[str, Any], dict[str, bytes]]:
 def longest(job: Job) -> float:
     """Seconds after which a server that keeps its limits must have answered."""
     turns = max(len(job.calls), len(job.expressions)) + 1
-    return job.wall_seconds * turns + 3.0
+    return job.wall_seconds * turns + GRACE_SECONDS
 
 
 def reply(header: dict[str, Any], parts: dict[str, bytes]) -> Raw:

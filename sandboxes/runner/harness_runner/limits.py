@@ -19,6 +19,9 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_SET_PDEATHSIG = 4, 38, 1
 ADDRESS_SLACK_MB = 96
 #: Processes and threads of one job.
 PROCESSES = 48
+#: How much a job stands back behind its server, which must be able to end it: within the same
+#: control group this decides, and nowhere else.
+NICE = 10
 #: Largest file a job may write, in MiB.
 FILE_MB = 64
 
@@ -56,6 +59,8 @@ class Confinement:
 
     def enter(self, uid: int, limits: Limits, *, dumpable: bool = True) -> None:
         """Become the job. Raises OSError when any wall cannot be put up: then nothing may run."""
+        self._prctl(_PR_SET_DUMPABLE, 1)
+        os.nice(NICE)
         # Where memory runs out, the kernel takes the job and not the server.
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
             file.write(b"1000")
@@ -81,6 +86,10 @@ class Confinement:
         self._prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if self._filter is not None:
             self._filter.install()
+
+    def hide(self) -> None:
+        """Keep this process's memory and descriptors from others of its uid."""
+        self._prctl(_PR_SET_DUMPABLE, 0)
 
     def die_with_parent(self) -> None:
         """Be killed when the parent ends: for servers that are not the init of a namespace."""

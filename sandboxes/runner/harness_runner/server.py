@@ -43,6 +43,7 @@ class Server:
         self._warm = bool(config.get("warm"))
         self._isolated = os.getpid() == 1
         self._confinement = Confinement(change_uid=self._root, seccomp=bool(config.get("seccomp", True)))
+        self._confinement.hide()
         self._streams = Streams(
             int(config.get("output_bytes", 1 << 20)), int(config.get("result_bytes", 8 << 20))
         )

@@ -24,7 +24,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     kv_heads = {"plain": None, "grouped-query": 2}[request.param]
     # Large initial weights, so that attention is far from uniform.
     write_random_llama(
-        RandomLlamaOptions(width=32, layers=3, heads=4, kv_heads=kv_heads, mlp_width=48, initializer_range=0.3),
+        RandomLlamaOptions(
+            width=32, layers=3, heads=4, kv_heads=kv_heads, mlp_width=48, initializer_range=0.3
+        ),
         path,
     )
     return path

@@ -54,7 +54,9 @@ def by_key(rollouts: list[Rollout]) -> dict[RolloutKey, Rollout]:
     return found
 
 
-def run(folder: Path, wanted: list[Request], *, own: bool = True, rows: int = 256) -> dict[RolloutKey, Rollout]:
+def run(
+    folder: Path, wanted: list[Request], *, own: bool = True, rows: int = 256
+) -> dict[RolloutKey, Rollout]:
     return by_key(list(generator(folder, own=own, rows=rows).rollouts(wanted, POLICY)))
 
 
@@ -166,9 +168,9 @@ def test_stages_with_other_sampling_share_a_call(folder: Path) -> None:
     )
 
 
-rows = st.lists(
-    st.lists(st.floats(-20, 20, width=32), min_size=5, max_size=5), min_size=1, max_size=6
-).map(torch.tensor)
+rows = st.lists(st.lists(st.floats(-20, 20, width=32), min_size=5, max_size=5), min_size=1, max_size=6).map(
+    torch.tensor
+)
 
 
 @settings(max_examples=50, deadline=None)

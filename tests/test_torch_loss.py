@@ -78,7 +78,9 @@ def batch() -> list[Group]:
     ]
 
 
-def gradients(folder: Path, groups: list[Group], *, own: bool = True, **changes: Any) -> tuple[Any, list[Any]]:
+def gradients(
+    folder: Path, groups: list[Group], *, own: bool = True, **changes: Any
+) -> tuple[Any, list[Any]]:
     network = open_network(folder, own_decoder=own)
     for parameter in network.parameters():
         parameter.requires_grad_(True)
@@ -89,9 +91,7 @@ def gradients(folder: Path, groups: list[Group], *, own: bool = True, **changes:
     loss = GroupLoss(network=network, **{**values, **changes})
     loss.prepare(groups)
     result = loss.backward("here")
-    return result, [
-        torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in network.parameters()
-    ]
+    return result, [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in network.parameters()]
 
 
 def assert_same(one: list[Any], other: list[Any]) -> None:
@@ -170,9 +170,14 @@ def test_on_policy_loss_is_the_plain_policy_gradient(folder: Path, normalise: st
     advantages = [a for g in groups for a in g.advantages]
     if normalise == "token":
         tokens = sum(len(lp) for lp in logprobs)
-        loss = -sum((a * lp.sum() for a, lp in zip(advantages, logprobs, strict=True)), torch.tensor(0.0)) / tokens
+        loss = (
+            -sum((a * lp.sum() for a, lp in zip(advantages, logprobs, strict=True)), torch.tensor(0.0))
+            / tokens
+        )
     else:
-        loss = -sum((a * lp.mean() for a, lp in zip(advantages, logprobs, strict=True)), torch.tensor(0.0)) / 12
+        loss = (
+            -sum((a * lp.mean() for a, lp in zip(advantages, logprobs, strict=True)), torch.tensor(0.0)) / 12
+        )
     loss.backward()
     embedding = network.module.model.embed_tokens.weight.grad  # type: ignore[union-attr]
     torch.testing.assert_close(ours[0], embedding, atol=1e-5, rtol=1e-3)
@@ -209,7 +214,12 @@ def test_k1_and_k3_estimate_the_same_divergence() -> None:
 
 
 def test_clipping_stops_the_gradient_outside_the_range() -> None:
-    for advantage, ratio, moves in ((1.0, 1.5, False), (1.0, 0.5, True), (-1.0, 0.5, False), (-1.0, 1.5, True)):
+    for advantage, ratio, moves in (
+        (1.0, 1.5, False),
+        (1.0, 0.5, True),
+        (-1.0, 0.5, False),
+        (-1.0, 1.5, True),
+    ):
         logprobs = torch.tensor([[math.log(ratio)]], requires_grad=True)
         policy_gradient(logprobs, torch.zeros(1, 1), torch.tensor([[advantage]]), 0.2, 0.2).sum().backward()
         assert logprobs.grad is not None
@@ -276,9 +286,7 @@ def test_as_matrix_puts_values_where_the_mask_is() -> None:
 
 
 def test_micro_batches_hold_every_completion_once_within_the_budget() -> None:
-    found, tokens = examples(
-        batch(), normalise="token", mask_truncated=True, skip_without_advantage=False
-    )
+    found, tokens = examples(batch(), normalise="token", mask_truncated=True, skip_without_advantage=False)
     assert tokens == sum(sum(g.lengths) for g in batch()) - 12 - 16
     seen = 0
     for rows in micro_batches(found, 40, CPU):

@@ -112,7 +112,12 @@ def test_steps_report_what_happened(start: Policy, tmp_path: Path) -> None:
     _, history, run = train(tmp_path, stage(), start, **shaped())
     assert [m.step for m in history] == [1, 2, 3]
     for metrics in history:
-        assert (metrics.stage, metrics.rollouts, metrics.reward_mean, metrics.reward_sd) == ("one", 32, 0.5, 0.5)
+        assert (metrics.stage, metrics.rollouts, metrics.reward_mean, metrics.reward_sd) == (
+            "one",
+            32,
+            0.5,
+            0.5,
+        )
         assert metrics.tokens > 0
         assert metrics.zero_variance_groups == 0
         assert metrics.learning_rate == 3e-3
@@ -139,7 +144,9 @@ def test_running_again_gives_the_same_bits(start: Policy, tmp_path: Path) -> Non
     one, first, _ = train(tmp_path / "a", stage(), start, **shaped())
     two, second, _ = train(tmp_path / "b", stage(), start, **shaped())
     assert one.ref == two.ref
-    assert [(m.loss, m.grad_norm, m.tokens) for m in first] == [(m.loss, m.grad_norm, m.tokens) for m in second]
+    assert [(m.loss, m.grad_norm, m.tokens) for m in first] == [
+        (m.loss, m.grad_norm, m.tokens) for m in second
+    ]
 
 
 @pytest.mark.parametrize("kind", ["rl", "sft"])
@@ -234,7 +241,10 @@ def test_engine_has_the_live_weights(start: Policy, tmp_path: Path) -> None:
 
         found = gather(
             engine,
-            [Request(RolloutKey("r", "eval", "", 0, t.id, 0), t.prompt, Sampling(max_tokens=6)) for t in tasks],
+            [
+                Request(RolloutKey("r", "eval", "", 0, t.id, 0), t.prompt, Sampling(max_tokens=6))
+                for t in tasks
+            ],
         )
         return [r.text for r in sorted(found, key=lambda r: r.key.task)]
 
@@ -370,7 +380,11 @@ def test_numbers_that_are_not_finite_end_the_stage_with_its_name(start: Policy, 
     def broken(value: float) -> Callable[..., list[float]]:
         return lambda self, group, label: [value] * group.size
 
-    for value, message in ((float("inf"), "loss is"), (float("nan"), "loss is"), (3e38, "gradient's norm is")):
+    for value, message in (
+        (float("inf"), "loss is"),
+        (float("nan"), "loss is"),
+        (3e38, "gradient's norm is"),
+    ):
         kind = type("Broken", (Alternate,), {"advantages": broken(value)})
         folder = tmp_path / str(value)
         with pytest.raises(TrainingError, match=rf"stage 'one', step 1: the {message}"):

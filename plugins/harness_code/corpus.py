@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from harness_sandbox.canary import Canary
+
 from harness.errors import DataError
 from harness.protocols import Job, Raw, Sandbox
 from harness_code import cases, judge
-from harness_sandbox.canary import Canary
 
 PAIRS: Final = ((3, 4), (10, -2), (100, 200))
 LIMITS: Final = cases.Limits(cpu_seconds=2, wall_seconds=10, memory_mb=400, output_bytes=1 << 20)
@@ -83,7 +84,9 @@ def load(folder: Path) -> list[Program]:
     return programs
 
 
-async def run(programs: Sequence[Program], sandboxes: Sequence[Sandbox], canary: Canary) -> AsyncIterator[Finding]:
+async def run(
+    programs: Sequence[Program], sandboxes: Sequence[Sandbox], canary: Canary
+) -> AsyncIterator[Finding]:
     """Findings as they come. Each sandbox has one slot, so that what follows a program is next to it."""
     waiting = asyncio.Queue[Program]()
     for program in programs:
@@ -118,7 +121,9 @@ async def examine(program: Program, sandbox: Sandbox, canary: Canary) -> Finding
     last = results[-1]
     finding = Finding(program, last.verdict, last.evidence)
     if last.verdict not in program.right:
-        finding.faults.append(f"verdict {last.verdict}, right: {'|'.join(sorted(program.right))} ({last.evidence})")
+        finding.faults.append(
+            f"verdict {last.verdict}, right: {'|'.join(sorted(program.right))} ({last.evidence})"
+        )
     if any(canary.secret.encode() in raw.stdout + raw.stderr + raw.result for raw in heard.raws):
         finding.faults.append("it read the host's secret")
     if any(_leaks(raw.stdout) for raw in heard.raws):

@@ -238,7 +238,20 @@ class _Parser:
         parts: list[str] = []
         while True:
             token = self.now
-            if token.kind in ("unit", "word") or (token.value in ("/", "per", "*") and parts and self.peek().kind in ("unit", "word", "name")) or (token.kind == "name" and len(token.value) == 1 and parts and parts[-1] in ("/", "per", "*")):
+            if (
+                token.kind in ("unit", "word")
+                or (
+                    token.value in ("/", "per", "*")
+                    and parts
+                    and self.peek().kind in ("unit", "word", "name")
+                )
+                or (
+                    token.kind == "name"
+                    and len(token.value) == 1
+                    and parts
+                    and parts[-1] in ("/", "per", "*")
+                )
+            ):
                 parts.append(token.value)
             elif token.value == "^" and parts:
                 self.at += 1

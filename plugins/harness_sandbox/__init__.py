@@ -32,3 +32,10 @@ def register_sandboxes(register: Register) -> None:
         options="harness_sandbox.local:UnsafeOptions",
         summary="no isolation at all: for programs that you wrote yourself",
     )
+
+
+@hookimpl
+def register_commands(register: Register) -> None:
+    register(
+        "sandbox", "harness_sandbox.cli:command", summary="Build, check and measure sandboxes for programs."
+    )

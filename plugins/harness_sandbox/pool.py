@@ -115,7 +115,6 @@ class SandboxPool:
         """Jobs in the queue."""
         return len(self._items)
 
-
     def close(self) -> None:
         """End all servers; jobs that still wait come back as infra errors."""
         with self._lock:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from harness_transformers.network import Network, open_network
+from harness_transformers.prompts import Renderer
+from harness_transformers.weights import weights_sha
 from torch import Tensor
 
 from harness.errors import TrainingError
 from harness.protocols import Policy
 from harness.recipe import OptimizerOptions
-from harness_transformers.network import Network, open_network
-from harness_transformers.prompts import Renderer
-from harness_transformers.weights import weights_sha
 
 #: Below a checkpoint's folder.
 MODEL, STATE = "model", "trainer.pt"

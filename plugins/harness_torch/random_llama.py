@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
+from harness_transformers.weights import describe
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.protocols import BuildContext, ModelFiles
 from harness.records import digest
-from harness_transformers.weights import describe
 
 Count = Annotated[int, Field(gt=0)]
 

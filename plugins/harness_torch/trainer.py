@@ -13,7 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import cast
+
+from harness_transformers.device import resolve_device, set_threads
+from harness_transformers.engine import EngineOptions, TransformersEngine
+from harness_transformers.generation import Generator
+from harness_transformers.network import Network, open_network
+from harness_transformers.prompts import end_tokens
 
 from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, LossTerm, Policy, Session
@@ -23,11 +28,6 @@ from harness_torch.learner import MODEL, Learner
 from harness_torch.options import TorchOptions
 from harness_torch.rows import Completion, Example
 from harness_torch.update import AnswerLoss, GroupLoss, StepLoss
-from harness_transformers.device import resolve_device, set_threads
-from harness_transformers.engine import EngineOptions, TransformersEngine
-from harness_transformers.generation import Generator
-from harness_transformers.network import Network, open_network
-from harness_transformers.prompts import end_tokens
 
 
 class TorchTrainer:
@@ -223,9 +223,7 @@ class _Stage:
         tasks = self.session.next_tasks(self.stage.rollout.batch)
         if not tasks:
             raise TrainingError("the session has no more tasks", where=where)
-        loss = AnswerLoss(
-            self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens
-        )
+        loss = AnswerLoss(self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens)
         result, right = loss.backward(self._answers(tasks), where)
         norm, rate = self.learner.update(self.stage.optimizer, step, where)
         return StepMetrics(
@@ -279,9 +277,7 @@ class _Stage:
 
         checkpoint = self.session.save(write)
         folder = parent / Path(checkpoint.path).name
-        files = replace(
-            self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha
-        )
+        files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
         return Policy(checkpoint.policy, files, folder)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from harness_transformers.network import Network
 from torch import Tensor
 
 from harness.protocols import LossTerm
@@ -20,7 +21,6 @@ from harness_torch.loss import (
     token_statistics,
 )
 from harness_torch.rows import Example, Rows, examples, micro_batches
-from harness_transformers.network import Network
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import EngineError
@@ -116,5 +115,7 @@ class TransformersEngine:
 
     def _ready(self) -> tuple[Generator, PolicyRef]:
         if self._generator is None or self._policy is None:
-            raise EngineError("has no weights yet", where="engine 'transformers'", hint="call sync_weights first")
+            raise EngineError(
+                "has no weights yet", where="engine 'transformers'", hint="call sync_weights first"
+            )
         return self._generator, self._policy

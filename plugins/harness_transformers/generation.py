@@ -57,7 +57,9 @@ class Generator:
         for prompt in prompts:
             group = len(prompt.requests)
             rows = (len(batch) + 1) * group
-            full = rows > self.batch_rows or rows * (len(prompt.ids) + sampling.max_tokens) > self.batch_tokens
+            full = (
+                rows > self.batch_rows or rows * (len(prompt.ids) + sampling.max_tokens) > self.batch_tokens
+            )
             if batch and (full or group != len(batch[0].requests)):
                 yield batch
                 batch = []
@@ -66,9 +68,7 @@ class Generator:
             yield batch
 
 
-def _by_prompt(
-    requests: Sequence[Request], renderer: Renderer
-) -> Iterator[tuple[Sampling, list[Prompt]]]:
+def _by_prompt(requests: Sequence[Request], renderer: Renderer) -> Iterator[tuple[Sampling, list[Prompt]]]:
     sharing: dict[Sampling, dict[tuple[object, ...], list[Request]]] = defaultdict(lambda: defaultdict(list))
     for request in requests:
         sharing[request.sampling][request.prompt].append(request)
@@ -160,7 +160,9 @@ class _Batch:
         chances: list[list[float]] = logprobs[rows, :length].tolist()
         texts = self.by.renderer.texts(completions)
         seconds = time.perf_counter() - self.started
-        for (request, prompt, _, finish), ids, text, chance in zip(done, completions, texts, chances, strict=True):
+        for (request, prompt, _, finish), ids, text, chance in zip(
+            done, completions, texts, chances, strict=True
+        ):
             yield Rollout(
                 key=request.key,
                 prompt_ids=prompt.ids,

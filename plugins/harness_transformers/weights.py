@@ -40,7 +40,9 @@ def describe(folder: Path, *, context_length: int | None = None) -> ModelFiles:
     """
     config = _json(folder / "config.json")
     if config is None:
-        raise DataError("has no config.json", where=str(folder), hint="name a folder that save_pretrained made")
+        raise DataError(
+            "has no config.json", where=str(folder), hint="name a folder that save_pretrained made"
+        )
     text = config.get("text_config", {})
     declared = next((v for key in _CONTEXT if (v := config.get(key) or text.get(key))), None)
     context = context_length or declared

@@ -2,7 +2,18 @@
 import os
 
 found = []
-for folder in ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run", "/run/lock", "/home", "/", ".", "/opt/runner"):
+for folder in (
+    "/tmp",
+    "/dev/shm",
+    "/dev/mqueue",
+    "/var/tmp",
+    "/run",
+    "/run/lock",
+    "/home",
+    "/",
+    ".",
+    "/opt/runner",
+):
     try:
         found += [name for name in os.listdir(folder) if name.startswith("note") and folder != "."]
         with open(f"{folder}/note", "w") as note:

@@ -10,7 +10,7 @@ def register_verifiers(register: Register) -> None:
         "math",
         "harness_math.verifier:Math",
         options="harness_math.options:MathOptions",
-        capabilities={"bounded": True, "preload": ["harness_math.library", "math_verify"]},
+        capabilities={"bounded": True, "preload": ["harness_math.warm"]},
         extra="math",
         summary="mathematical equality of the final answer: LaTeX, numbers, sets, intervals, units",
     )

@@ -12,7 +12,9 @@ from typing import Final
 from harness_math.nodes import CostBound
 
 #: Longest answer read, in characters.
-LENGTH: Final = 4000
+LENGTH: Final = 2000
+#: Deepest nesting of brackets read.
+DEPTH: Final = 30
 #: Longest answer that the library sees, in characters.
 LIBRARY_LENGTH: Final = 400
 LIBRARY_DEPTH: Final = 8
@@ -25,26 +27,38 @@ LIBRARY_COMMANDS: Final = 60
 _COSTLY: Final = re.compile(
     r"\\(?:sum|prod|i*int|oint|lim|binom|dbinom|tbinom|choose)\b|!(?!=)|\bfactorial\b"
 )
+_BRACKET: Final = re.compile(r"[()\[\]{}]")
 _EXPONENT: Final = re.compile(r"\^\s*\{?\s*-?\s*(\d+)")
 _TOWER: Final = re.compile(r"\^\s*(?:\{[^{}]*\^|[^{}\s]\s*\^)|\*\*.*\*\*")
 
 
-def check_length(text: str) -> None:
-    """Raises CostBound for an answer too long to be one."""
+def check_source(text: str) -> None:
+    """Raises CostBound for an answer too long, or nested too deep, to be one."""
     if len(text) > LENGTH:
         raise CostBound(f"{len(text)} characters, more than {LENGTH}")
+    depth = nesting(text)
+    if depth > DEPTH:
+        raise CostBound(f"brackets nested {depth} deep, more than {DEPTH}")
+
+
+def nesting(text: str) -> int:
+    """How deep brackets nest; those that never close count too."""
+    depth = deepest = 0
+    for symbol in _BRACKET.findall(text):
+        if symbol in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif depth:
+            depth -= 1
+    return deepest
 
 
 def check_library(text: str) -> None:
     """Raises CostBound for what the library could spend long on."""
     if len(text) > LIBRARY_LENGTH:
         raise CostBound(f"{len(text)} characters for the algebra library, more than {LIBRARY_LENGTH}")
-    depth = deepest = 0
-    for symbol in text:
-        depth += (symbol in "({[") - (symbol in ")}]")
-        deepest = max(deepest, depth)
-    if deepest > LIBRARY_DEPTH:
-        raise CostBound(f"nested {deepest} deep for the algebra library")
+    if nesting(text) > LIBRARY_DEPTH:
+        raise CostBound(f"nested {nesting(text)} deep for the algebra library")
     if re.search(rf"\d{{{LIBRARY_DIGITS + 1}}}", text):
         raise CostBound(f"more than {LIBRARY_DIGITS} digits for the algebra library")
     costly = _COSTLY.search(text)

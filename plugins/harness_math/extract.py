@@ -20,18 +20,27 @@ TAIL: Final = 2000
 #: Longest response that may as a whole be an answer, in characters.
 WHOLE: Final = 300
 
+#: Most boxes that are taken together.
+BOXES: Final = 20
+
 _STATED: Final = re.compile(
-    r"""(?: \b (?:final\s+|correct\s+)? (?:answer|result) (?:\s+(?:here|is|to\s+[^.\n$\\]{0,60}\s+is))? \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b)
-        | (?: (?<=\s)|^ ) \#{3,4} (?=\s) | \banswer \s+ (?=[\\$(\[*]*[-\d\\$(]) ) [:\s]* """,
+    r"""(?: \b (?:answer|result) (?:\s+to\s+[^.\n$\\]{0,60})? \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b)
+          | \b final \s+ answer \s* (?:\*\*|__)? \s* \n+      # a heading
+          | (?: (?<=\s)|^ ) \#{3,4} (?=\s)                       # GSM8K's mark
+          | \b answer \s+ (?=[\\$(\[*]*[-\d\\$(])
+        ) [:\s]*""",
     re.IGNORECASE | re.VERBOSE,
 )
-_TAG: Final = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _FORMULA: Final = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _NUMBER: Final = re.compile(r"-?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*-?\d+)?%?")
 #: The end of a sentence: a full stop that no digit follows, or the end of a line.
 _SENTENCE: Final = re.compile(r"(?<=[^\s])[.!?](?=\s|$|\*|\))|\n")
 _PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 _TEXT_COMMAND: Final = re.compile(r"\\(?:text\w*|mbox|mathrm|operatorname)\s*\{[^{}]*\}")
+_LEAD: Final = re.compile(
+    r"(?:(?:so|thus|hence|therefore|then|finally|it is|that is|we (?:get|have|find|obtain))\b[,:]?\s+)+(?=\S)",
+    re.IGNORECASE,
+)
 _TURN: Final = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id)\|>")
 
 
@@ -91,7 +100,7 @@ def last_boxes(text: str) -> tuple[str, ...]:
     if not outer:
         return ()
     chosen = [outer[-1]]
-    for start, end in reversed(outer[:-1]):
+    for start, end in reversed(outer[-BOXES:-1]):
         between = text[end + 1 : chosen[0][0]]
         if len(between) > 80 or re.search(r"[.!?:]\s|\n\s*\n|\bnot?\b|\bwait\b", between):
             break
@@ -127,27 +136,41 @@ def is_bare(text: str) -> bool:
 
 def _anything(spoken: str) -> Extracted:
     spoken = _TURN.split(spoken, maxsplit=1)[0]
-    tags = _TAG.findall(spoken[-20 * TAIL :])
-    if tags:
-        return Extracted(_strip(tags[-1]), "answer tag")
+    tagged = _tagged(spoken)
+    if tagged is not None:
+        return Extracted(_strip(tagged), "answer tag")
     tail = spoken[-TAIL:]
-    stated = list(_STATED.finditer(tail))
-    for match in reversed(stated):
+    for match in reversed(list(_STATED.finditer(tail))):
         said = _sentence(tail[match.end() :])
         if said:
             return Extracted(said, "stated")
-    formulas = [next(g for g in m.groups() if g is not None) for m in _FORMULA.finditer(tail)]
+    return _last_of(tail)
+
+
+def _tagged(spoken: str) -> str | None:
+    """What stands in the last `<answer>` that ends."""
+    end = spoken.rfind("</answer>")
+    start = spoken.rfind("<answer>", 0, max(end, 0))
+    return spoken[start + len("<answer>") : end] if 0 <= start < end else None
+
+
+def _last_of(tail: str) -> Extracted:
+    """Where nothing says which, the last formula, or a number in a later sentence."""
+    formulas = list(_FORMULA.finditer(tail))
+    numbers = list(_NUMBER.finditer(tail))
     if formulas:
-        return Extracted(_strip(formulas[-1]), "last formula")
-    last = spoken.strip().rsplit("\n", 1)[-1][-TAIL:]
-    if is_bare(last):
-        return Extracted(_strip(last), "last line")
-    bracketed = re.findall(r"\[([^\[\]]{1,80})\]", tail)
+        later = [n for n in numbers if n.start() >= formulas[-1].end()]
+        if not later or not _SENTENCE.search(tail[formulas[-1].end() : later[-1].start()]):
+            return Extracted(_strip(next(g for g in formulas[-1].groups() if g is not None)), "last formula")
+        return Extracted(later[-1].group(), "last number")
+    line = tail.strip().rsplit("\n", 1)[-1]
+    if is_bare(line):
+        return Extracted(_strip(line), "last line")
+    bracketed = re.findall(r"\[([^\[\]]{1,80})\]", line)
     if bracketed:
         return Extracted(_strip(bracketed[-1]), "brackets")
-    numbers = _NUMBER.findall(tail)
     if numbers:
-        return Extracted(numbers[-1], "last number")
+        return Extracted(numbers[-1].group(), "last number")
     return Extracted(None, "nothing that looks like an answer")
 
 
@@ -167,7 +190,8 @@ def _sentence(said: str) -> str:
 
 
 def _strip(text: str) -> str:
-    text = text.strip().strip("*_`").strip()
+    """Without Markdown, the words that lead in, and the full stop."""
+    text = _LEAD.sub("", text.strip().strip("*_`").strip())
     if text.endswith(".") and not text.endswith("..."):
         text = text[:-1].rstrip()
     return text.strip("*_`").strip()

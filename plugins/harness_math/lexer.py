@@ -23,52 +23,16 @@ class Token(NamedTuple):
     spaced: bool = False
 
 
-_SKIP: Final = frozenset(
-    [
-        "left",
-        "right",
-        "big",
-        "Big",
-        "bigg",
-        "Bigg",
-        "bigl",
-        "bigr",
-        "Bigl",
-        "Bigr",
-        "biggl",
-        "biggr",
-        "displaystyle",
-        "textstyle",
-        "limits",
-        "nolimits",
-        "scriptstyle",
-        "rm",
-        "bf",
-        "it",
-        "sf",
-        "tt",
-        "normalsize",
-        "large",
-        "Large",
-        "small",
-        "hfill",
-        "hline",
-        "centering",
-        "angle",
-        "measuredangle",
-        "triangle",
-        "odot",
-        "bigcirc",
-        "phantom",
-        "vphantom",
-        "nonumber",
-        "notag",
-        "mathstrut",
-        "strut",
-        "middle",
-    ]
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SKIP: Final = _words(
+    """left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle limits
+    nolimits scriptstyle rm bf it sf tt normalsize large Large small hfill hline centering angle
+    measuredangle triangle bigcirc phantom vphantom nonumber notag mathstrut strut middle"""
 )
-_SPACE: Final = frozenset(["quad", "qquad", "enspace", "thinspace", "hspace", "vspace", "space"])
+_SPACE: Final = _words("""quad qquad enspace thinspace hspace vspace space""")
 _OPERATORS: Final = {
     "cdot": "*",
     "times": "*",
@@ -126,6 +90,12 @@ _OPERATORS: Final = {
     "land": ",",
 }
 _NAMES: Final = {
+    "ldots": "…",
+    "dots": "…",
+    "cdots": "…",
+    "dotsc": "…",
+    "odot": "⊙",
+    "oplus": "⊕",
     "infty": "∞",
     "varnothing": "∅",
     "emptyset": "∅",
@@ -133,120 +103,18 @@ _NAMES: Final = {
     "varphi": "phi",
     "varepsilon": "epsilon",
 }
-GREEK: Final = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Upsilon",
-        "Phi",
-        "Psi",
-        "Omega",
-        "ell",
-        "hbar",
-        "vartheta",
-    ]
+GREEK: Final = _words(
+    """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
+    vartheta"""
 )
-FUNCTIONS: Final = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "asin",
-        "acos",
-        "atan",
-        "arccot",
-        "arcsec",
-        "arccsc",
-        "sinh",
-        "cosh",
-        "tanh",
-        "coth",
-        "log",
-        "ln",
-        "lg",
-        "exp",
-        "gcd",
-        "lcm",
-        "max",
-        "min",
-        "abs",
-        "floor",
-        "ceil",
-        "cbrt",
-    ]
+FUNCTIONS: Final = _words(
+    """sin cos tan cot sec csc arcsin arccos arctan asin acos atan arccot arcsec arccsc sinh cosh tanh
+    coth log ln lg exp gcd lcm max min abs floor ceil cbrt"""
 )
-_CONSTRUCTS: Final = frozenset(
-    [
-        "frac",
-        "sqrt",
-        "binom",
-        "overline",
-        "underline",
-        "vec",
-        "hat",
-        "bar",
-        "tilde",
-        "begin",
-        "end",
-        "pmod",
-        "bmod",
-        "mod",
-        "overrightarrow",
-        "choose",
-        "sum",
-        "prod",
-        "int",
-        "lim",
-        "oint",
-        "iint",
-        "limsup",
-        "liminf",
-        "bigcap",
-        "dots",
-        "ldots",
-        "cdots",
-        "forall",
-        "exists",
-        "mapsto",
-        "not",
-        "over",
-        "root",
-        "of",
-    ]
+_CONSTRUCTS: Final = _words(
+    """frac sqrt binom overline underline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
+    choose sum prod int lim oint iint limsup liminf bigcap forall exists mapsto not over root of"""
 )
 _ALIASES: Final = {
     "dfrac": "frac",
@@ -260,39 +128,10 @@ _ALIASES: Final = {
     "overleftrightarrow": "overline",
     "oo": "infty",
 }
-_TEXT: Final = frozenset(
-    [
-        "text",
-        "textbf",
-        "textit",
-        "textrm",
-        "textsf",
-        "texttt",
-        "textnormal",
-        "textup",
-        "mbox",
-        "hbox",
-        "mathrm",
-        "operatorname",
-        "emph",
-    ]
+_TEXT: Final = _words(
+    """text textbf textit textrm textsf texttt textnormal textsc textup mbox hbox mathrm operatorname emph"""
 )
-_FONT: Final = frozenset(
-    [
-        "mathbf",
-        "mathit",
-        "boldsymbol",
-        "mathcal",
-        "mathsf",
-        "mathfrak",
-        "mathbb",
-        "bm",
-        "pmb",
-        "boxed",
-        "fbox",
-        "cancel",
-    ]
-)
+_FONT: Final = _words("""mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel""")
 _PLAIN_WORDS: Final = {
     "pi": "pi",
     "infinity": "∞",
@@ -311,7 +150,8 @@ _UNICODE: Final = str.maketrans(
         "∖": r"\setminus ", "√": r"\sqrt ", "±": r"\pm ", "∓": r"\mp ", "°": r"^\circ ", "º": r"^\circ ",
         "ℝ": r"\R ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "φ": r"\phi ",
         "′": "'", "’": "'", "，": ",", "；": ";", "（": "(", "）": ")", "\u00a0": " ", "\u202f": " ",
-        "⟨": r"\langle ", "⟩": r"\rangle ", "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
+        "⟨": r"\langle ", "⟩": r"\rangle ",
+        "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
         "∠": r"\angle ", "→": r"\to ", "≡": r"\equiv ",
     }
 )  # fmt: skip
@@ -324,10 +164,12 @@ _SUBS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _GROUP: Final = r"(?:,(?:\\[!,;:]\s*)?|\{,\}|\\[,;:]\s*|\\!\s*)"
 THOUSANDS: Final = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_GROUP}\d{{3}})+(?!\d)")
 _SPACED_THOUSANDS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?: \d{3})+(?![\d/])")
+#: The letter that people write for a union of intervals.
+_UNION_LETTER: Final = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
 DECIMAL_COMMA: Final = re.compile(r"\s*-?\s*\d+,\d+\s*")
 _TOKEN: Final = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!\s>])+)
-      | (?P<num>\d+\.?\d*|\.\d+)
+      | (?P<num>\d+\.(?=\\overline|/)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.]))?)
       | (?P<row>\\\\(?:\[[^\[\]]{0,10}\])?)
       | \\(?P<cmd>[A-Za-z]+)\*?
       | (?P<run>[A-Za-z]+)
@@ -360,6 +202,7 @@ def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list
     if thousands:
         source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
     source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)
+    source = _UNION_LETTER.sub(r"\\cup ", source)
     if "\\\\" in source and "\\begin" not in source:
         source = re.sub(r"\\\\(?=[A-Za-z{}%$,;!()\[\]])", r"\\", source)
     return _Lexer(source).run()
@@ -488,15 +331,15 @@ class _Lexer:
 
     def _text(self, content: str) -> None:
         """Text in a formula: a connector, a unit, words, or mathematics in an upright font."""
-        stripped = content.strip()
+        stripped = content.replace("~", " ").replace("\\ ", " ").strip()
         self.spaced = self.spaced or content[:1].isspace()
         lowered = stripped.lower().strip(".,;")
         if lowered in _CONNECTORS:
             self.put("op", lowered)
+        elif self._is_unit(stripped) and (lowered not in FUNCTIONS or self._after_value()):
+            self.put("unit", stripped)
         elif lowered in FUNCTIONS:
             self.put("fn", lowered)
-        elif is_unit(lowered) or is_unit(stripped):
-            self.put("unit", stripped)
         elif len(re.findall(r"[A-Za-z]", stripped)) >= 2 and not re.search(r"[\\^=<>+*]", stripped):
             for part in re.split(r"\s+(and|or)\s+|^(and|or)\s+|\s+(and|or)$", stripped):
                 if part:
@@ -505,17 +348,24 @@ class _Lexer:
             self.out.extend(_Lexer(stripped).run())
         self.spaced = content[-1:].isspace()
 
+    def _is_unit(self, text: str) -> bool:
+        """One letter is a unit only in its own case and after a value."""
+        if len(text) == 1:
+            return text in "msghlLNJWVAK$¢" and self._after_value()
+        return is_unit(text)
+
+    def _after_value(self) -> bool:
+        last = self.out[-1] if self.out else Token("end", "")
+        return last.kind in ("num", "unit") or last.value in (")", "}", "°", "/", "%", "per")
+
     def _run(self, run: str) -> None:
         """A run of letters outside of text: a word, a unit, a function, or a product of letters."""
         lowered = run.lower()
-        after_value = bool(self.out) and (
-            self.out[-1].kind in ("num", "unit") or self.out[-1].value in (")", "}", "°", "/", "%")
-        )
         if lowered in _CONNECTORS or lowered == "per":
             self.put("op", lowered)
         elif len(run) == 1:
             self.put("name", run)
-        elif lowered in FUNCTIONS:
+        elif lowered in FUNCTIONS and not (run == "min" and self._after_value()):
             self.put("fn", lowered)
         elif lowered == "sqrt":
             self.put("cmd", "sqrt")
@@ -523,7 +373,9 @@ class _Lexer:
             self.put("name", _PLAIN_WORDS[lowered])
         elif run == "frac":
             self.put("cmd", "frac")
-        elif after_value and (is_unit(run) or is_unit(lowered)):
+        elif run in ("st", "nd", "rd", "th") and self.out and self.out[-1].kind == "num" and not self.spaced:
+            pass  # an ordinal is its number
+        elif self._is_unit(run) and self._after_value():
             self.put("unit", run)
         elif (len(run) >= 3 and (run.islower() or run.istitle())) or lowered in ("no", "is"):
             self.put("word", run)

@@ -7,6 +7,7 @@ given has passed the bound. Imported only when needed.
 from __future__ import annotations
 
 import functools
+import logging
 from typing import Any, Final
 
 from harness_math.bound import check_library
@@ -25,6 +26,7 @@ def same(gold: str, prediction: str) -> bool:
     check_library(prediction)
     from math_verify import parse, verify
 
+    _quiet()
     ours, theirs = (
         parse(_wrapped(text), extraction_config=_configuration(), parsing_timeout=None, raise_on_error=False)
         for text in (gold, prediction)
@@ -32,6 +34,13 @@ def same(gold: str, prediction: str) -> bool:
     if not ours or not theirs:
         return False
     return bool(verify(ours, theirs, timeout_seconds=None, raise_on_error=False))
+
+
+@functools.cache
+def _quiet() -> None:
+    # It warns at every call that its time-outs are off, which is how it is meant to run here.
+    for name in ("math_verify.parser", "math_verify.grader", "math_verify.utils"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _wrapped(text: str) -> str:

@@ -39,6 +39,9 @@ from harness_math.nodes import (
 
 #: Deepest nesting read; one level of brackets takes four.
 DEPTH: Final = 120
+#: Most factors of one product, and most tokens of powers, primes and the like behind one value.
+FACTORS: Final = 100
+MARKS: Final = 200
 RELATIONS: Final = frozenset({"=", "<", ">", "<=", ">=", "!=", "~", "in", "->"})
 _SEPARATORS: Final = frozenset({",", ";", "and", "or"})
 _CLOSERS: Final = frozenset({")", "]", "}", "\\}", "|", ">>", "⌋", "⌉", "mid", "&", "\\\\"})
@@ -46,6 +49,8 @@ _FILLERS: Final = frozenset(
     {"approximately", "about", "exactly", "roughly", "the", "is", "equals", "are", "answer"}
 )
 _INVERSE: Final = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+_ACCENTS: Final = ("overline", "vec", "hat", "bar", "tilde", "overrightarrow", "underline", "dot", "ddot")
+_ORDINALS: Final = frozenset({"st", "nd", "rd", "th"})
 _END: Final = Token("end", "")
 
 
@@ -147,11 +152,13 @@ class _Parser:
         return Seq("", "", tuple(found))
 
     def item(self) -> Node:
-        if self.now.kind == "word" and self.now.value.lower() not in _FILLERS:
-            return self.words()
-        while self.now.kind == "word":
-            self.at += 1
-        members, ops = [self.name() or self.ratio()], []
+        name = self.name()
+        if name is None and self.now.kind == "word":
+            if self.now.value.lower() not in _FILLERS:
+                return self.words()
+            while self.now.kind == "word" and self.now.value.lower() in _FILLERS:
+                self.at += 1
+        members, ops = [name or self.ratio()], []
         while self.op(*RELATIONS):
             ops.append(self.now.value)
             self.at += 1
@@ -171,8 +178,9 @@ class _Parser:
 
     def words(self) -> Node:
         """Text up to the end of the item, with whatever symbols stand in it."""
-        found = []
-        while self.now is not _END and not (self.op(*_SEPARATORS) or self.op(*_CLOSERS)):
+        found, depth = [], 0
+        while self.now is not _END and (depth or not (self.op(*_SEPARATORS) or self.op(*_CLOSERS))):
+            depth += self.op("(") - self.op(")")
             found.append(self.now.value)
             self.at += 1
         return Words(_plain(" ".join(found)))
@@ -222,7 +230,7 @@ class _Parser:
     def measured(self) -> Node:
         """A sum and the unit or the words around it."""
         before = ""
-        if self.now.kind == "unit" and self.peek().kind in ("num", "op", "cmd", "name"):
+        if self.now.kind == "unit" and self.now.value in "$€£¥":
             before = self.now.value
             self.at += 1
         node = self.sum()
@@ -238,20 +246,9 @@ class _Parser:
         parts: list[str] = []
         while True:
             token = self.now
-            if (
-                token.kind in ("unit", "word")
-                or (
-                    token.value in ("/", "per", "*")
-                    and parts
-                    and self.peek().kind in ("unit", "word", "name")
-                )
-                or (
-                    token.kind == "name"
-                    and len(token.value) == 1
-                    and parts
-                    and parts[-1] in ("/", "per", "*")
-                )
-            ):
+            joins = token.value in ("/", "per", "*") and self.peek().kind in ("unit", "word", "name")
+            letter = token.kind == "name" and len(token.value) == 1 and parts[-1:] in (["/"], ["per"], ["*"])
+            if token.kind in ("unit", "word") or (joins and parts) or letter:
                 parts.append(token.value)
             elif token.value == "^" and parts:
                 self.at += 1
@@ -294,7 +291,11 @@ class _Parser:
 
     def product(self) -> Node:
         node = self.power()
+        factors = 0
         while True:
+            factors += 1
+            if factors > FACTORS:
+                raise CostBound(f"more than {FACTORS} factors")
             if self.accept("*"):
                 node = Mul((node, self.factor()))
             elif self.op("/") and self.peek().kind not in ("unit", "word"):
@@ -355,7 +356,7 @@ class _Parser:
         if kind == "op":
             if value == "(":
                 return self.peek().value not in ("mod", "bmod")
-            return value in ("{", "⌊", "⌈") or (value == "|" and self.bars == 0 and self._bar_closes())
+            return value in ("{", "[", "⌊", "⌈") or (value == "|" and self.bars == 0 and self._bar_closes())
         return False
 
     def _bar_closes(self) -> bool:
@@ -365,16 +366,21 @@ class _Parser:
 
     def power(self) -> Node:
         node = self.deeper(self.primary)
+        start = self.at
         while self.now.kind == "op":
             value = self.now.value
+            if self.at - start > MARKS:
+                raise CostBound(f"more than {MARKS} marks behind one value")
             if value == "^":
                 self.at += 1
                 if self.op("°") or (self.op("{") and self.peek().value == "°"):
                     self.degree()
                     node = Fn("degree", (node,))
-                elif self.op("'", "*"):
-                    self.at += 1
+                elif self.op("'", "*") or (self.op("{") and self.peek().value == "'"):
+                    self.verbatim()
                     node = Fn("prime", (node,))
+                elif _ORDINALS & {self.now.value, self.peek().value}:
+                    self.verbatim()
                 elif self.now.kind == "name" and self.now.value in ("T", "t") and isinstance(node, Matrix):
                     self.at += 1
                     node = Matrix(tuple(zip(*node.rows, strict=True)))
@@ -394,7 +400,7 @@ class _Parser:
             elif value == "%":
                 self.at += 1
                 node = Fn("percent", (node,))
-            elif value == "_" and isinstance(node, Num):
+            elif value == "_" and isinstance(node, Num | Words):
                 self.at += 1
                 node = self.based(node)
             elif value == "'":
@@ -425,11 +431,12 @@ class _Parser:
             node = Fn("factorial", (node,))
         return node
 
-    def based(self, node: Num) -> Node:
+    def based(self, node: Num | Words) -> Node:
         base = self.argument()
-        if isinstance(base, Words) or not isinstance(base, Num) or node.decimals is not None:
+        digits = node.text.upper() if isinstance(node, Words) else str(node.value)
+        if not isinstance(base, Num) or base.value.denominator != 1 or not digits.isalnum():
             raise Unreadable("a base that is no number")
-        return Based(str(node.value), int(base.value))
+        return Based(digits, int(base.value))
 
     def argument(self) -> Node:
         """A LaTeX argument: a group, or the next single digit, letter or command."""
@@ -438,10 +445,25 @@ class _Parser:
             self.expect("}")
             return node
         token = self.now
-        if token.kind == "num" and len(token.value) > 1:
+        if token.kind == "num" and token.value.isdigit() and len(token.value) > 1:
             self.tokens[self.at] = Token("num", token.value[1:])
             return number(token.value[0])
         return self.deeper(self.primary)
+
+    def verbatim(self) -> str:
+        """The source of an argument that is part of a name: a subscript, what stands under an accent."""
+        if not self.op("{"):
+            self.at += 1
+            return self.tokens[self.at - 1].value if self.at <= len(self.tokens) else ""
+        depth, found = 0, []
+        while self.now is not _END:
+            depth += self.op("{") - self.op("}")
+            if self.now.value not in ("{", "}"):
+                found.append(self.now.value)
+            self.at += 1
+            if depth == 0:
+                return "".join(found)
+        raise Unreadable("a group that does not end")
 
     def primary(self) -> Node:
         token = self.now
@@ -469,6 +491,8 @@ class _Parser:
         raise Unreadable("the answer ends too early")
 
     def literal(self, text: str) -> Node:
+        if self.now.value == "…":
+            self.at += 1  # a decimal that goes on
         following = self.now
         if following.kind == "cmd" and following.value == "overline" and not following.spaced and "." in text:
             self.at += 1
@@ -490,10 +514,7 @@ class _Parser:
             return Inf()
         if self.op("_"):
             self.at += 1
-            start = self.at
-            self.argument()
-            inner = "".join(t.value for t in self.tokens[start : self.at] if t.value not in "{}")
-            return Sym(f"{name}_{inner}")
+            return Sym(f"{name}_{self.verbatim()}")
         return Sym(name)
 
     def function(self, name: str) -> Node:
@@ -544,7 +565,7 @@ class _Parser:
             # `sqrt13` in plain text is the root of thirteen; `\sqrt13` hardly ever means anything else.
             inner = self.deeper(self.primary) if self.op("(") or self.now.kind == "num" else self.argument()
             return Fn("sqrt", (inner,))
-        if name in ("overline", "vec", "hat", "bar", "tilde", "overrightarrow", "underline"):
+        if name in _ACCENTS:
             start = self.at
             self.argument()
             return Sym(
@@ -567,6 +588,7 @@ class _Parser:
                 self.at += 1
                 continue
             row.append(self.deeper(self.items))
+            self.accept(".")
             if self.accept("&"):
                 continue
             if row:
@@ -616,7 +638,9 @@ class _Parser:
         if right is None:
             raise Unreadable("brackets that do not close")
         several = isinstance(node, Seq) and not node.left
-        if not several and left == "(" and right == ")":
+        if not several:
+            if left + right not in ("()", "[]"):
+                raise Unreadable("one item between brackets of two kinds")
             return node
         items = node.items if isinstance(node, Seq) and several else (node,)
         return Seq(left, right, items)
@@ -635,10 +659,14 @@ class _Parser:
 
 
 def number(text: str) -> Num:
+    """A literal: an integer, a decimal, or either with a power of ten (`1.5e-3`)."""
+    if "e" in text or "E" in text:
+        if len(text.lower().partition("e")[2]) > 5:
+            raise CostBound(f"{text}: a power of ten of more than four digits")
+        return Num(Fraction(text))
     if "." in text:
-        text = text.rstrip(".") if text.endswith(".") else text
         decimals = len(text.partition(".")[2])
-        return Num(Fraction(text), decimals if decimals else None)
+        return Num(Fraction(text + "0"), decimals if decimals else None)
     return Num(Fraction(int(text)))
 
 

@@ -11,11 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from harness_math.bound import check_length
-from harness_math.lexer import DECIMAL_COMMA, THOUSANDS, Token, clean, tokens
-from harness_math.nodes import Node
+from harness_math.bound import check_source
+from harness_math.lexer import DECIMAL_COMMA, Token, clean, tokens
+from harness_math.nodes import Node, Words
 from harness_math.parser import parse
 
+#: Groups of three digits behind plain commas, which may be a list.
+_AMBIGUOUS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:,\d{3})+(?!\d)")
+#: A time of day, with or without its half.
+_CLOCK: Final = re.compile(r"(\d{1,2})\s*:\s*(\d{2})(?:\s*([AaPp])\s*\.?\s*[Mm]\.?)?")
 _INTEGER: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+|[-+]?\d+")
 _CHOICE: Final = re.compile(r"\W*([A-Za-z])\W*")
 _CHOSEN: Final = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])(?:[).:]|\s*$))")
@@ -37,15 +41,18 @@ def read(source: str) -> Reading:
     Raises:
         CostBound: it is too long or nests too deep.
     """
-    check_length(source)
+    check_source(source)
     text = clean(source).strip()
-    check_length(text)
+    check_source(text)
     variants = [tokens(text, thousands=True)]
-    if THOUSANDS.search(text):
+    if _AMBIGUOUS.search(text):
         variants.append(tokens(text, thousands=False))
-    if DECIMAL_COMMA.fullmatch(text.replace("$", "")):
+    if DECIMAL_COMMA.fullmatch(text.strip("$")):
         variants.append(tokens(text, thousands=False, decimal_comma=True))
     nodes = tuple(parse(_trimmed(list(variant)), text) for variant in variants)
+    clock = _CLOCK.fullmatch(re.sub(r"\\(?:text\w*|mathrm|[,;:! ])|[{}$~]", " ", text).strip())
+    if clock is not None:
+        nodes = (*nodes, Words(f"{int(clock[1])} {clock[2]} {(clock[3] or '').lower()}".strip()))
     return Reading(text, nodes, tuple((t.kind, t.value) for t in variants[0]))
 
 

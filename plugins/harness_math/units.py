@@ -128,7 +128,7 @@ def unit(text: str) -> Unit | None:
         if match is None:
             return None
         known = _UNITS.get(_singular(match[1].lower()))
-        if known is None or (len(match[1]) == 1 and match[1] in "NJWVAK" and match[1].lower() not in _UNITS):
+        if known is None:
             return None
         exponent = sign * power * int(match[2] or 1)
         power, found = 1, True

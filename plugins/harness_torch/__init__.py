@@ -35,6 +35,7 @@ def register_models(register: Register) -> None:
         "random-llama",
         "harness_torch.random_llama:RandomLlama",
         options="harness_torch.random_llama:RandomLlamaOptions",
+        capabilities={"local": True},
         extra="torch",
         summary="a Llama of any size with random weights and a tokenizer of single characters",
     )

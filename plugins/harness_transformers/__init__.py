@@ -12,6 +12,7 @@ def register_models(register: Register) -> None:
         "folder",
         "harness_transformers.folder:FolderLoader",
         options="harness_transformers.folder:FolderOptions",
+        capabilities={"local": True},
         summary="a local folder in transformers' form, or a hub id",
     )
 

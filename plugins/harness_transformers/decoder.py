@@ -42,25 +42,25 @@ class LlamaDecoding:
         self.lengths = lengths
         self.prompts, self.group, self.limit, self.length = len(prompts), group, limit, 0
         self.logits = logits_of(w, prefix.last).repeat_interleave(group, 0)
-        #: Completions' own keys and values, one a layer: (P, K, G, capacity, D).
+        #: Completions' own keys and values, one a layer: (P * G, K, capacity, D).
         self.keys = [self._room(k) for k in self.prompt_keys]
         self.values = [self._room(v) for v in self.prompt_values]
 
     def _room(self, like: Tensor) -> Tensor:
         prompts, heads, _, width = like.shape
-        return like.new_empty(prompts, heads, self.group, min(self.limit, _FIRST_CAPACITY), width)
+        return like.new_empty(prompts * self.group, heads, min(self.limit, _FIRST_CAPACITY), width)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Append one token a slot, (P * G,); return the logits of the next, (P * G, vocabulary)."""
         w, t = self.weights, self.length
-        if t == self.keys[0].shape[3]:
+        if t == self.keys[0].shape[2]:
             self._grow()
         turn = rotary(w, (self.lengths + t)[:, None])
         x = F.embedding(tokens.view(self.prompts, self.group), w.embedding)
         for i, layer in enumerate(w.layers):
             q, k, v = qkv_heads(w, layer, x, turn)
-            self.keys[i][:, :, :, t] = k.transpose(1, 2)
-            self.values[i][:, :, :, t] = v.transpose(1, 2)
+            self.keys[i][:, :, t] = k.flatten(0, 1)
+            self.values[i][:, :, t] = v.flatten(0, 1)
             x = after_attention(w, layer, x, self._attend(i, q, t + 1))
         self.length += 1
         self.logits = logits_of(w, x).flatten(0, 1)
@@ -70,25 +70,27 @@ class LlamaDecoding:
         """Attention of queries (P, G, H, D) to prompts and own tokens: (P, G, H * D)."""
         prompts, group, heads, width = q.shape
         kv = self.weights.kv_heads
-        # (P, K, G, H / K, D): query heads of one key-value head side by side.
-        q = q.view(prompts, group, kv, heads // kv, width).transpose(1, 2) * width**-0.5
-        own_keys, own_values = self.keys[i][:, :, :, :length], self.values[i][:, :, :, :length]
-        prompt_keys, prompt_values = self.prompt_keys[i], self.prompt_values[i]
-        longest = prompt_keys.shape[2]
-        to_prompt = q.flatten(2, 3) @ prompt_keys.transpose(-1, -2)
-        to_prompt = to_prompt.view(prompts, kv, group, heads // kv, longest) + self.padding
-        scores = torch.cat((to_prompt, q @ own_keys.transpose(-1, -2)), -1)
+        per_kv = heads // kv
+        # Query heads of one key-value head stand side by side. To the prompt, all completions of a
+        # prompt at once: (P, K, G * H / K, D); to its own tokens, each alone: (P * G, K, H / K, D).
+        q = q.view(prompts, group, kv, per_kv, width) * width**-0.5
+        shared = q.transpose(1, 2).flatten(2, 3) @ self.prompt_keys[i].transpose(-1, -2)
+        shared = shared.view(prompts, kv, group, per_kv, -1).transpose(1, 2) + self.padding
+        own = q.flatten(0, 1) @ self.keys[i][:, :, :length].transpose(-1, -2)
+        scores = torch.cat((shared, own.view(prompts, group, kv, per_kv, length)), -1)
         shares = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
-        of_prompt = shares[..., :longest].flatten(2, 3) @ prompt_values
-        attended = of_prompt.view_as(q) + shares[..., longest:] @ own_values
-        return attended.transpose(1, 2).flatten(2)
+        of_shared, of_own = shares.split((shared.shape[-1], length), -1)
+        attended = of_own.flatten(0, 1) @ self.values[i][:, :, :length]
+        of_prompt = of_shared.transpose(1, 2).flatten(2, 3) @ self.prompt_values[i]
+        of_prompt = of_prompt.view(prompts, kv, group, per_kv, width).transpose(1, 2)
+        return (attended.view_as(of_prompt) + of_prompt).flatten(2)
 
     def _grow(self) -> None:
         capacity = min(self.limit, 2 * self.length)
         for cache in (self.keys, self.values):
             for i, old in enumerate(cache):
-                cache[i] = old.new_empty(*old.shape[:3], capacity, old.shape[4])
-                cache[i][:, :, :, : self.length] = old
+                cache[i] = old.new_empty(*old.shape[:2], capacity, old.shape[3])
+                cache[i][:, :, : self.length] = old
 
     def keep(self, alive: Tensor) -> Tensor | None:
         """Pack the grid to the slots that are alive, (P * G,) booleans, if that is worth it.
@@ -113,8 +115,8 @@ class LlamaDecoding:
             old = (groups[:, None] * self.group + order).flatten()
         for cache in (self.keys, self.values):
             for i, tensor in enumerate(cache):
-                flat = tensor.transpose(1, 2).flatten(0, 1)[old]
-                cache[i] = flat.unflatten(0, (len(groups), group)).transpose(1, 2).contiguous()
+                cache[i] = tensor.new_empty(len(old), *tensor.shape[1:])
+                cache[i][:, :, : self.length] = tensor[:, :, : self.length].index_select(0, old)
         self.prompt_keys = [k[groups] for k in self.prompt_keys]
         self.prompt_values = [v[groups] for v in self.prompt_values]
         self.lengths = self.lengths[groups]

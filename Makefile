@@ -4,7 +4,10 @@
 #   PYTHON=python3.12 make test     another interpreter (3.11 or later)
 #   VENV=/tmp/venv make test        another environment
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first that works: names on PATH may be shims of versions that are not there.
+USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.11 /usr/bin/python3.11 python3.12 python3.13 python3; do \
+  $$p -c '$(USABLE)' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 CONSTRAINTS := constraints/cpu.txt
 WORKERS ?= auto
@@ -57,16 +60,18 @@ clean: ## remove the environment and everything that was built; runs are kept
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "error: $(if $(PYTHON),$(PYTHON) is older than 3.11,no python3.11 found); name one: PYTHON=/path/to/python3.11 make $(MAKECMDGOALS)" >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
-	  { echo "error: $(PYTHON) has no venv module; on Debian or Ubuntu: apt-get install python3.11-venv" >&2; exit 2; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(USABLE)' || { \
+	  echo "error: $(or $(PYTHON),no Python on PATH) is not a Python of 3.11 or later with venv and pip" >&2; \
+	  echo "  next: apt-get install python3.11 python3.11-venv, or PYTHON=/path/to/python3.11 make $(MAKECMDGOALS)" >&2; \
+	  exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.ready-to-run: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "installing into $(VENV) (about a minute)"
 	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(RUN_EXTRAS)]'
 	@touch $@
 
 $(VENV)/.ready-to-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "installing into $(VENV) (about a minute)"
 	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(TEST_EXTRAS)]'
 	@touch $@ $(VENV)/.ready-to-run

@@ -100,15 +100,52 @@ def read(path: Path, *, replaced: bool = False) -> Iterator[Line]:
     Raises:
         LedgerError: no such ledger, a line that is damaged, or another schema.
     """
-    rewinds = [] if replaced else list(_rewinds(path))
-    for number, line in _lines(path):
-        if any(number < at and _is_after(line, stage, step) for at, stage, step in rewinds):
-            continue
-        yield line
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Line]]:
     decoder = msgspec.json.Decoder(Line)
+    for _, raw in read_raw(path, replaced=replaced):
+        yield decoder.decode(raw)
+
+
+def read_raw(path: Path, *, replaced: bool = False) -> Iterator[tuple[str, bytes]]:
+    """As `read`, but (type, JSON) of each line, for readers that decode only what they want."""
+    rewinds = [] if replaced else [(at, head) for at, head, _ in _lines(path) if head.t == "rewound"]
+    for number, head, raw in _lines(path):
+        if not any(number < at and head.is_after(rewind) for at, rewind in rewinds):
+            yield head.t, raw
+
+
+class _Step(msgspec.Struct):
+    stage: str = ""
+    step: int = 0
+
+
+class _Head(msgspec.Struct):
+    """What decides whether a line still stands: its type and the step that it belongs to."""
+
+    t: str
+    schema: int | None = None
+    stage: str = ""
+    step: int = 0
+    metrics: _Step | None = None
+    group: _Step | None = None
+
+    def is_after(self, rewind: _Head) -> bool:
+        """Whether this line's step is done again after the rewind."""
+        if self.t not in _STEPPED:
+            return False
+        stage, step = self.stage, self.step
+        if self.metrics is not None:
+            stage, step = self.metrics.stage, self.metrics.step
+        elif self.group is not None:
+            step = self.group.step
+        return stage == rewind.stage and step > rewind.step
+
+
+_STEPPED: Final = frozenset({"group", "step", "sample", "evaluation"})
+
+
+def _lines(path: Path) -> Iterator[tuple[int, _Head, bytes]]:
+    """(number, head, JSON) of every whole line."""
+    decoder = msgspec.json.Decoder(_Head)
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -118,41 +155,36 @@ def _lines(path: Path) -> Iterator[tuple[int, Line]]:
             if not raw.endswith(b"\n"):
                 return  # the torn end of a run that was killed, or of one that is writing now
             try:
-                line = decoder.decode(raw)
-                kind = line["t"]
-            except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
+                head = decoder.decode(raw)
+            except (msgspec.DecodeError, msgspec.ValidationError) as error:
                 raise LedgerError(
                     f"line {number} is damaged: {error}",
                     where=str(path),
                     hint="restore the file from a copy; nothing was changed",
                 ) from None
-            if kind == "opened" and line.get("schema") != SCHEMA:
+            if head.t == "opened" and head.schema != SCHEMA:
                 raise LedgerError(
-                    f"was written with schema {line.get('schema')!r}", where=str(path), allowed=str(SCHEMA)
+                    f"was written with schema {head.schema!r}", where=str(path), allowed=str(SCHEMA)
                 )
-            yield number, line
+            yield number, head, raw
 
 
-def _rewinds(path: Path) -> Iterator[tuple[int, str, int]]:
-    with path.open("rb") if path.exists() else open(os.devnull, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            if raw.startswith(b'{"t":"rewound"') and raw.endswith(b"\n"):
-                line = msgspec.json.decode(raw, type=Line)
-                yield number, line["stage"], line["step"]
-
-
-_STEPPED: Final = frozenset({"group", "step", "sample", "evaluation"})
-
-
-def _is_after(line: Line, stage: str, step: int) -> bool:
-    kind = line["t"]
-    if kind not in _STEPPED:
-        return False
-    if kind == "step":
-        return bool(line["metrics"]["stage"] == stage and line["metrics"]["step"] > step)
-    if kind == "group":
-        return bool(line["stage"] == stage and line["group"]["step"] > step)
-    return bool(line["stage"] == stage and line["step"] > step)
+def last_line(path: Path) -> Line:
+    """The last complete line of a ledger, read from its end; {} for an empty or absent one."""
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        end = file.seek(0, 2)
+        tail, start = b"", end
+        while start > 0 and tail.rstrip(b"\n").count(b"\n") < 2:
+            start = max(0, start - 65536)
+            file.seek(start)
+            tail = file.read(end - start)
+    complete = tail[: tail.rfind(b"\n") + 1].splitlines()
+    if not complete:
+        return {}
+    line: Line = msgspec.json.decode(complete[-1])
+    return line
 
 
 def secrets(environment: Mapping[str, str]) -> tuple[bytes, ...]:

@@ -42,8 +42,8 @@ class Parts:
         self.files: ModelFiles = plan.build("models", recipe.model.loader, "model").load()
         self.plan = replace(plan, initial=self.files)
         check_disk(plan, self.files, folder if folder.exists() else plan.base)
-        self.heldout = _heldout(self.plan)
-        self.pool = _pool(self.plan, self.heldout)
+        self.heldout = build_heldout(self.plan)
+        self.pool = build_pool(self.plan, self.heldout)
         self.scorer = stack.enter_context(_scorer(self.plan, self.pool, self.heldout))
         self.ledger = stack.enter_context(Ledger(folder / LEDGER_FILE))
         self.events = Events(plan.plugins.manager, self._report_failure)
@@ -145,7 +145,8 @@ class Parts:
             )
 
 
-def _heldout(plan: Plan) -> list[HeldoutSet]:
+def build_heldout(plan: Plan) -> list[HeldoutSet]:
+    """The recipe's held-out sets."""
     sets = []
     for options in plan.recipe.evaluation.heldout:
         where = f"evaluation.heldout {options.name!r}"
@@ -154,7 +155,8 @@ def _heldout(plan: Plan) -> list[HeldoutSet]:
     return sets
 
 
-def _pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
+def build_pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
+    """The recipe's training tasks, which are never the held-out ones."""
     tasks = plan.recipe.tasks
     return TaskPool(
         [plan.build("task_sources", use, f"tasks.train.{i}") for i, use in enumerate(tasks.train)],

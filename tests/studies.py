@@ -89,21 +89,22 @@ def make_study(
     recipe: str = RECIPE,
     environment: dict[str, Any] = ENVIRONMENT,
     heldout: str = "strata-7-12",
+    overrides: tuple[str, ...] = (),
 ) -> Path:
     """Write a study folder and return it."""
     study = root / name
     study.mkdir(parents=True)
+    recipe = recipe.replace("per_stratum = 32", f"per_stratum = {per_stratum}\nsamples = {samples}")
     (study / "recipe.toml").write_text(recipe, encoding="utf-8")
-    (study / "study.json").write_text(
-        json.dumps(
-            {
-                "recipe": "quickstart",
-                "recipe_sha": "4f1e2d3c4b5a6978",
-                "arms": list(arms),
-                "seeds": list(seed_list),
-            }
-        )
-    )
+    fields = {
+        "recipe": "quickstart",
+        "recipe_path": str(study / "recipe.toml"),
+        "recipe_sha": "4f1e2d3c4b5a6978",
+        "overrides": list(overrides),
+        "runs": [[arm, seed] for arm in arms for seed in seed_list],
+        "blocked": [],
+    }
+    (study / "study.json").write_text(json.dumps(fields))
     for arm, gains in arms.items():
         for seed in seed_list:
             folder = study / arm / f"seed-{seed}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from harness.protocols import Policy
@@ -73,6 +76,17 @@ class TestArithmeticChain(TaskSourceConformance):
     heldout = {"strata": "3-12", "split": "heldout"}
 
 
+class TestJsonl(TaskSourceConformance):
+    name = "jsonl"
+    options = {"path": "problems.jsonl", "split": "train", "heldout_share": 0.4, "verifier": "exact"}
+    heldout = options | {"split": "heldout"}
+
+    @pytest.fixture(autouse=True)
+    def problems(self, tmp_path: Path) -> None:
+        rows = ({"id": f"row-{i}", "problem": f"{i}+{i}=", "answer": str(2 * i)} for i in range(50))
+        (tmp_path / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 class TestExact(VerifierConformance):
     name = "exact"
     cases = [
@@ -87,6 +101,25 @@ class TestExact(VerifierConformance):
             wrong=["42.0", "042", "4 2", "forty-two"],
         ),
     ]
+
+
+class TestLastNumber(VerifierConformance):
+    name = "last-number"
+    truncated_may_pass = True
+    cases = [
+        VerifierCase(
+            Task(id="t", prompt=(Message("user", "6*7="),), verifier="last-number", answer="42"),
+            right=[r"6 times 7 is \boxed{42}", "it is 41, no: 42.", "so, in the end, the answer is 42 \n"],
+            wrong=[r"42, no: \boxed{41}", "42 or 43", "the answer is -42", "42.5", "none", r"\boxed{}"],
+        )
+    ]
+
+
+class TestEcho(EngineConformance):
+    name = "echo"
+    options = {"text": "forty-two"}
+    prompts = ["6*7=", "7*6="]
+    stochastic = False
 
 
 class TestSimEngine(EngineConformance):

@@ -128,7 +128,7 @@ def test_cache_grows_beyond_its_first_capacity(folder: Path, monkeypatch: pytest
         assert isinstance(decoding, LlamaDecoding)
         for t in range(TOKENS - 1):
             decoding.step(tokens[:, t])
-        assert decoding.keys[0].shape[3] == TOKENS
+        assert decoding.keys[0].shape[2] == TOKENS
         mask = torch.ones(1, 1, TOKENS, dtype=torch.bool)
         expected = network.score(prompts, lengths, tokens[None], mask)
     torch.testing.assert_close(decoding.logits, expected[-1:], atol=1e-4, rtol=0)

@@ -41,6 +41,12 @@ def test_the_wheel_holds_every_file_of_our_packages(names: set[str]) -> None:
     assert {name.removeprefix("plugins/") for name in _tracked()} <= names
 
 
+def test_the_wheel_holds_the_boards_templates(names: set[str]) -> None:
+    templates = sorted((ROOT / "leaderboards" / "templates").iterdir())
+    assert templates
+    assert {f"harness/board/templates/{path.name}" for path in templates} <= names
+
+
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
     packages = {"harness", *PLUGINS.values()}
     tops = {name.split("/")[0] for name in names}

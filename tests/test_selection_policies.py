@@ -87,7 +87,7 @@ def test_measuring_anew_beats_a_frozen_filter(seed: int) -> None:
 def test_a_frozen_filter_masters_what_it_picked_and_then_stands_still(seed: int) -> None:
     points = learned("frozen-filter", seed)
     half = rollouts_to(points[-1][1] / 2, points)
-    assert half < 0.25 * BUDGET
+    assert half < 0.35 * BUDGET
     late = [ability for spent, ability in points if spent > 0.75 * BUDGET]
     assert late[-1] - late[0] < 0.15 * points[-1][1]
 

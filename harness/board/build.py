@@ -53,8 +53,9 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
     befores = [_named(run, heldout, "before") for run in runs]
     first, recipe = runs[0].opened, arm_recipe(study, arm)
     profile = _profile(recipe, heldout)
-    per_seed = max((c.samples for e in finals for c in e.problems.values()), default=0)
-    if per_seed == 0:
+    most = max((c.samples for e in finals for c in e.problems.values()), default=0)
+    per_seed = int(profile.get("samples", most))
+    if most == 0:
         raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(runs[0].folder))
     ids = sorted({p for e in finals for p in e.problems})
     trainer = _name_of(recipe.get("trainer", ""))
@@ -105,7 +106,7 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
         ),
         hardware=first.get("environment", {}),
         finished=max(run.finished_at for run in runs),
-        problems={k: (c, int(n)) for k, (c, n) in pooled(finals).items()},
+        problems=pooled(finals),
     )
 
 
@@ -137,13 +138,13 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
     )
 
 
-def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[float, float]]:
+def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[int, int]]:
     """problem -> (passes, samples) over evaluations of the same held-out set, sorted by id."""
-    totals: dict[str, tuple[float, float]] = {}
+    totals: dict[str, tuple[int, int]] = {}
     for evaluation in evaluations:
         judged = {k: c for k, c in evaluation.problems.items() if c.samples}
         for problem, count in judged.items():
-            c, n = totals.get(problem, (0.0, 0.0))
+            c, n = totals.get(problem, (0, 0))
             totals[problem] = (c + count.passes, n + count.samples)
     return {k: totals[k] for k in sorted(totals)}
 
@@ -239,10 +240,11 @@ def _cost(runs: Sequence[Run]) -> CostPart:
 def _health(finals: Sequence[Evaluation], ids: Sequence[str], per_seed: int) -> HealthPart:
     counts = [c for e in finals for c in e.problems.values()]
     samples = sum(c.samples for c in counts)
+    absent = len(finals) * len(ids) - len(counts)
     return HealthPart(
         truncated=sum(c.truncated for c in counts) / samples,
         no_answer=sum(c.no_answer for c in counts) / samples,
         infra_errors=sum(c.infra for c in counts),
-        missing=len(finals) * len(ids) * per_seed - samples - sum(c.infra for c in counts),
+        missing=sum(max(per_seed - c.samples - c.infra, 0) for c in counts) + absent * per_seed,
         tokens=sum(c.tokens for c in counts) / samples,
     )

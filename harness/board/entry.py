@@ -7,6 +7,7 @@ Its file is JSON; `schema` counts the changes of its shape.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
@@ -146,7 +147,7 @@ class Entry(Part):
     #: When the last run finished, as its ledger says.
     finished: str = ""
     #: problem id -> [passes or summed scores, samples], over all seeds.
-    problems: dict[str, tuple[Annotated[float, Field(ge=0)], Positive]]
+    problems: dict[str, tuple[Annotated[int | float, Field(ge=0)], Positive]]
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -177,4 +178,8 @@ class Entry(Part):
         return [seed.value for seed in self.seeds]
 
     def to_json(self) -> str:
-        return self.model_dump_json(indent=1, by_alias=True) + "\n"
+        """The entry's file: a line a field, a line a problem."""
+        values = self.model_dump(mode="json", by_alias=True)
+        problems = values.pop("problems")
+        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in problems.items())
+        return json.dumps(values, indent=1)[:-2] + f',\n "problems": {{\n{rows}\n }}\n}}\n'

@@ -16,9 +16,11 @@ from harness.cli.context import load_plugins
 def command(recipe: Path, overrides: tuple[str, ...], arms: tuple[str, ...]) -> None:
     """Say what a run would do; refuse in a second what would fail in an hour."""
     from harness.plan import make_plans
+    from harness.preflight import preflight_all
     from harness.preview import preview
     from harness.recipe import load_recipe
 
     plans = make_plans(load_recipe(recipe, overrides), load_plugins(recipe), arms=arms)
+    preflight_all(plans, Path("runs"))
     for line in preview(plans):
         click.echo(line)

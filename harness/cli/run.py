@@ -36,6 +36,7 @@ def command(
     from harness import study as studies
     from harness.cli.progress import watching
     from harness.plan import make_plans
+    from harness.preflight import preflight_all
     from harness.recipe import load_recipe
 
     if (recipe is None) == (resume is None):
@@ -53,6 +54,7 @@ def command(
         plugins = load_plugins(recipe)
         file = load_recipe(recipe, overrides)
         plans = make_plans(file, plugins, arms=arms)
+        preflight_all(plans, root)
         study = studies.create(file, plans, root, overrides, blocked())
     width = min(len(study.runs), jobs or os.cpu_count() or 1)
     with watching(study, plans[0].recipe) as watch:

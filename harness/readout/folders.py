@@ -10,35 +10,53 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import LedgerError
-from harness.readout.lines import last_line
+from harness.ledger import last_line
+from harness.recipe.load import override_value
 
 
 def run_folders(study: Path) -> list[tuple[str, int, Path]]:
-    """(arm, seed, folder) of a study's runs, arms in the recipe's order where it is known."""
-    found = []
+    """(arm, seed, folder) of a study's runs, planned ones included, arms in the recipe's order.
+
+    Raises:
+        LedgerError: `study.json` or `recipe.toml` cannot be read.
+    """
+    found = {}
+    for arm, seed in _plan(study).get("runs", ()):
+        found[str(arm), int(seed)] = study / str(arm) / f"seed-{seed}"
     for ledger in study.glob("*/seed-*/ledger.jsonl"):
         seed = ledger.parent.name.removeprefix("seed-")
         if seed.lstrip("-").isdigit():
-            found.append((ledger.parent.parent.name, int(seed), ledger.parent))
+            found[ledger.parent.parent.name, int(seed)] = ledger.parent
     order = {name: i for i, name in enumerate(arms_of(study))}
-    return sorted(found, key=lambda f: (order.get(f[0], len(order)), f[0], f[1]))
+    rows = [(arm, seed, folder) for (arm, seed), folder in found.items()]
+    return sorted(rows, key=lambda f: (order.get(f[0], len(order)), f[0], f[1]))
 
 
 def recipe_of(study: Path) -> dict[str, Any]:
-    """The values of the recipe that a study keeps; only its name where it keeps none."""
+    """The values of the recipe that a study keeps, its overrides applied; only the recipe's name
+    where it keeps no recipe."""
+    plan, path = _plan(study), study / "recipe.toml"
     try:
-        return tomllib.loads((study / "recipe.toml").read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        pass
+        return {"name": plan["recipe"]} if isinstance(plan.get("recipe"), str) else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LedgerError(f"not TOML: {error}", where=str(study / "recipe.toml")) from None
+        raise LedgerError(f"not TOML: {error}", where=str(path)) from None
+    for override in plan.get("overrides", ()):
+        values = override_value(values, override)
+    return values
+
+
+def _plan(study: Path) -> dict[str, Any]:
+    """What `study.json` says; {} without one."""
+    path = study / "study.json"
     try:
-        values = json.loads((study / "study.json").read_text(encoding="utf-8"))
-        return {"name": values["recipe"]} if isinstance(values.get("recipe"), str) else {}
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
-        raise LedgerError(f"not JSON: {error}", where=str(study / "study.json")) from None
+        raise LedgerError(f"not JSON: {error}", where=str(path)) from None
+    return values if isinstance(values, dict) else {}
 
 
 def arms_of(study: Path) -> dict[str, str]:
@@ -76,8 +94,10 @@ def glance(folder: Path) -> Glance:
         state = "finished" if done == len(folders) else f"{done} of {len(folders)} runs finished"
     doing = ""
     if tails and done < len(folders):
-        path, tail = max(tails, key=lambda item: item[0].stat().st_mtime)
-        doing = f"{path.parent.parent.name}/{path.parent.name}: {_in_words(tail)}"
+        begun = [(path, tail) for path, tail in tails if path.exists()]
+        if begun:
+            path, tail = max(begun, key=lambda item: item[0].stat().st_mtime)
+            doing = f"{path.parent.parent.name}/{path.parent.name}: {_in_words(tail)}"
     return Glance(
         list(dict.fromkeys(a for a, _, _ in folders)), sorted({s for _, s, _ in folders}), state, doing
     )

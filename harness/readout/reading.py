@@ -35,12 +35,19 @@ def read_study(folder: Path) -> Study:
     arms, text, name = arms_of(folder), "", folder.name.rpartition("-")[0] or folder.name
     values = recipe_of(folder)
     name, text = str(values.get("name", name)), str(values.get("about", ""))
-    runs = [read_run(path, arm, seed) for arm, seed, path in folders]
+    runs = [
+        read_run(path, arm, seed) if (path / "ledger.jsonl").exists() else Run(path, arm, seed)
+        for arm, seed, path in folders
+    ]
     return Study(folder, name, runs, arms, text)
 
 
 def read_run(folder: Path, arm: str = "", seed: int = 0) -> Run:
-    """Read one run's ledger as a stream."""
+    """Read one run's ledger as a stream.
+
+    Raises:
+        LedgerError: there is no ledger, or it is damaged.
+    """
     run = Run(folder, arm, seed)
     drawn: dict[str, int] = {}
     first: dict[str, Evaluation] = {}

@@ -94,13 +94,17 @@ def _score(
     means: npt.NDArray[np.float64], within: npt.NDArray[np.float64], n: npt.NDArray[np.float64], level: float
 ) -> Score:
     problems, samples, value = means.size, float(n.sum()), float(means.mean())
-    z = float(stats.norm.ppf((1 + level) / 2))
     # One sample says nothing of its problem's variance: what all single samples show together,
     # between-problem spread included, is an upper bound for it.
     single = ~np.isfinite(within)
     pooled = value * (1 - value)
     filled = np.where(single, pooled, within)
-    rerun_variance = float((filled / n).sum()) / problems**2
+    parts = filled / n
+    rerun_variance = float(parts.sum()) / problems**2
+    # Few samples a problem leave the variance uncertain: Satterthwaite's degrees of freedom (1946).
+    spread = float((parts[~single] ** 2 / (n[~single] - 1)).sum())
+    freedom = float(parts.sum()) ** 2 / spread if spread > 0 else np.inf
+    z = float(stats.t.ppf((1 + level) / 2, max(freedom, 1.0)))
     # Never finer than one sample, the resolution of the score itself.
     floor = 1.0 / samples**2
     rerun_method = "wilson, within-problem variance"

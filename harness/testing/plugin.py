@@ -32,10 +32,10 @@ def harness_plugins() -> Plugins:
 
 @pytest.fixture
 def build_context(harness_plugins: Plugins, tmp_path: Path) -> BuildContext:
-    """What a factory is handed: seed 0, a cache of the test's own, and the registry to build others."""
+    """What a factory is handed: seed 0, paths that start in `tmp_path`, the registry to build others."""
     from harness.testing.workbench import context
 
-    return context(harness_plugins, tmp_path / "cache")
+    return context(harness_plugins, tmp_path / "cache", base=tmp_path)
 
 
 @pytest.fixture

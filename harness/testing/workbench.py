@@ -17,8 +17,8 @@ from harness.records import StepMetrics
 from harness.testing.session import Call, Crash, RecordingSession
 
 
-def context(plugins: Plugins, cache: Path, seed: int = 0) -> BuildContext:
-    """A build context whose `build` goes through the registry."""
+def context(plugins: Plugins, cache: Path, *, base: Path = Path(), seed: int = 0) -> BuildContext:
+    """A build context whose `build` goes through the registry; `base` is where relative paths start."""
 
     def build(kind: str, name: str, options: Mapping[str, Any]) -> Any:
         return plugins.registry.find(kind, name).build(options, made)
@@ -30,6 +30,7 @@ def context(plugins: Plugins, cache: Path, seed: int = 0) -> BuildContext:
         build=build,
         resources=Resources(device="cpu", threads=1),
         render="raw",
+        base=base,
     )
     return made
 
@@ -123,5 +124,5 @@ class Workbench:
     def build(self, kind: str, use: Mapping[str, Any]) -> Any:
         """A plugin object from a reference as a recipe writes it."""
         named = Use.model_validate(use)
-        made = context(self.plugins, self.folder / "cache")
+        made = context(self.plugins, self.folder / "cache", base=self.folder)
         return made.build(kind, named.name, named.options)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from harness.board.build import entries
 from harness.board.check import check_entry
 from harness.board.folder import ensure_board, write_entry
 from harness.board.site import build_site
 from harness.errors import DataError
-from harness.protocols import BuildContext, ReportContext
+from harness.protocols import BuildContext, ReportContext, Reported
 from harness.readout import read_study
 from harness_report.options import LeaderboardOptions
 
@@ -21,14 +18,14 @@ class LeaderboardReporter:
     def __init__(self, options: LeaderboardOptions | None, context: BuildContext | None = None) -> None:
         self.options = options or LeaderboardOptions()
 
-    def report(self, context: ReportContext) -> Sequence[Path]:
+    def report(self, context: ReportContext) -> Reported:
         """Write the entries.
 
         Raises:
             DataError: an entry would be refused; none is written then.
         """
         if context.leaderboards is None:
-            return []
+            return Reported([])
         study = read_study(context.folder)
         board = self.options.board or study.recipe
         made = entries(study, board)
@@ -42,4 +39,6 @@ class LeaderboardReporter:
         folder = context.leaderboards / board
         ensure_board(folder, study.recipe, study.text, made)
         written = [write_entry(folder, entry) for entry in made]
-        return [*written, *build_site(context.leaderboards, context.leaderboards / self.options.site)]
+        site = build_site(context.leaderboards, context.leaderboards / self.options.site)
+        page = next(path for path in site if path.stem == board)
+        return Reported([*written, *site], [f"Leaderboard: {page}"])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness.board import pages
-from harness.protocols import BuildContext, ReportContext
-from harness.readout import Study, read_study
+from harness.protocols import BuildContext, ReportContext, Reported
+from harness.readout import read_study
 from harness_report import pictures
 from harness_report.findings import Findings, find
 from harness_report.options import PageOptions
-from harness_report.story import headline, sentences
+from harness_report.story import headline, lines, sentences
 
 
 class PageReporter:
@@ -20,15 +19,16 @@ class PageReporter:
     def __init__(self, options: PageOptions | None, context: BuildContext | None = None) -> None:
         self.options = options or PageOptions()
 
-    def report(self, context: ReportContext) -> Sequence[Path]:
-        """Write the page; raises DataError when no run has finished."""
-        study = read_study(context.folder)
-        return [pages.write(context.folder / "report" / "index.html", render(study, self.options))]
+    def report(self, context: ReportContext) -> Reported:
+        """Write the page and say what happened; raises DataError when no run has finished."""
+        found = find(read_study(context.folder), self.options)
+        page = pages.write(context.folder / "report" / "index.html", render(found))
+        return Reported([page], lines(found, page))
 
 
-def render(study: Study, options: PageOptions) -> str:
-    """The page of a study."""
-    found = find(study, options)
+def render(found: Findings) -> str:
+    """The page of a study's findings."""
+    study = found.study
     env = pages.environment(Path(__file__).resolve().parent / "templates")
     env.filters["colour"] = pictures.colour
     strata = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.board.pages import count
 from harness_report.findings import ArmFindings, Findings
 
@@ -13,6 +15,12 @@ def percent(rate: float) -> str:
 def sentences(found: Findings) -> list[str]:
     """The study's result, most important first, each sentence standing alone."""
     return [s for s in (*_setting(found), *_scores(found), *_arrivals(found), *_signal(found)) if s]
+
+
+def lines(found: Findings, page: Path | None) -> list[str]:
+    """What the command line closes with: the headline, the sentences, where the page is."""
+    where = [] if page is None else [f"Curves, difficulty and costs: {page}"]
+    return [headline(found), *sentences(found), *where]
 
 
 def headline(found: Findings) -> str:

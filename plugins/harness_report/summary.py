@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.readout import read_study
 from harness_report.findings import find
 from harness_report.options import page_options
-from harness_report.story import headline, sentences
+from harness_report.story import lines
 
 
 def summarise(study_folder: Path) -> list[str]:
@@ -18,8 +18,5 @@ def summarise(study_folder: Path) -> list[str]:
     """
     study = read_study(study_folder)
     found = find(study, page_options(study))
-    lines = [headline(found), *sentences(found)]
     page = study_folder / "report" / "index.html"
-    if page.is_file():
-        lines.append(f"Curves, difficulty and costs: {page}")
-    return lines
+    return lines(found, page if page.is_file() else None)

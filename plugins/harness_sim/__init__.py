@@ -47,7 +47,7 @@ def register_models(register: Register) -> None:
         "sim",
         "harness_sim.student:StudentLoader",
         options="harness_sim.options:StudentOptions",
-        capabilities={"simulated": True},
+        capabilities={"simulated": True, "local": True},
         summary="SIMULATION: a student (sim.json) instead of a transformers model",
     )
 

@@ -1,0 +1,93 @@
+"""Plans: what would fail in an hour is refused at once, by field and with the next step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.plan import make_plans
+from harness.plugins import load
+from harness.preflight import preflight_all
+from harness.preview import preview
+from harness.recipe import load_recipe
+from tests.support.recipes import SIM, TORCH, write
+
+
+def refusal(path: Path, *overrides: str) -> str:
+    with pytest.raises(HarnessError) as refused:
+        preflight_all(make_plans(load_recipe(path, overrides), load()), path.parent)
+    return str(refused.value)
+
+
+def test_a_good_recipe_gives_a_plan_an_arm_and_seed(tmp_path: Path) -> None:
+    plans = make_plans(load_recipe(write(tmp_path, SIM), ["seeds=[1, 2]"]), load())
+    preflight_all(plans, tmp_path)
+    assert [(plan.arm.name, plan.seed) for plan in plans] == [("main", 1), ("main", 2)]
+    told = "\n".join(preview(plans))
+    assert "curriculum staged, measured anew, where 0.05 <= p <= 0.95" in told
+    assert "budget 6,000 rollouts, difficulty measurement included" in told
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("stages.0.curriculum=stagedd", ["stages.0.curriculum", "did you mean 'staged'"]),
+        ("trainer=tprch", ["trainer", "torch"]),
+        ("verifier=exakt", ["verifier", "did you mean 'exact'"]),
+        ("stages.0.curriculum.lowe=0.1", ["lowe", "did you mean 'low'"]),
+        ("stages.0.loss.kl=0.1", ["trainer 'sim' cannot do loss.kl", "other trainers here: torch"]),
+        ("stages.0.kind=sft", ["trainer 'sim' cannot do stages of kind 'sft'"]),
+        ("resources.precision=bf16", ["trainer 'sim' cannot do resources.precision = 'bf16'", "use one of fp32"]),
+        ("stages.0.select=q > 1", ["'q' is unknown", "select"]),
+        ('stages.0.select=p["7b"] > 0', ["asks for labels of '7b'", "difficulty.labels"]),
+        ("stages.0.reward=al_pass", ["did you mean 'all_pass'"]),
+        ("difficulty.discard=p <", ["not a rule", "difficulty.discard"]),
+        ("tasks.train.0.count=-1", ["tasks.train.0", "count"]),
+    ],
+)
+def test_refusals_name_the_field_and_the_way_out(tmp_path: Path, override: str, words: list[str]) -> None:
+    text = refusal(write(tmp_path, SIM), override)
+    assert "recipe.toml" in text
+    for word in words:
+        assert word in text
+
+
+def test_a_stage_that_never_ends_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM.replace("[budget]\nrollouts = 6000\n", "").replace('repeat = "budget"\n', ""))
+    assert "sets" not in refusal(path, "stages.0.until={}")
+    assert "nothing ends this stage" in refusal(path, "stages.0.until={}")
+    assert 'repeat = "budget" never ends without a budget' in refusal(path, 'stages.0.repeat="budget"')
+
+
+def test_a_prompt_and_completion_beyond_the_context_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, TORCH)
+    text = refusal(path, "stages.1.rollout.max_tokens=100000")
+    assert "beyond the model's context of" in text
+    assert "stages 'second'" in text
+    assert "set max_tokens to at most" in text
+    assert "evaluation.heldout 'chains'" in refusal(path, "evaluation.heldout.0.max_tokens=100000")
+
+
+def test_too_little_disk_is_refused(tmp_path: Path) -> None:
+    text = refusal(write(tmp_path, TORCH), "checkpoints.min_free_gb=1e9")
+    assert "GB are free" in text
+    assert "checkpoints.keep" in text
+
+
+def test_a_training_task_that_is_held_out_is_refused(tmp_path: Path) -> None:
+    text = TORCH.replace('split = "heldout"', 'split = "train"')
+    (plan, *_) = make_plans(load_recipe(write(tmp_path, text)), load())
+    from harness.parts import build_heldout, build_pool
+
+    pool = build_pool(plan, build_heldout(plan))
+    with pytest.raises(HarnessError, match="is a held-out task too"):
+        for _ in range(200):
+            pool.draw("1")
+
+
+def test_an_unknown_arm_is_refused(tmp_path: Path) -> None:
+    file = load_recipe(write(tmp_path, SIM))
+    with pytest.raises(HarnessError, match="there is no arm 'x'"):
+        make_plans(file, load(), arms=["x"])

@@ -1,0 +1,114 @@
+"""The pool: fresh tasks, held-out protection, rules over subjects, a place that survives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from harness.errors import DataError, RecipeError
+from harness.pool import TaskPool
+from harness.records import Difficulty, Message, PolicyRef, Task
+from harness.selection import POLICY, Rule
+
+
+@dataclass
+class Numbers:
+    """Strata "a" and "b" of numbered tasks, or finite tasks "x0", "x1", ..."""
+
+    names: Sequence[str] = ("a", "b")
+    endless: bool = True
+    tags: tuple[str, ...] = ()
+
+    def subjects(self) -> Sequence[str]:
+        return self.names
+
+    def draw(self, subject: str, index: int) -> Task:
+        number = index if self.endless else 0
+        return Task(
+            id=f"{subject}/{number}" if self.endless else subject,
+            prompt=(Message("user", f"{subject} {number}"),),
+            verifier="",
+            answer=number,
+            stratum=subject if self.endless else None,
+            tags=self.tags,
+            domain="numbers",
+        )
+
+    def get(self, task_id: str) -> Task:
+        subject, _, number = task_id.partition("/")
+        return self.draw(subject, int(number or 0))
+
+
+class Odd:
+    def keep(self, task: Task) -> bool:
+        return bool(task.answer % 2)
+
+
+class Nothing:
+    def keep(self, task: Task) -> bool:
+        return False
+
+
+def test_an_endless_subject_never_repeats_a_task_and_a_finite_one_always_does() -> None:
+    pool = TaskPool([Numbers(), Numbers(("x0",), endless=False)])
+    assert [pool.draw("a").id for _ in range(3)] == ["a/0", "a/1", "a/2"]
+    assert pool.draw("b").id == "b/0"
+    assert [pool.draw("x0").id for _ in range(2)] == ["x0", "x0"]
+
+
+def test_tasks_get_the_recipes_verifier_where_the_source_names_none() -> None:
+    assert TaskPool([Numbers()], verifier="math").draw("a").verifier == "math"
+
+
+def test_the_place_in_each_stream_survives() -> None:
+    pool = TaskPool([Numbers()])
+    for _ in range(3):
+        pool.draw("a")
+    again = TaskPool([Numbers()])
+    again.load_state_dict(pool.state_dict())
+    assert again.draw("a") == pool.draw("a")
+    assert again.draw("b") == pool.draw("b")
+
+
+def test_filters_pass_over_tasks_and_name_a_subject_that_they_empty() -> None:
+    pool = TaskPool([Numbers()], filters=[Odd()])
+    assert [pool.draw("a").answer for _ in range(3)] == [1, 3, 5]
+    with pytest.raises(DataError, match="the filters refuse the tasks of 'a'"):
+        TaskPool([Numbers()], filters=[Nothing()]).draw("a")
+
+
+def test_a_held_out_task_is_never_given() -> None:
+    heldout = {Numbers().draw("a", 1).content_hash}
+    pool = TaskPool([Numbers()], heldout=heldout)
+    pool.draw("a")
+    with pytest.raises(RecipeError, match="task 'a/1' is a held-out task too"):
+        pool.draw("a")
+
+
+def test_two_sources_with_one_subject_are_refused() -> None:
+    with pytest.raises(RecipeError, match="two task sources have a subject 'a'"):
+        TaskPool([Numbers(), Numbers(("a",))])
+
+
+def test_rules_select_and_tag_subjects() -> None:
+    pool = TaskPool([Numbers(("a", "b", "c"), tags=("given",))])
+    labels = {
+        POLICY: {
+            s: Difficulty(
+                subject=s, model=POLICY, policy=PolicyRef(weights_sha="x"), samples=4, passes=passes
+            )
+            for s, passes in (("a", 4), ("b", 2))
+        }
+    }
+    assert pool.select(Rule("0 < p < 1"), labels, pool.subjects) == ["b"]
+    counts = pool.tag({"easy": Rule("p == 1"), "both": Rule('tag("easy") or tag("given")')}, labels)
+    assert counts == {"easy": 1, "both": 3}
+    assert pool.describe("a").tags == {"easy", "both", "given"}
+    assert pool.select(None, labels, ["c"]) == ["c"]
+
+
+def test_the_fingerprint_tells_data_apart() -> None:
+    assert TaskPool([Numbers()]).fingerprint() == TaskPool([Numbers()]).fingerprint()
+    assert TaskPool([Numbers()]).fingerprint() != TaskPool([Numbers(("a", "c"))]).fingerprint()

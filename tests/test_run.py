@@ -1,0 +1,180 @@
+"""`harness run` as a user meets it: studies, resuming, refusals, what never leaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import ledger
+from tests.support.recipes import SIM, write
+from tests.support.runs import first_difference, harness, make_study, numbers, start_arm
+
+ARMS = """
+[[arms]]
+name = "measured"
+[[arms]]
+name = "uniform"
+[[arms.set.stages]]
+name = "all"
+curriculum = "uniform"
+rollout = { n = 4, batch = 16 }
+optimizer = { lr = 3e-4 }
+"""
+
+
+def test_every_arm_and_seed_is_a_run_of_its_own_within_its_budget(tmp_path: Path) -> None:
+    write(tmp_path, SIM + ARMS)
+    done = harness("run", "recipe.toml", "--set", "seeds=[3, 4]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = tmp_path / "runs" / "small-sim-1"
+    folders = sorted(str(p.parent.relative_to(study)) for p in study.glob("*/*/ledger.jsonl"))
+    assert folders == ["measured/seed-3", "measured/seed-4", "uniform/seed-3", "uniform/seed-4"]
+    for folder in folders:
+        lines = list(ledger.read(study / folder / "ledger.jsonl"))
+        last = lines[-1]
+        assert last["t"] == "finished"
+        assert last["spent_rollouts"] <= 6000
+        assert last["spent_rollouts"] > 5900
+        assert [line["name"] for line in lines if line["t"] == "evaluation"][0] == "before"
+    assert "measured, seed 3: stage s-1 starts on" in done.stdout
+
+
+def test_a_repeated_run_draws_the_same_numbers_in_another_folder(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM)
+    runs = []
+    for _ in range(2):
+        study = make_study(path, tmp_path / "runs").folder
+        assert start_arm(study).wait(timeout=120) == 0
+        runs.append(numbers(study / "main" / "seed-0"))
+    assert first_difference(*runs) is None
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM)
+    study = make_study(path, tmp_path / "runs").folder
+    assert start_arm(study).wait(timeout=120) == 0
+    file = study / "main" / "seed-0" / "ledger.jsonl"
+    before = file.read_bytes()
+    done = harness("run", "--resume", str(study), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("lr = 3e-4", "lr = 1e-4", "recipe.stages.0.optimizer.lr: was 0.0003, is 0.0001"),
+        ('{ name = "sim-irt" }', '{ name = "sim-irt", count = 30 }', "data_sha: was"),
+    ],
+)
+def test_a_resume_onto_another_recipe_or_other_data_is_refused_with_the_difference(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    path = write(tmp_path, SIM)
+    study = make_study(path, tmp_path / "runs").folder
+    process = start_arm(study)
+    file = study / "main" / "seed-0" / "ledger.jsonl"
+    while not file.exists() or file.stat().st_size < 40_000:
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    before = file.read_bytes()
+    path.write_text(SIM.replace(old, new))
+    done = harness("run", "--resume", str(study), cwd=tmp_path)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert ledger.cut_torn_line(file) >= 0
+    assert file.read_bytes() == before[: before.rfind(b"\n") + 1]
+
+
+def test_when_the_parent_is_killed_its_runs_end_too(tmp_path: Path) -> None:
+    write(tmp_path, SIM.replace("rollouts = 6000", "rollouts = 6000000"))
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", "recipe.toml"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    file = tmp_path / "runs" / "small-sim-1" / "main" / "seed-0" / "ledger.jsonl"
+    while not file.exists() or file.stat().st_size < 40_000:
+        assert parent.poll() is None
+        time.sleep(0.01)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with ledger.Ledger(file):
+                break  # the lock is free: the child is gone
+        except ledger.LedgerError:
+            assert time.monotonic() < deadline, "the child outlived its parent"
+            time.sleep(0.05)
+
+
+def test_one_arm_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+    text = SIM + ARMS + '\n[[arms]]\nname = "nothing"\n[[arms.set.stages]]\nname = "none"\nselect = "p > 2"\n'
+    write(tmp_path, text)
+    done = harness("run", "recipe.toml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "nothing, seed 0 failed" in done.stderr
+    assert "the rule 'p > 2' selects none of 40 subjects; measured pass rates run from" in done.stderr
+    assert "harness run --resume" in done.stderr
+    for arm in ("measured", "uniform"):
+        lines = list(ledger.read(tmp_path / "runs" / "small-sim-1" / arm / "seed-0" / "ledger.jsonl"))
+        assert lines[-1]["t"] == "finished"
+
+
+def test_secrets_of_the_environment_are_in_no_file_of_a_run(tmp_path: Path) -> None:
+    write(tmp_path, SIM)
+    secret = "hf_abcdefghijklmnop"
+    done = harness("run", "recipe.toml", cwd=tmp_path, HF_TOKEN=secret, OPENAI_API_KEY=secret[::-1])
+    assert done.returncode == 0, done.stderr
+    assert secret not in done.stdout + done.stderr
+    for path in (tmp_path / "runs").rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert secret.encode() not in data, path
+            assert secret[::-1].encode() not in data, path
+
+
+def test_checkpoints_are_kept_by_the_rule_and_the_last_of_each_stage_stays(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM.replace("every_steps = 4", "every_steps = 1\nkeep = 2"))
+    study = make_study(path, tmp_path / "runs").folder
+    assert start_arm(study).wait(timeout=120) == 0
+    run = study / "main" / "seed-0"
+    kept: dict[str, list[str]] = {}
+    for folder in sorted((run / "checkpoints").iterdir()):
+        kept.setdefault(folder.name.rpartition("-")[0], []).append(folder.name)
+    ends = {
+        line["stage"]: line["checkpoint"]["path"]
+        for line in ledger.read(run / "ledger.jsonl")
+        if line["t"] == "stage_finished"
+    }
+    assert set(kept) == set(ends)
+    assert all(len(names) <= 2 for names in kept.values())
+    assert all(Path(path).name in kept[stage] for stage, path in ends.items())
+
+
+def test_too_little_disk_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    write(tmp_path, SIM.replace("min_free_gb = 0.0", "min_free_gb = 1e9"))
+    done = harness("run", "recipe.toml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "GB are free" in done.stderr
+
+
+def test_the_study_says_what_was_asked(tmp_path: Path) -> None:
+    write(tmp_path, SIM)
+    harness("run", "recipe.toml", "--set", "budget.rollouts=700", cwd=tmp_path)
+    study = tmp_path / "runs" / "small-sim-1"
+    values = json.loads((study / "study.json").read_text())
+    assert values["overrides"] == ["budget.rollouts=700"]
+    assert (study / "recipe.toml").read_text() == SIM
+    assert os.listdir(study / "main") == ["seed-0"]

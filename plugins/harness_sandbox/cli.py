@@ -11,10 +11,9 @@ from typing import Any
 import click
 
 from harness.errors import HarnessError
+from harness_sandbox import assets
 from harness_sandbox.build import build_sandbox, cache_folder
 
-#: Programs that come with the harness, in the form that `--corpus` reads.
-CANARIES = Path(__file__).parent / "canaries"
 KINDS = ("docker", "namespaces", "bubblewrap", "docker-run")
 
 KIND = click.option("--kind", default="auto", show_default=True, help="Which sandbox kind.")
@@ -67,7 +66,7 @@ def check(ctx: click.Context, kind: str, corpus: Path | None, only: str | None, 
     options: dict[str, Any] = {"slots": 1, "memory_mb": 512}
     if kind == "unsafe-local" and yes_unsafe:
         options["i_know_what_i_do"] = True
-    faults = asyncio.run(_check(kind, corpus or CANARIES, only, options))
+    faults = asyncio.run(_check(kind, corpus or assets.folder("canaries"), only, options))
     if faults:
         click.echo(f"\n{faults} programs were not contained, or got a wrong verdict")
         ctx.exit(1)

@@ -43,8 +43,12 @@ class LocalLauncher:
             "from harness_runner.server import main; main()"
         )
         config = servers.config(warm=False, uids=False) | {"seccomp": False}
-        command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", code, servers.dumps(config)]
-        return SpawnedChannel(command, rootfs.ENVIRONMENT)
+        command = [sys.executable, "-s", "-P", "-S", "-X", "utf8", "-c", code, servers.dumps(config)]
+        return SpawnedChannel(command, self.environment())
+
+    def environment(self) -> dict[str, str]:
+        """What programs see of our environment: nothing."""
+        return dict(rootfs.ENVIRONMENT)
 
     def sweep(self) -> int:
         return 0

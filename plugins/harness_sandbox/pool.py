@@ -13,6 +13,8 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
 
 from harness.errors import HarnessError
 from harness.protocols import Job, Raw
@@ -114,6 +116,14 @@ class SandboxPool:
     def waiting(self) -> int:
         """Jobs in the queue."""
         return len(self._items)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """End all servers; jobs that still wait come back as infra errors."""

@@ -34,9 +34,10 @@ RUNNER: Final = Path(harness_runner.__file__).parent
 #: Where things are inside.
 PYTHON: Final = "/usr/local/bin/python3"
 RUNNER_ROOT: Final = "/opt/runner"
-#: How the server is started inside; its configuration is the argument after it.
+#: How the server is started inside; its configuration is the argument after it. Not isolated (-I): the
+#: seed of hashes comes by the environment, which holds nothing else.
 SERVER_COMMAND: Final = (
-    PYTHON, "-I", "-S", "-X", "utf8", "-c",
+    PYTHON, "-s", "-P", "-S", "-X", "utf8", "-c",
     f"import sys; sys.path.insert(0, {RUNNER_ROOT!r}); from harness_runner.server import main; main()",
 )  # fmt: skip
 _LEFT_OUT: Final = (

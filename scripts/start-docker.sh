@@ -30,9 +30,9 @@ if ! command -v dockerd >/dev/null; then
         sleep $((attempt * 5))
     done
 fi
-# A pid file of an engine that was killed would keep the new one from starting.
-if [ -f /var/run/docker.pid ] && ! kill -0 "$(cat /var/run/docker.pid)" 2>/dev/null; then
-    rm -f /var/run/docker.pid
+# Pid files of an engine that was killed would keep the new one from starting, or make it wait.
+if ! pgrep -x dockerd >/dev/null; then
+    rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
 fi
 setsid nohup dockerd --bridge=none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     >>"$log" 2>&1 </dev/null &

@@ -11,8 +11,10 @@ import ast
 import math
 import operator
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from harness_runner.values import Opaque
@@ -80,6 +82,22 @@ class NotRewritable(Exception):
     """The tests are more than asserts about single values."""
 
 
+@lru_cache(maxsize=4096)
+def questions(source: str, entry_point: str) -> tuple[Question, ...]:
+    """As `rewrite`, remembered; empty where the tests cannot be rewritten or ask nothing."""
+    try:
+        return tuple(rewrite(source, entry_point))
+    except NotRewritable:
+        return ()
+
+
+def _parse(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        # Escapes like "\\d" in data are not ours to warn about.
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
 def rewrite(source: str, entry_point: str) -> list[Question]:
     """The tests as questions.
 
@@ -89,7 +107,7 @@ def rewrite(source: str, entry_point: str) -> list[Question]:
         NotRewritable: some statement cannot be turned into a question; says which.
     """
     try:
-        tree = ast.parse(source)
+        tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise NotRewritable(f"does not parse: {error}") from None
     body, alias = tree.body, entry_point
@@ -158,12 +176,12 @@ class _Reader:
 
     def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Question:
         kind = type(op)
+        if kind in (ast.In, ast.NotIn) and self._asks(right):
+            raise NotRewritable("asks whether something is in a computed value")
         if not self._asks(left) and self._asks(right):
             left, right, kind = right, left, _FLIPPED.get(kind, kind)
         if kind in (ast.Lt, ast.LtE) and (close := self._distance(left, right)) is not None:
             return close
-        if kind in (ast.In, ast.NotIn) and not self._asks(left):
-            raise NotRewritable("asks whether something is in a computed value")
         name = _OPERATORS[kind][0]
         return self._ask(left, Expectation(name, constant(self._renamed(right))))
 
@@ -219,7 +237,7 @@ def modules(source: str) -> list[str]:
     """Modules of the standard library that tests name without importing them: data sets whose tests
     ran in the program's own namespace leave that to the program."""
     try:
-        tree = ast.parse(source)
+        tree = _parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

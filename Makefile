@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3.11 /usr/bin/python3.11 python3.12 python3.13 
 VENV ?= .venv
 CONSTRAINTS := constraints/cpu.txt
 WORKERS ?= auto
+# Further options of `harness run` for the quickstart, such as OPTIONS='--set seeds=[0,1,2,3,4]'.
+OPTIONS ?=
 
 RUN_EXTRAS := torch
 TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl|trl' | paste -sd, -)
@@ -28,7 +30,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 quickstart: $(VENV)/.ready-to-run ## set up, then measure, train, evaluate and report (about 6 minutes on two cores)
-	$(BIN)/harness run recipes/quickstart.toml
+	$(BIN)/harness run recipes/quickstart.toml $(OPTIONS)
 
 install: $(VENV)/.ready-to-run ## set up without running anything
 

@@ -1,4 +1,5 @@
-"""Writes the pages of docs/ that are made from the code: hooks.md and cli.md.
+"""Writes the pages of docs/ that are made from the code: hooks.md, cli.md, and the table of files
+in architecture.md.
 
 python docs/generate.py           write them
 python docs/generate.py --check   exit 1 and name the pages that are stale
@@ -6,8 +7,10 @@ python docs/generate.py --check   exit 1 and name the pages that are stale
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +117,36 @@ def _helps(command: click.Command, path: list[str]) -> Iterator[tuple[list[str],
                 yield from _helps(child, [*path, name])
 
 
-PAGES = {"hooks.md": hooks_page, "cli.md": cli_page}
+def architecture_page() -> str:
+    """The page of the architecture: written by hand, but for its table of files."""
+    text = (HERE / "architecture.md").read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"docs/architecture.md has lost its marks {BEGIN} and {END}")
+    return before + begin + "\n| file | concept |\n|---|---|\n" + "\n".join(_rows()) + "\n" + end + after
+
+
+BEGIN = "<!-- files: written by make docs -->"
+END = "<!-- /files -->"
+
+
+def _rows() -> Iterator[str]:
+    """Each module of the core and each plugin, with the first sentence of its docstring."""
+    root = HERE.parent
+    core = [path for path in (root / "harness").iterdir() if path.name not in ("__init__.py", "__main__.py")]
+    plugins = (path.parent for path in (root / "plugins").glob("*/__init__.py"))
+    for path in [*sorted(core), *sorted(plugins)]:
+        source = path / "__init__.py" if path.is_dir() else path
+        if source.suffix != ".py" or not source.exists():
+            continue
+        doc = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+        sentence = re.split(r"(?<=\.)\s", " ".join(doc.partition("\n\n")[0].split()), maxsplit=1)[0]
+        name = path.relative_to(root).as_posix() + ("/" if path.is_dir() else "")
+        yield f"| `{name}` | {sentence.replace('|', chr(92) + '|')} |"
+
+
+PAGES = {"hooks.md": hooks_page, "cli.md": cli_page, "architecture.md": architecture_page}
 
 
 def main(arguments: list[str]) -> int:

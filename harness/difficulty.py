@@ -177,9 +177,17 @@ def from_training(
         if whole >= 1:
             right = min(whole, round(passes))
             labels[subject] = Difficulty(
-                subject=subject, model=POLICY, policy=policy, samples=whole, passes=right, criterion="training",
-                score_sum=float(right), score_sq_sum=float(right), sampling=sampling, verifier_hash=verifier_hash,
-            )  # fmt: skip
+                subject=subject,
+                model=POLICY,
+                policy=policy,
+                samples=whole,
+                passes=right,
+                criterion="training",
+                score_sum=float(right),
+                score_sq_sum=float(right),
+                sampling=sampling,
+                verifier_hash=verifier_hash,
+            )
     return labels
 
 

@@ -75,7 +75,8 @@ def _run(parts: Parts) -> None:
 
 
 def _stage(parts: Parts, stage: Stage, at: Position, *, may_be_empty: bool) -> bool:
-    """Do one stage; False when a repeated stage finds nothing left to select."""
+    """Do one stage; False when the run ends before it: the budget went into measuring, or a repeated
+    stage finds nothing left to select."""
     if stage.name in parts.history.stages:
         _skip(parts, stage, at)
     elif not _do(parts, stage, at, may_be_empty=may_be_empty):
@@ -87,6 +88,8 @@ def _stage(parts: Parts, stage: Stage, at: Position, *, may_be_empty: bool) -> b
 
 def _do(parts: Parts, stage: Stage, at: Position, *, may_be_empty: bool) -> bool:
     label(parts, stage, at)
+    if budget_reason(parts.plan.recipe.budget, parts.spent, stage.rollout.n):
+        return False
     subjects = select(parts, stage, at)
     if not subjects:
         if not (may_be_empty and at.trained):

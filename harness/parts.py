@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from harness.capabilities import TRAINER_ENGINE
 from harness.checkpoints import CheckpointStore
 from harness.errors import TrainingError
 from harness.evaluation import Evaluator, HeldoutSet, heldout_set
@@ -19,7 +20,7 @@ from harness.events import EventFailure, Events, log_failure
 from harness.history import History, read_history
 from harness.labels import load_labels
 from harness.ledger import Ledger
-from harness.plan import TRAINER_ENGINE, Plan, check_context, check_disk
+from harness.plan import Plan, check_context, check_disk
 from harness.plugins import local_file
 from harness.pool import TaskPool
 from harness.protocols import Engine, ModelFiles, Policy, RunInfo, Trainer
@@ -148,7 +149,7 @@ class Parts:
 def build_heldout(plan: Plan) -> list[HeldoutSet]:
     """The recipe's held-out sets."""
     sets = []
-    for options in plan.recipe.evaluation.heldout:
+    for options in plan.heldout:
         where = f"evaluation.heldout {options.name!r}"
         sources = [plan.build("task_sources", use, where) for use in options.tasks]
         sets.append(heldout_set(options, sources, plan.recipe.verifier.name))

@@ -11,19 +11,17 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from harness.capabilities import shortfalls
 from harness.errors import CapabilityError, RecipeError, near
 from harness.plugins import Plugins
 from harness.protocols import BuildContext, ModelFiles, RunInfo
-from harness.recipe import Arm, Recipe, RecipeFile, Stage, Use
+from harness.recipe import Arm, Heldout, Recipe, RecipeFile, Stage, Use
 from harness.recipe.check import faults
 from harness.registry import Registration
 from harness.rewards import reduction
 from harness.selection import Rule
-
-#: The engine name that means the trainer's own.
-TRAINER_ENGINE: Final = "trainer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,12 @@ class Plan:
             initial=self.initial,
             base=self.base,
         )
+
+    @property
+    def heldout(self) -> tuple[Heldout, ...]:
+        """The held-out sets of this machine: those that need the data folder only where there is one."""
+        sets = self.recipe.evaluation.heldout
+        return tuple(h for h in sets if not h.needs_data or data_folder() is not None)
 
     def find(self, kind: str, use: Use, where: str) -> Registration:
         return self.plugins.registry.find(kind, use.name, where=f"{self.file.path}, {where}")
@@ -104,46 +108,29 @@ def check(plan: Plan) -> None:
     """Raise for what the recipe asks and cannot have."""
     recipe = plan.recipe
     trainer = plan.find("trainers", recipe.trainer, "trainer")
+    online = {
+        stage.curriculum.name: bool(
+            plan.find("curricula", stage.curriculum, f"stages {stage.name!r}").capabilities.get("online")
+        )
+        for stage in recipe.stages
+    }
+    for lack in shortfalls(recipe, trainer, online):
+        others = [r.full_name for r in plan.plugins.registry.all("trainers") if r != trainer]
+        raise CapabilityError(
+            f"trainer {trainer.full_name!r} cannot do {lack.what}",
+            where=f"{plan.file.path}, {lack.where}",
+            hint=lack.hint
+            or f"other trainers here: {', '.join(others) or 'none'}; harness plugins show {trainer.plugin}",
+        )
     for stage in recipe.stages:
-        _check_stage(plan, stage, trainer)
-    able = trainer.capabilities
-    _need(plan, trainer, recipe.evaluation.every_steps is None or able.get("in_stage_evaluation"),
-          "evaluation inside a stage", "evaluation.every_steps", "leave evaluation.every_steps out")  # fmt: skip
-    _need(plan, trainer, recipe.engine.name != TRAINER_ENGINE or able.get("engine"),
-          "an engine of its own", "engine", 'name one: engine = "transformers"')  # fmt: skip
-    for field, value, key in (
-        ("resources.precision", recipe.resources.precision, "precisions"),
-        ("resources.device", recipe.resources.device, "devices"),
-    ):
-        allowed = able.get(key)
-        _need(plan, trainer, allowed is None or value == "auto" or value in allowed, f"{field} = {value!r}",
-              field, f"use one of {', '.join(allowed or ())}")  # fmt: skip
+        _check_stage(plan, stage)
     for name, rule in (*recipe.difficulty.tags.items(), ("discard", recipe.difficulty.discard)):
         if rule:
             _check_rule(plan, Rule(rule, where=f"{plan.file.path}, difficulty.{name}"), f"difficulty.{name}")
 
 
-def _check_stage(plan: Plan, stage: Stage, trainer: Registration) -> None:
+def _check_stage(plan: Plan, stage: Stage) -> None:
     where = f"stages {stage.name!r}"
-    able = trainer.capabilities
-    if stage.kind in ("rl", "sft"):
-        _need(
-            plan, trainer, stage.kind in able.get("kinds", ("rl",)), f"stages of kind {stage.kind!r}", where
-        )
-    losses = able.get("losses", ())
-    asked = {
-        "kl": stage.loss.kl > 0,
-        "entropy": stage.loss.entropy > 0,
-        "mask_truncated": stage.loss.mask_truncated,
-        "terms": bool(stage.loss.terms),
-    }
-    for name, wanted in asked.items():
-        _need(plan, trainer, not wanted or name in losses, f"loss.{name}", f"{where}, loss.{name}")
-    _need(plan, trainer, not stage.gates or able.get("dynamic_sampling"), "gates (dynamic sampling)", where)
-    curriculum = plan.find("curricula", stage.curriculum, where)
-    online = curriculum.capabilities.get("online")
-    _need(plan, trainer,
-          not online or able.get("curriculum_granularity", "step") == "step", f"the online curriculum {stage.curriculum.name!r}: it hands tasks out by the stage", where)  # fmt: skip
     reduction(stage.reward, where=f"{plan.file.path}, {where}, reward")
     if stage.select:
         _check_rule(plan, Rule(stage.select, where=f"{plan.file.path}, {where}, select"), f"{where}, select")
@@ -171,19 +158,6 @@ def _check_rule(plan: Plan, rule: Rule, where: str) -> None:
                 allowed=near(model, known),
                 hint=f'name their file: difficulty.labels."{model}" = {{ path = "..." }}',
             )
-
-
-def _need(plan: Plan, trainer: Registration, able: object, what: str, where: str, hint: str = "") -> None:
-    if not able:
-        others = [
-            r.full_name for r in plan.plugins.registry.all("trainers") if r.full_name != trainer.full_name
-        ]
-        raise CapabilityError(
-            f"trainer {trainer.full_name!r} cannot do {what}",
-            where=f"{plan.file.path}, {where}",
-            hint=hint
-            or f"other trainers here: {', '.join(others) or 'none'}; harness plugins show {trainer.plugin}",
-        )
 
 
 def check_disk(plan: Plan, files: ModelFiles, folder: Path) -> None:

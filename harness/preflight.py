@@ -65,7 +65,7 @@ def _tokenizer(files: ModelFiles) -> Any:
         return None
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises bare Exception for a damaged file
+    except Exception as error:  # noqa: BLE001 - tokenizers raises bare Exception for a damaged file
         raise RecipeError(f"the tokenizer cannot be read: {error}", where=str(path)) from None
 
 

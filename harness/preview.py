@@ -36,6 +36,9 @@ def preview(plans: Sequence[Plan]) -> Iterator[str]:
         for stage in recipe.stages:
             yield f"  stage {_stage(stage)}"
         for heldout in recipe.evaluation.heldout:
+            if heldout not in plan.heldout:
+                yield f"  left out: {heldout.name}, for HARNESS_DATA is not set"
+                continue
             every = recipe.evaluation.every_steps
             yield f"  held out: {heldout.name}, {heldout.samples} samples a task" + (
                 f", every {every} steps" if every else ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -27,9 +29,47 @@ def declared(distribution: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(metadata.get_all("Provides-Extra") or ()), tuple(metadata.get_all("Requires-Dist") or ())
 
 
+#: What most extras are made of: a name, at most a lower bound, and the extra as the only condition.
+_PLAIN: Final = re.compile(
+    r"(?P<name>[\w.-]+)(\[[^]]*])?\s*(>=\s*(?P<least>\d+(\.\d+)*))?\s*;\s*extra\s*==\s*(['\"])(?P<extra>[\w.-]+)\6\s*"
+)
+_RELEASE: Final = re.compile(r"(\d+(?:\.\d+)*)(?:\+.*)?")
+
+
 def missing_requirements(distribution: str, extra: str) -> list[str]:
-    """Requirements that `distribution[extra]` adds and that are absent or too old, as they were declared."""
-    return [text for text, requirement in _added_by(distribution, extra) if not _met(requirement)]
+    """Requirements that `distribution[extra]` adds and that are absent or too old, as they were declared.
+
+    Starting the command asks this for every plugin, so plain requirements on plain releases are read
+    here; parsing by `packaging` costs as much as the rest of the start and is left to the others.
+    """
+    missing = []
+    rest = []
+    for line in declared(distribution)[1]:
+        plain = _PLAIN.fullmatch(line)
+        if plain is None or canonical(plain["name"]) == canonical(distribution):
+            rest.append(line)
+        elif canonical(plain["extra"]) == canonical(extra):
+            version = _version(plain["name"])
+            release = version and _RELEASE.fullmatch(version)
+            if release and _numbers(release[1]) >= _numbers(plain["least"] or "0"):
+                continue
+            if version is None or release:
+                missing.append(line.partition(";")[0].strip())
+            else:
+                rest.append(line)
+    if any("extra" in line for line in rest):
+        missing += [
+            text for text, requirement in _added_by(distribution, extra, rest) if not _met(requirement)
+        ]
+    return missing
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    """For comparing releases: 2.0 and 2.0.0 are the same."""
+    parts = [int(part) for part in release.split(".")]
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
 
 
 def needs_other_harness(distribution: str, own: str) -> str:
@@ -45,11 +85,11 @@ def needs_other_harness(distribution: str, own: str) -> str:
     return ""
 
 
-def _added_by(distribution: str, extra: str) -> Iterator[tuple[str, Requirement]]:
-    """The requirements that hold with the extra and not without it."""
+def _added_by(distribution: str, extra: str, lines: Iterable[str]) -> Iterator[tuple[str, Requirement]]:
+    """Those requirements that hold with the extra and not without it."""
     from packaging.requirements import Requirement
 
-    for line in declared(distribution)[1]:
+    for line in lines:
         if "extra" not in line:
             continue
         requirement = Requirement(line)
@@ -57,8 +97,8 @@ def _added_by(distribution: str, extra: str) -> Iterator[tuple[str, Requirement]
         if marker and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
             if canonical(requirement.name) == canonical(distribution):
                 # An extra made of other extras: `all = ["staged-harness[torch,gguf]"]`.
-                for other in requirement.extras - {extra}:
-                    yield from _added_by(distribution, other)
+                for other in sorted(requirement.extras - {extra}):
+                    yield from _added_by(distribution, other, declared(distribution)[1])
             else:
                 yield line.partition(";")[0].strip(), requirement
 
@@ -85,9 +125,29 @@ def _met(requirement: Requirement) -> bool:
     return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
-@lru_cache(maxsize=256)
 def _version(distribution: str) -> str | None:
+    """The installed version; None when it is not installed."""
+    found = _installed(tuple(sys.path)).get(canonical(distribution))
+    if found is not None:
+        return found
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+@lru_cache(maxsize=8)
+def _installed(path: tuple[str, ...]) -> dict[str, str]:
+    """Versions by canonical name, read off the folders `name-version.dist-info` (the binary
+    distribution format names them so); reading every METADATA would take milliseconds each."""
+    found: dict[str, str] = {}
+    for folder in path:
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in names:
+            stem, dash, version = name.removesuffix(".dist-info").partition("-")
+            if dash and name.endswith(".dist-info"):
+                found.setdefault(canonical(stem), version)
+    return found

@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness_exact.exact import Exact, ExactOptions
 from harness_tasks.chain import ArithmeticChain, ChainOptions
 
 from harness.checkpoints import CheckpointStore
 from harness.events import Events
 from harness.ledger import Ledger, read
-from harness.plugins import _manager
+from harness.loading import new_manager
 from harness.pool import TaskPool
 from harness.protocols import BuildContext, CurriculumContext, Engine, Gate, RunInfo, Shaper
 from harness.recipe import Budget, Conventions, Resources, Stage
 from harness.records import Group, Request, Rollout, RolloutKey, Sampling, StepMetrics, Task
-from harness.scoring import Scorer
+from harness.scoring import Scorer, VerifierSpec
 from harness.session import RunParts, StageParts, StageSession
 from harness.spending import Spent
 
@@ -81,7 +80,13 @@ class LiveRun:
     evaluations: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scorer = Scorer({"exact": Exact(ExactOptions(), context(self.folder))})
+        spec = VerifierSpec(
+            name="exact",
+            target="harness_exact.exact:Exact",
+            options_model="harness_exact.exact:ExactOptions",
+            in_process=True,
+        )
+        self.scorer = Scorer({"exact": spec})
         self.heldout = ArithmeticChain(
             ChainOptions.model_validate({"strata": self.strata, "split": "heldout"}), context(self.folder)
         )
@@ -106,7 +111,7 @@ class LiveRun:
         run = RunParts(
             info=RunInfo(self.folder, "test", "main", self.seed),
             ledger=self.ledger,
-            events=Events(_manager()),
+            events=Events(new_manager()),
             scorer=self.scorer,
             pool=pool,
             spent=Spent(),
@@ -117,6 +122,7 @@ class LiveRun:
             keep_rollouts=True,
             reuse=0.0,
             evaluate=self._evaluate,
+            evaluation_requests=lambda name, stage, step: (),
         )
         parts = StageParts(curriculum or RoundRobin(), gates, shapers)
         session = StageSession(run, stage, conventions or Conventions(), parts, pool.subjects, {})

@@ -10,6 +10,7 @@ from harness_math.options import MathOptions
 from harness_math.verifier import Math
 
 from harness.protocols import BuildContext
+from harness.recipe import Resources
 from harness.records import (
     AnswerSpec,
     Finish,
@@ -29,7 +30,7 @@ def _no_building(kind: str, name: str, options: Any) -> Any:
 
 @functools.cache
 def verifier(**options: Any) -> Math:
-    context = BuildContext(seed=0, cache=Path("unused"), data=None, build=_no_building)
+    context = BuildContext(seed=0, cache=Path("unused"), data=None, build=_no_building, resources=Resources())
     built = Math(MathOptions(**options), context)
     built.open()
     return built

@@ -1,13 +1,13 @@
 """Source `arithmetic-chain`."""
 
 import pytest
-from builders import context
 from harness_tasks.chain import ArithmeticChain, ChainOptions, contents
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import DataError, RecipeError
 from harness.recipe.errors import validated
+from tests.builders import context
 
 
 def source(run_seed: int = 0, **options: object) -> ArithmeticChain:

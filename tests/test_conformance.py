@@ -70,6 +70,12 @@ class TestSimIrtTasks(TaskSourceConformance):
     heldout = {"form": "tasks", "count": 100, "split": "heldout"}
 
 
+class TestSimIrtWithPrefix(TaskSourceConformance):
+    name = "sim-irt"
+    options = {"prefix": "math", "domain": "math"}
+    heldout = options | {"split": "heldout"}
+
+
 class TestArithmeticChain(TaskSourceConformance):
     name = "arithmetic-chain"
     options = {"strata": "3-12"}

@@ -149,8 +149,9 @@ class Nameless(Exact):
 def register_verifiers(register):
     for broken in (Lenient, Fragile, Moody, Blaming, Generous, Nameless):
         options = "harness_exact.exact:ExactOptions"
-        register(broken.__name__, f"harness_plugin:{broken.__name__}", options=options)
-    register("exact", "harness_plugin:Exact", options=options)
+        able = {"bounded": True}
+        register(broken.__name__, f"harness_plugin:{broken.__name__}", options=options, capabilities=able)
+    register("exact", "harness_plugin:Exact", options=options, capabilities=able)
 """
 
 SUITES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from harness.errors import TrainingError
 from harness.protocols import Curriculum, CurriculumContext
-from harness.records import Difficulty, Group, Message, PolicyRef, StepMetrics, Task
+from harness.records import StepMetrics
 from harness.seeds import generator
+from harness.testing import MemoryPool, group_of
 
 ALL = {
     "uniform": lambda: Uniform(),
@@ -33,43 +34,11 @@ ALL = {
 }
 
 
-class MemoryPool:
-    """Tasks made on the spot; a finite pool gives the same task each time."""
-
-    def __init__(self, rates: Mapping[str, float], *, endless: bool = True, samples: int = 100) -> None:
-        self.subjects: Sequence[str] = list(rates)
-        self.labels: Mapping[str, Difficulty] = {
-            s: Difficulty(
-                subject=s, model="policy", policy=PolicyRef(weights_sha="0"), samples=samples,
-                passes=round(p * samples),
-            )
-            for s, p in rates.items()
-        }  # fmt: skip
-        self._endless, self._drawn = endless, Counter[str]()
-
-    def draw(self, subject: str) -> Task:
-        self._drawn[subject] += 1
-        index = self._drawn[subject] if self._endless else 0
-        return Task(
-            id=f"{subject}#{index}", prompt=(Message("user", subject),), verifier="exact", answer="",
-            stratum=subject,
-        )  # fmt: skip
-
-
 def draw(
     curriculum: Curriculum, pool: MemoryPool, step: int, k: int, *, stage: str = "s", refill: int = 0
 ) -> list[str]:
     rng = generator("test", stage, step, refill)
-    return [t.stratum or "" for t in curriculum.next(k, CurriculumContext(stage, step, pool, rng))]
-
-
-def group(subject: str, step: int, passes: int, size: int = 8) -> Group:
-    scores = tuple(1.0 if i < passes else 0.0 for i in range(size))
-    return Group(
-        task=f"{subject}#0", subject=subject, step=step, rollouts=None,
-        statuses=tuple("pass" if s else "fail" for s in scores), scores=scores, rewards=scores,
-        lengths=(5,) * size, truncated=(False,) * size,
-    )  # fmt: skip
+    return [t.subject for t in curriculum.next(k, CurriculumContext(stage, step, pool, rng))]
 
 
 def history(rates: Iterable[float]) -> list[StepMetrics]:
@@ -105,28 +74,10 @@ def test_a_restored_state_draws_what_the_unbroken_one_does(
                 curriculum.load_state_dict(state)
             out.append(draw(curriculum, pool, step, k))
             for subject in out[-1]:
-                curriculum.observe(group(subject, step, passes[step]))
+                curriculum.observe(group_of(subject, passes[step]))
         return out
 
     assert run(broken=True) == run(broken=False)
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_a_finite_task_never_comes_twice_in_a_step_and_a_short_pool_gives_fewer(name: str) -> None:
-    curriculum, pool = ALL[name](), MemoryPool({f"s{i}": 0.5 for i in range(5)}, endless=False)
-    for step in range(10):
-        first = draw(curriculum, pool, step, 3)
-        refill = draw(curriculum, pool, step, 32, refill=1)
-        assert len(set(first + refill)) == len(first + refill)
-        if name != "staged-easy-first":
-            assert len(first) == 3
-            assert len(refill) == 2
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_strata_come_again_with_fresh_tasks_until_the_step_is_full(name: str) -> None:
-    pool = MemoryPool({"a": 0.5, "b": 0.4})
-    assert len(draw(ALL[name](), pool, 0, 32)) == 32
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -138,7 +89,7 @@ def test_a_million_subjects_are_drawn_from_in_milliseconds(name: str) -> None:
     start = time.process_time()
     for step in range(1, 11):
         for subject in draw(curriculum, pool, step, 128):
-            curriculum.observe(group(subject, step, 4))
+            curriculum.observe(group_of(subject, 4))
     assert (time.process_time() - start) / 10 < 0.25
 
 
@@ -223,7 +174,7 @@ def test_learnability_seeks_what_is_sometimes_solved(name: str) -> None:
     rng = np.random.default_rng(0)
     for step in range(60):
         for subject in draw(curriculum, pool, step, 32):
-            curriculum.observe(group(subject, step, int(rng.binomial(8, rates[subject]))))
+            curriculum.observe(group_of(subject, int(rng.binomial(8, rates[subject]))))
             counts[subject] += step >= 30
     assert counts["s7"] / counts.total() > (0.3 if name == "learnability" else 0.15)
     assert counts["s7"] > 3 * counts["s8"]
@@ -233,7 +184,7 @@ def test_learnability_forgets_old_outcomes() -> None:
     curriculum, pool = Learnability(LearnabilityOptions(decay=0.5)), MemoryPool({"a": 0.5, "b": 0.5})
     draw(curriculum, pool, 0, 2)
     for _ in range(50):
-        curriculum.observe(group("a", 0, 8))
+        curriculum.observe(group_of("a", 8))
     before = Counter(draw(curriculum, pool, 1, 1000))
     for step in range(2, 20):
         draw(curriculum, pool, step, 2)

@@ -1,11 +1,11 @@
 """Verifier `exact`."""
 
 import pytest
-from builders import context, rollout, task
 from harness_exact.exact import Exact, ExactOptions
 
 from harness.errors import DataError
 from harness.records import Finish
+from tests.builders import context, rollout, task
 
 
 @pytest.mark.parametrize(

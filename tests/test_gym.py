@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import context, rollout
 from harness_gym.options import GymOptions, GymVerifierOptions
 from harness_gym.source import Gym
 from harness_gym.verifier import GymVerifier
@@ -14,8 +13,34 @@ from hypothesis import strategies as st
 from harness.errors import DataError, RecipeError
 from harness.recipe.errors import validated
 from harness.records import Task, Verdict, decode, encode
+from harness.testing import TaskSourceConformance, VerifierCase, VerifierConformance
+from tests.builders import context, rollout
 
 pytest.importorskip("reasoning_gym", reason="needs the extra 'gym'")
+
+
+class TestChainSum(TaskSourceConformance):
+    name = "reasoning-gym"
+    options = {"dataset": "chain_sum", "levels": "2-4"}
+    heldout = options | {"split": "heldout"}
+
+
+class TestGymVerifier(VerifierConformance):
+    name = "reasoning-gym"
+    truncated_may_pass = True
+    task = Gym(GymOptions(dataset="chain_sum", levels=(4,)), context()).draw("chain_sum/4", 0)
+    gold = str(task.answer)
+    cases = [
+        VerifierCase(
+            task,
+            right=[f"<answer>{gold}</answer>", f"so it is\n<answer> {gold} </answer>."],
+            wrong=[
+                "<answer>perhaps</answer>",
+                f"{gold} <answer>{gold}0</answer>",
+                f"<answer>{gold} or 7</answer>",
+            ],
+        )
+    ]
 
 
 def source(dataset: str = "chain_sum", run_seed: int = 0, **options: Any) -> Gym:
@@ -214,3 +239,16 @@ def test_a_data_set_that_makes_no_task_says_so(monkeypatch: pytest.MonkeyPatch) 
     made = source("hopeless", strata={"a": {}})
     with pytest.raises(DataError, match=r"fails to make tasks of stratum 'hopeless/a': Could not make"):
         made.draw("hopeless/a", 0)
+
+
+def test_a_scorer_that_chokes_on_an_answer_fails_it_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reasoning_gym.arithmetic.chain_sum import ChainSumDataset
+
+    def chokes(self: object, answer: str, entry: object) -> float:
+        raise RecursionError(f"too deep: {answer}")
+
+    monkeypatch.setattr(ChainSumDataset, "score_answer", chokes)
+    task = source(levels="0").draw("chain_sum/0", 0)
+    verdict = judged(task, "((1))")
+    assert (verdict.status, verdict.score) == ("fail", 0.0)
+    assert verdict.reason == "unreadable to its scorer: RecursionError: too deep: ((1))"

@@ -2,13 +2,11 @@
 
 import gzip
 import json
-import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import context, rollout
 from harness_exact.last_number import LastNumber, LastNumberOptions
 from harness_tasks.jsonl import Jsonl, JsonlOptions
 from harness_tasks.splits import split_of
@@ -18,6 +16,8 @@ from hypothesis import strategies as st
 from harness.errors import DataError, RecipeError
 from harness.recipe.errors import validated
 from harness.records import Message
+from tests.builders import context, rollout
+from tests.support.data import data_folder
 
 
 def source(path: Path | str, data: Path | None = None, base: Path | None = None, **options: Any) -> Jsonl:
@@ -214,13 +214,6 @@ def test_memory_is_bounded_by_rows_not_by_texts(tmp_path: Path) -> None:
     assert made.get("big/19999").prompt[0].content.startswith("19999 ")
 
 
-def data_folder() -> Path:
-    found = Path(os.environ.get("HARNESS_DATA") or Path(__file__).parents[1] / "../shared/data")
-    if not (found / "benchmarks").is_dir():
-        pytest.skip("no benchmark data: set HARNESS_DATA")
-    return found
-
-
 @pytest.mark.parametrize(
     ("file", "integers", "rows"),
     [("gsm8k_test", False, 1319), ("math500", False, 500), ("math500", True, 311)],
@@ -235,3 +228,14 @@ def test_published_solutions_pass_the_plain_verifier(file: str, integers: bool, 
     failed = [t.id for t in tasks if verifier.verify(t, rollout(t.meta["solution"])).status != "pass"]
     assert not failed
     assert len(tasks) == rows
+
+
+def test_a_file_that_changes_under_a_run_is_noticed(tmp_path: Path) -> None:
+    path = written(tmp_path, row("a"), row("b"))
+    made = source(path)
+    path.write_text(path.read_text().replace('"b"', '"c"'))
+    with pytest.raises(DataError, match="no task 'set/b'"):
+        made.get("set/b")
+    path.write_text("x" * path.stat().st_size)
+    with pytest.raises(DataError, match=r"set\.jsonl:2: changed while in use"):
+        made.get("set/b")

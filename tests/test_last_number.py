@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from builders import context, rollout, task
 from harness_exact.last_number import LastNumber, LastNumberOptions
 from harness_exact.numbers import as_integer, last_boxed, last_number
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DataError
 from harness.records import Finish, Verdict
+from tests.builders import context, rollout, task
 
 
 def judged(answer: object, text: str, finish: Finish = "stop", **options: object) -> Verdict:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import context
 from harness_models.gguf import KNOWN, Gguf, GgufOptions
 from harness_models.packaged import Packaged, PackagedOptions
 from harness_models.packages import PackagedFile, fetch
 
 from harness.errors import DataError
 from harness.protocols import ModelFiles
+from tests.builders import context
 
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 gguf = pytest.importorskip("gguf", reason="needs the extra 'gguf'")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import context, key, request, rollout
 from harness_offline.echo import Echo, EchoOptions
 from harness_offline.replay import Replay, ReplayOptions
 from harness_tasks.chain import ArithmeticChain, ChainOptions
@@ -20,6 +19,7 @@ from harness.ledger import Ledger
 from harness.protocols import Engine, ModelFiles, Policy
 from harness.recipe.errors import validated
 from harness.records import Group, PolicyRef, Request, Rollout, Verdict, encode
+from tests.builders import context, key, request, rollout
 
 
 def generated(engine: Engine, requests: Sequence[Request]) -> list[Rollout]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tomllib
 import zipfile
 from email.parser import Parser
@@ -134,3 +135,23 @@ def test_constraints_pin_every_dependency_exactly() -> None:
         assert name in pinned, f"constraints/cpu.txt lacks {name}: run 'make constraints'"
         version = next(v for k, v in pins.items() if k.lower().replace("_", "-") == name)
         assert requirement.specifier.contains(version), f"{line} against {version}"
+
+
+def test_pages_are_made_from_a_wheel_as_from_a_checkout(wheel: Path, tmp_path: Path) -> None:
+    """The templates live outside the packages in a checkout, and inside them in a wheel."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site-packages")
+    program = (
+        "import sys; from pathlib import Path; from harness.board import pages; from harness.board.site "
+        "import build_site; build_site(Path(sys.argv[1]), Path(sys.argv[2])); print(pages.templates())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "leaderboards"), str(tmp_path / "out")],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "site-packages")},
+    )  # fmt: skip
+    assert Path(done.stdout.strip()) == tmp_path / "site-packages" / "harness" / "board" / "templates"
+    from harness.board.site import build_site
+
+    build_site(ROOT / "leaderboards", tmp_path / "checkout")
+    for page in (tmp_path / "checkout").iterdir():
+        assert page.read_bytes() == (tmp_path / "out" / page.name).read_bytes()

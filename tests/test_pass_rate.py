@@ -44,7 +44,7 @@ def test_fixed_mode_spends_the_same_on_every_subject() -> None:
 
 def test_sequential_mode_stops_where_the_posterior_has_decided() -> None:
     rates = {"easy": 1.0, "dead": 0.0, "half": 0.5, "edge": 0.9}
-    estimator = PassRate(PassRateOptions(tasks=32, samples=4, low=0.05, high=0.9))
+    estimator = PassRate(PassRateOptions(tasks=32, samples=4, low=0.05, high=0.9, confidence=0.9))
     runs = [measure(estimator, rates, seed) for seed in range(20)]
     spent = {name: sum(run[name].samples for run in runs) / len(runs) for name in rates}
     assert spent["half"] == spent["easy"] == 32
@@ -52,14 +52,23 @@ def test_sequential_mode_stops_where_the_posterior_has_decided() -> None:
     assert spent["edge"] > 64, "near the window's border it takes longest"
 
 
-def test_sequential_mode_decides_as_fixed_mode_does_where_it_matters() -> None:
-    rates = {f"s{i}": p for i, p in enumerate([0.0] * 15 + [1.0] * 15 + [0.3, 0.5, 0.7])}
-    options = {"tasks": 32, "samples": 4, "low": 0.05, "high": 0.9}
-    few = measure(PassRate(PassRateOptions(**options)), rates)
-    all_ = measure(PassRate(PassRateOptions(**options, sequential=False)), rates)
-    for name in rates:
-        assert (0.05 <= few[name].pass_rate <= 0.9) == (0.05 <= all_[name].pass_rate <= 0.9), name
-    assert sum(d.samples for d in few.values()) < 0.7 * sum(d.samples for d in all_.values())
+def test_by_default_a_diluted_pool_costs_half_and_decides_nearly_as_well() -> None:
+    rates = {f"dead-{i}": 0.0 for i in range(30)} | {f"easy-{i}": 0.95 for i in range(7)}
+    rates |= {"half": 0.4, "hard": 0.1, "sure": 1.0}
+
+    def run(sequential: bool) -> tuple[float, float]:
+        estimator = PassRate(PassRateOptions(tasks=16, samples=4, sequential=sequential))
+        cost = wrong = 0
+        for seed in range(20):
+            for name, label in measure(estimator, rates, seed).items():
+                cost += label.samples
+                wrong += (0.05 <= label.pass_rate <= 0.9) != (0.05 <= rates[name] <= 0.9)
+        return cost / 20, wrong / 20
+
+    (few, wrong_few), (all_, wrong_all) = run(True), run(False)
+    assert all_ == 40 * 64
+    assert few < 0.55 * all_
+    assert wrong_few <= wrong_all + 0.5, "of 40 strata"
 
 
 @given(

@@ -42,7 +42,7 @@ def test_every_arm_and_seed_is_a_run_of_its_own_within_its_budget(tmp_path: Path
         assert last["t"] == "finished"
         assert last["spent_rollouts"] <= 6000
         assert last["spent_rollouts"] > 5900
-        assert [line["name"] for line in lines if line["t"] == "evaluation"][0] == "before"
+        assert next(line["name"] for line in lines if line["t"] == "evaluation") == "before"
     assert "measured, seed 3: stage s-1 starts on" in done.stdout
 
 
@@ -166,7 +166,7 @@ def test_checkpoints_are_kept_by_the_rule_and_the_last_of_each_stage_stays(tmp_p
 def test_too_little_disk_is_refused_before_anything_runs(tmp_path: Path) -> None:
     write(tmp_path, SIM.replace("min_free_gb = 0.0", "min_free_gb = 1e9"))
     done = harness("run", "recipe.toml", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "GB are free" in done.stderr
 
 

@@ -16,7 +16,8 @@ from tests.support.data import data_folder
 LEVELS = {
     "level-1": '0 < p["1.5b"] < 1',
     "level-2": '(p["1.5b"] == 0 and 0 < p["7b"] <= 1) or (0 < p["1.5b"] < 1 and 0 < p["7b"] < 1)',
-    "level-3": 'p["32b"] < 1 or (domain == "math" and chance(0.5, seed=7)) or (domain == "code" and chance(0.1, seed=7))',
+    "level-3-math": 'p["32b"] == 0 or chance(0.5, seed=7)',
+    "level-3-code": 'p["32b"] == 0 or chance(0.1, seed=7)',
 }
 DISCARD = 'p["r1"] == 0'
 
@@ -53,7 +54,7 @@ def test_the_papers_first_two_levels_are_overlapping_tags(
 
 
 def test_level_three_is_all_failures_of_the_32b_and_a_seeded_share_of_the_rest() -> None:
-    rule = Rule('p["32b"] == 0 or chance(0.5, seed=7)')
+    rule = Rule(LEVELS["level-3-math"])
     subjects = [Subject(f"s{i}") for i in range(2000)]
     solved = {"32b": {s.id: labelled("32b", s.id, 4, 4) for s in subjects}}
     failed = {"32b": {s.id: labelled("32b", s.id, 0, 4) for s in subjects}}
@@ -63,8 +64,8 @@ def test_level_three_is_all_failures_of_the_32b_and_a_seeded_share_of_the_rest()
     assert all(rule.matches(s, failed) for s in subjects)
     other = Rule('p["32b"] == 0 or chance(0.5, seed=8)')
     assert kept != {s.id for s in subjects if other.matches(s, solved)}
-    tenth = Rule("chance(0.1, seed=7)")
-    assert 140 < sum(tenth.matches(s, {}) for s in subjects) < 260
+    tenth = Rule(LEVELS["level-3-code"])
+    assert 140 < sum(tenth.matches(s, solved) for s in subjects) < 260
 
 
 def test_what_r1_never_solves_is_discarded() -> None:

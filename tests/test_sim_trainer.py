@@ -17,7 +17,7 @@ from harness_sim.student import Student, draws, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DataError, EngineError
+from harness.errors import DataError, EngineError, TrainingError
 from harness.plugins import Plugins
 from harness.records import Message, Request, Sampling
 from harness.testing import TrainerConformance, Workbench
@@ -157,3 +157,16 @@ def test_a_real_model_is_refused_in_words(bench: Workbench) -> None:
 def test_real_prompts_are_refused_in_words() -> None:
     with pytest.raises(EngineError, match=r"simulated items only, not 'What is 2\+2\?'"):
         parameters([Message("user", "What is 2+2?")])
+
+
+@pytest.mark.parametrize(
+    ("stage", "what"),
+    [
+        ({"rollout": {"n": 2, "batch": 2, "top_p": 0.9}}, "rollout.top_p"),
+        ({"rollout": {"n": 2, "batch": 2, "top_k": 5}}, "rollout.top_k"),
+        ({"optimizer": {"lr": 1e-4, "weight_decay": 0.1}}, "optimizer.weight_decay"),
+    ],
+)
+def test_what_a_student_cannot_do_is_refused(bench: Workbench, stage: dict[str, Any], what: str) -> None:
+    with pytest.raises(TrainingError, match=f"stage 'stage1': the simulation has no {what}"):
+        bench.run(TestSimConformance().recipe(stage))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from harness_torch.loss import as_matrix, kl_divergence, policy_gradient, token_statistics
+from harness_torch.metrics import Phases
 from harness_torch.random_llama import RandomLlamaOptions, write_random_llama
 from harness_torch.rows import examples, micro_batches
 from harness_torch.update import GroupLoss
@@ -90,7 +91,7 @@ def gradients(
     }  # fmt: skip
     loss = GroupLoss(network=network, **{**values, **changes})
     loss.prepare(groups)
-    result = loss.backward("here")
+    result = loss.backward("here", Phases())
     return result, [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in network.parameters()]
 
 
@@ -238,12 +239,14 @@ def test_second_pass_compares_with_the_first(folder: Path) -> None:
         parameter.requires_grad_(True)
     loss = GroupLoss(network, LossOptions(), Conventions(), CPU, 4096, 1.0)
     loss.prepare(batch())
-    first = loss.backward("here").loss
+    first = loss.backward("here", Phases()).loss
     with torch.no_grad():
         network.parameters()[0].mul_(1.2)
-    assert loss.backward("here").loss != pytest.approx(first, abs=1e-6)
+    assert loss.backward("here", Phases()).loss != pytest.approx(first, abs=1e-6)
     loss.prepare(batch())
-    assert loss.backward("here").loss == pytest.approx(first, abs=1e-6), "a new batch is on-policy again"
+    assert loss.backward("here", Phases()).loss == pytest.approx(first, abs=1e-6), (
+        "a new batch is on-policy again"
+    )
 
 
 def test_entropy_is_exact() -> None:

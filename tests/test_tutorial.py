@@ -143,6 +143,24 @@ def test_links_of_our_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_files_that_our_pages_name_are_there() -> None:
+    pattern = re.compile(r"`?\b((?:harness|plugins|docs|recipes|bench|constraints)/[\w./-]+\.\w+)")
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for name in pattern.findall(page.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+def test_make_targets_that_our_pages_name_are_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"quickstart", "test", "test-all", "lint", "docs", "bench", "clean"} <= targets
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / ".ci" / "run"]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(
+            r"(?:`|^\$ |-x |retry |\" )(?:[A-Z]+=\S+ )*make ([a-z-]+)", text, re.MULTILINE
+        ):
+            assert target in targets, f"{page.name} names make {target}"
+
+
 def test_every_dependency_has_its_line() -> None:
     import tomllib
 

@@ -52,8 +52,15 @@ class Elsewhere:
     def train(self, stage: Any, policy: Any, session: Any) -> Any:
         with SessionServer(session, self._address) as server:
             done = subprocess.run(
-                [sys.executable, "-c", DRIVER, server.address, server.token]
-                + [str(policy.files.path), policy.ref.weights_sha],
+                [
+                    sys.executable,
+                    "-c",
+                    DRIVER,
+                    server.address,
+                    server.token,
+                    str(policy.files.path),
+                    policy.ref.weights_sha,
+                ],
                 capture_output=True,
                 text=True,
                 timeout=120,

@@ -51,7 +51,8 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
             )
     finals = [_final(run, heldout) for run in runs]
     befores = [_named(run, heldout, "before") for run in runs]
-    first, recipe = runs[0].opened, arm_recipe(study, arm)
+    first = runs[0].opened
+    recipe = first.get("recipe") or arm_recipe(study, arm)
     profile = _profile(recipe, heldout)
     most = max((c.samples for e in finals for c in e.problems.values()), default=0)
     per_seed = int(profile.get("samples", most))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.board.entry import Entry
+from harness.ledger import secrets
 
 
 def write_entry(folder: Path, entry: Entry) -> Path:
@@ -14,7 +16,10 @@ def write_entry(folder: Path, entry: Entry) -> Path:
     path = folder / "entries" / entry.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".new")
-    scratch.write_text(entry.to_json(), encoding="utf-8")
+    data = entry.to_json().encode()
+    for secret in secrets(os.environ):
+        data = data.replace(secret, b"***")
+    scratch.write_bytes(data)
     scratch.replace(path)
     return path
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+import msgspec
+from markupsafe import Markup, escape
 
 from harness.errors import DataError
 from harness.ledger import secrets
@@ -57,10 +58,11 @@ def write(path: Path, html: str) -> Path:
     """Write a page whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
-    data = html.encode("utf-8")
     for secret in secrets(os.environ):
-        data = data.replace(secret, b"***")
-    scratch.write_bytes(data)
+        # Given as JSON writes them; a page holds them as they are, or escaped.
+        value: str = msgspec.json.decode(b'"' + secret + b'"')
+        html = html.replace(value, "***").replace(str(escape(value)), "***")
+    scratch.write_text(html, encoding="utf-8")
     scratch.replace(path)
     return path
 
@@ -71,8 +73,11 @@ def pct(rate: float | None) -> str:
 
 
 def count(number: float) -> str:
-    """A count with separators: 40,960; 1.2 M from ten million on."""
-    return f"{number / 1e6:,.1f} M" if number >= 1e7 else f"{number:,.0f}"
+    """A count with separators, 40,960; from a million on three digits with a unit, 6.64 M."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if number >= size:
+            return f"{number / size:#.3g}".rstrip(".") + f"\u2009{unit}"
+    return f"{number:,.0f}"
 
 
 def duration(seconds: float) -> str:

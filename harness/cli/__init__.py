@@ -28,6 +28,7 @@ VERBS: dict[str, Verb] = {
     "runs": Verb("harness.cli.runs", "command", "List the runs of a folder."),
     "show": Verb("harness.cli.show", "command", "Show one run: stages, scores, costs."),
     "board": Verb("harness.cli.board", "command", "Build the leaderboard's pages, check its entries."),
+    "verify": Verb("harness.cli.verify", "command", "Judge answers or responses from a file."),
     "plugins": Verb("harness.cli.plugins", "command", "List, examine, disable and enable plugins."),
 }
 

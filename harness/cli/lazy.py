@@ -74,10 +74,10 @@ class LazyGroup(click.Group):
         if commands:
             with formatter.section("Verbs of plugins"):
                 formatter.write_dl([(r.full_name, r.summary or f"from {r.distribution}") for r in commands])
-        broken = [s.full_name for s in plugins.statuses if s.state in ("failed", "incompatible")]
+        broken = [s for s in plugins.statuses if s.state in ("failed", "incompatible")]
         if broken:
-            formatter.write_paragraph()
-            formatter.write_text(f"Not loaded: {', '.join(broken)}; see 'harness plugins doctor'.")
+            with formatter.section("Not loaded, see 'harness plugins doctor'"):
+                formatter.write_dl([(status.full_name, status.reason) for status in broken])
 
 
 def _plugins(ctx: click.Context) -> Plugins:

@@ -58,6 +58,7 @@ class RunView:
     started: float | None = None
     first_rollouts: int = 0
     said: float = 0.0
+    over: bool = False
     news: list[str] = field(default_factory=list)
     _offset: int = 0
 
@@ -147,6 +148,7 @@ def _look(views: Sequence[RunView], children: Sequence[Child]) -> None:
             view.doing = "starting"
         if child.code not in (None, 0):
             view.doing = f"failed ({child.code})"
+        view.over = child.code is not None
 
 
 def _say(views: Sequence[RunView], children: Sequence[Child]) -> None:
@@ -156,7 +158,7 @@ def _say(views: Sequence[RunView], children: Sequence[Child]) -> None:
         for line in view.news:
             print(f"{view.title}: {line}", flush=True)
         view.news.clear()
-        if view.metrics is not None and now - view.said >= PLAIN_EVERY and view.doing != "finished":
+        if view.metrics is not None and now - view.said >= PLAIN_EVERY and not view.over:
             view.said = now
             print(f"{view.title}: {_plain(view)}", flush=True)
 
@@ -202,13 +204,22 @@ def _table(views: Sequence[RunView]) -> Table:
             view.doing,
             f"{view.rollouts:,}" + (f" / {view.budget:,}" if view.budget else ""),
             "" if view.score is None else f"{view.score:.3f}",
-            *(("", "", "", "") if m is None else (
-                f"{m.pass_rate:.2f}", f"{m.reward_mean:.2f}", f"{m.zero_variance_groups:.0%}", f"{m.truncated:.0%}",
-            )),
+            *_rates(m),
             "" if speed is None else f"{speed:,.0f}",
-            "" if eta is None or view.doing == "finished" else _minutes(eta),
-        )  # fmt: skip
+            "" if eta is None or view.over else _minutes(eta),
+        )
     return table
+
+
+def _rates(m: StepMetrics | None) -> tuple[str, str, str, str]:
+    if m is None:
+        return "", "", "", ""
+    return (
+        f"{m.pass_rate:.2f}",
+        f"{m.reward_mean:.2f}",
+        f"{m.zero_variance_groups:.0%}",
+        f"{m.truncated:.0%}",
+    )
 
 
 def _minutes(seconds: float) -> str:

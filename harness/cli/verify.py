@@ -224,7 +224,9 @@ def _case(row: _Row, number: int, verifier: str) -> Case:
         responses = [row.one_of(PREDICTION, (str,), "text")]
     for response in responses:
         if not isinstance(response, str):
-            raise DataError(f"field 'responses' holds {response!r}", where=row.where, allowed="a list of texts")
+            raise DataError(
+                f"field 'responses' holds {response!r}", where=row.where, allowed="a list of texts"
+            )
     spec = AnswerSpec(
         unit=row.get("unit", (str,), "text"),
         tolerance=row.get("tolerance", (int, float), "a number"),

@@ -94,7 +94,7 @@ def glance(folder: Path) -> Glance:
         state = "finished" if done == len(folders) else f"{done} of {len(folders)} runs finished"
     doing = ""
     if tails and done < len(folders):
-        begun = [(path, tail) for path, tail in tails if path.exists()]
+        begun = [(path, tail) for path, tail in tails if tail and tail.get("t") != "finished"]
         if begun:
             path, tail = max(begun, key=lambda item: item[0].stat().st_mtime)
             doing = f"{path.parent.parent.name}/{path.parent.name}: {_in_words(tail)}"

@@ -39,6 +39,8 @@ class Heldout(Model):
     per_stratum: Count = 64
     #: At most this many tasks of a finite source, in its own order.
     limit: Count | None = None
+    #: Leave the set out, and say so, where HARNESS_DATA names no data folder; else that is an error.
+    needs_data: bool = False
     samples: Count = 1
     temperature: Annotated[float, Field(ge=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0

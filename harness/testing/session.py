@@ -36,13 +36,22 @@ class Call:
 class RecordingSession:
     """Delegates to a session and records (protocol `Session`)."""
 
-    def __init__(self, session: Session, calls: list[Call], *, crash_after: int | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        calls: list[Call],
+        *,
+        crash_after: int | None = None,
+        exhaust_after: int | None = None,
+    ) -> None:
         """
         Args:
             calls: the record, extended in place.
             crash_after: raise `Crash` when this step has been finished and its directive obeyed.
+            exhaust_after: from this step on no group passes the gates.
         """
-        self._session, self.calls, self._crash_after = session, calls, crash_after
+        self._session, self.calls = session, calls
+        self._crash_after, self._exhaust_after = crash_after, exhaust_after
         self._step = session.first_step + 1
         self._requested: list[Request] = []
         self._directive = Directive()
@@ -104,9 +113,17 @@ class RecordingSession:
         from harness.collecting import collect
 
         self._begin_work()
+        if self._exhaust_after is not None and self._step > self._exhaust_after:
+            self.exhaust("no group passes any more")
+            return Batch((), 0, 0, 0)
         batch = collect(self, generate)
         self._note("collect", batch)
         return batch
+
+    def exhaust(self, reason: str) -> None:
+        self._session.exhaust(reason)
+        self._directive = Directive(stop=reason)
+        self._note("exhaust", reason)
 
     def finish_step(self, metrics: StepMetrics) -> Directive:
         self._begin_work()

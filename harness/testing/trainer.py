@@ -126,6 +126,16 @@ class TrainerConformance:
         step, obeyed = ["finish_step"], ["evaluate", "save"]
         assert names == step * 2 + obeyed + step * 2 + obeyed + step + ["save"]
 
+    @pytest.mark.parametrize("every", [2, 1000])
+    def test_a_stage_with_nothing_left_to_learn_from_ends_saved(self, bench: Workbench, every: int) -> None:
+        kept = {"every_steps": every, "keep": 9, "min_free_gb": 0.05}
+        record = bench.run(self.recipe({"max_steps": 5}, checkpoints=kept), exhaust_after=2)
+        names = [c.name for c in record.of("finish_step", "exhaust", "save")]
+        ends = ["save", "exhaust"] if every == 2 else ["exhaust", "save"]
+        assert names == ["finish_step", "finish_step", *ends]
+        assert record.of("save")[-1].value.policy == record.trained[0][1].ref
+        assert [line["step"] for line in record.lines("stage_finished")] == [2]
+
     def test_only_kept_groups_reach_the_update(self, bench: Workbench, able: Mapping[str, Any]) -> None:
         recipe = self.recipe({"gates": [{"name": "mixed-outcomes", "max_refills": 50}]})
         if not able.get("dynamic_sampling"):

@@ -132,13 +132,32 @@ class VerifierConformance:
             assert verdict.verifier_hash
             assert verdict.verifier_hash == getattr(verifier, "hash", None)
 
-    @pytest.mark.parametrize("kind", HOSTILE)
-    def test_hostile_completions_are_judged_in_bounded_time(self, verifier: Verifier, kind: str) -> None:
-        for case in self.cases:
-            for finish in FINISHES:
-                start = time.process_time()
-                verdict = verifier.verify(case.task, self.rollout(HOSTILE[kind], finish))
-                assert time.process_time() - start < self.bound
-                assert verdict.status in JUDGED - {"pass"}, "bad input is the model's fault, never ours"
-                assert verdict.score is not None
-                assert 0 <= verdict.score < 1
+    def test_hostile_completions_are_judged_in_bounded_time(
+        self, verifier: Verifier, spec: VerifierSpec, harness_plugins: Plugins
+    ) -> None:
+        pairs = [
+            (replace(case.task, verifier=spec.name), self.rollout(text, finish))
+            for case in self.cases[:3]
+            for text in HOSTILE.values()
+            for finish in FINISHES
+        ]
+        capabilities = harness_plugins.registry.find("verifiers", self.name).capabilities
+        if capabilities.get("bounded"):
+            verdicts = [self._in_time(verifier, *pair) for pair in pairs]
+        else:
+            # Not bounded by construction: a worker's deadline is what bounds it.
+            judged = replace(spec, in_process=False)
+            with Scorer({spec.name: judged}, workers=1, deadline=self.bound) as scorer:
+                verdicts = scorer.score_many(pairs)
+        for (_, rollout), verdict in zip(pairs, verdicts, strict=True):
+            kind = next(name for name, text in HOSTILE.items() if text == rollout.text)
+            assert verdict.status in JUDGED - {"pass"}, (kind, "is the model's fault, never ours", verdict)
+            assert verdict.score is not None, (kind, verdict)
+            assert 0 <= verdict.score < 1, (kind, verdict)
+
+    def _in_time(self, verifier: Verifier, task: Task, rollout: Rollout) -> Verdict:
+        start = time.process_time()
+        verdict = verifier.verify(task, rollout)
+        spent = time.process_time() - start
+        assert spent < self.bound, f"{spent:.1f} CPU seconds for {rollout.text[:40]!r}"
+        return verdict

@@ -59,11 +59,11 @@ class Recorded:
 class RecordingTrainer:
     """A trainer that meets its sessions through a record."""
 
-    def __init__(self, trainer: Trainer, record: Recorded, crash_after: int | None) -> None:
-        self._trainer, self._record, self._crash_after = trainer, record, crash_after
+    def __init__(self, trainer: Trainer, record: Recorded, **limits: int | None) -> None:
+        self._trainer, self._record, self._limits = trainer, record, limits
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
-        recording = RecordingSession(session, self._record.calls, crash_after=self._crash_after)
+        recording = RecordingSession(session, self._record.calls, **self._limits)
         trained = self._trainer.train(stage, policy, recording)
         self._record.trained.append((policy, trained))
         return trained
@@ -94,6 +94,7 @@ class Workbench:
         *,
         arm: str = "main",
         crash_after: int | None = None,
+        exhaust_after: int | None = None,
     ) -> Recorded:
         """Run one arm with its first seed, from where its ledger ends.
 
@@ -102,6 +103,7 @@ class Workbench:
             name: of the run's folder; the same name resumes.
             arm: which arm, `main` for a recipe without.
             crash_after: end the run in the middle, after this step of a stage.
+            exhaust_after: let no group pass the gates after this step of a stage.
 
         Raises:
             HarnessError: what the plan or the run refuses.
@@ -114,7 +116,9 @@ class Workbench:
         record = Recorded(self.folder / name)
         with ExitStack() as stack:
             parts = Parts(plan, record.folder, stack)
-            parts.trainer = RecordingTrainer(parts.trainer, record, crash_after)
+            parts.trainer = RecordingTrainer(
+                parts.trainer, record, crash_after=crash_after, exhaust_after=exhaust_after
+            )
             record.crashed = True
             with suppress(Crash):
                 proceed(parts)

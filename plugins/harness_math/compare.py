@@ -39,7 +39,16 @@ from harness_math.values import close, orderable, points, same_value
 
 _FLIP: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _NOTHING: Final = frozenset(
-    {"no solution", "no solutions", "no real solution", "no real solutions", "none", "empty set", "∅"}
+    {
+        "no solution",
+        "the empty set",
+        "no solutions",
+        "no real solution",
+        "no real solutions",
+        "none",
+        "empty set",
+        "∅",
+    }
 )
 _EVERYTHING: Final = frozenset({"all real numbers", "all reals", "any real number", "all real number", "ℝ"})
 _COUNTS: Final = {
@@ -92,6 +101,8 @@ def equal(gold: Node, prediction: Node, terms: Terms) -> bool | None:
     if gold == prediction and not isinstance(gold, Opaque):
         return True
     gold, prediction = _plain(gold), _plain(prediction)
+    if _conditions(gold) != _conditions(prediction):
+        return _as_intervals(gold, prediction, terms)
     if isinstance(gold, Relation) or isinstance(prediction, Relation):
         return _relations(gold, prediction, terms)
     if isinstance(gold, Quantity) or isinstance(prediction, Quantity):
@@ -100,7 +111,7 @@ def equal(gold: Node, prediction: Node, terms: Terms) -> bool | None:
         return None
     if isinstance(gold, Words) or isinstance(prediction, Words):
         return _texts(gold, prediction)
-    if isinstance(gold, Matrix) or isinstance(prediction, Matrix):
+    if _holds_matrix(gold) or _holds_matrix(prediction):
         return _matrices(gold, prediction, terms)
     if isinstance(gold, Union | Without) or isinstance(prediction, Union | Without):
         return _as_intervals(gold, prediction, terms)
@@ -115,6 +126,15 @@ def equal(gold: Node, prediction: Node, terms: Terms) -> bool | None:
             else False
         )
     return same_value(gold, prediction, terms.tolerance)
+
+
+def _conditions(node: Node) -> bool:
+    """Whether a bare list is of inequalities, to hold together."""
+    return (
+        isinstance(node, Seq)
+        and node.left == ""
+        and all(isinstance(i, Relation) and set(i.ops) <= {"<", ">", "<=", ">="} for i in node.items)
+    )
 
 
 def _plain(node: Node) -> Node:
@@ -176,13 +196,10 @@ def _quantities(gold: Node, prediction: Node, terms: Terms) -> bool | None:
     mine, yours = unit(our_unit), unit(their_unit)
     if mine is None or yours is None:
         # No unit, or one that says nothing about size, on one side.
+        percent = _short(our_unit) == "%" and not their_unit, _short(their_unit) == "%" and not our_unit
+        if any(percent):
+            return _percent(ours, theirs, percent[0], terms)
         result = equal(ours, theirs, terms)
-        if result is not True and "%" in (_short(our_unit), _short(their_unit)):
-            hundredth: Node = Num(Fraction(1, 100))
-            if _short(our_unit) == "%" and not their_unit:
-                return equal(Mul((hundredth, ours)), theirs, terms)
-            if _short(their_unit) == "%" and not our_unit:
-                return equal(ours, Mul((hundredth, theirs)), terms)
         if (
             result is False
             and "degree" in (_short(our_unit), _short(their_unit))
@@ -198,6 +215,20 @@ def _quantities(gold: Node, prediction: Node, terms: Terms) -> bool | None:
         return equal(ours, theirs, terms)
     scale = Num(yours.factor / mine.factor)
     return same_value(ours, Mul((scale, theirs)), terms.tolerance)
+
+
+def _percent(ours: Node, theirs: Node, ours_in_percent: bool, terms: Terms) -> bool | None:
+    """A percentage against a bare number: the ratio it is, or, from 1 on, the number before the sign."""
+    hundredth: Node = Num(Fraction(1, 100))
+    bare = theirs if ours_in_percent else ours
+    if ours_in_percent:
+        result = equal(Mul((hundredth, ours)), theirs, terms)
+    else:
+        result = equal(ours, Mul((hundredth, theirs)), terms)
+    size = orderable(bare)
+    if result is not True and size is not None and abs(size) >= 1:
+        return equal(ours, theirs, terms)
+    return result
 
 
 def _angles(ours: Node, our_unit: str, theirs: Node, their_unit: str, terms: Terms) -> bool | None:
@@ -405,6 +436,8 @@ def _intervals(node: Node) -> list[Interval] | None:
     match node:
         case Seq(left, right, (low, high)) if left in ("(", "[") and right in (")", "]"):
             return [(low, left == "[", high, right == "]")]
+        case Seq("", "", items) if all(isinstance(item, Relation) for item in items):
+            return _intersection([_intervals(item) for item in items])
         case Seq("{", "}", items):
             return [(item, True, item, True) for item in items]
         case Union(parts):
@@ -417,6 +450,27 @@ def _intervals(node: Node) -> list[Interval] | None:
         case Sym("∅"):
             return []
     return None
+
+
+def _intersection(parts: Sequence[list[Interval] | None]) -> list[Interval] | None:
+    """Conditions that hold together, where each is one interval with ends that can be ordered."""
+    low: tuple[float, bool, Node] | None = None
+    high: tuple[float, bool, Node] | None = None
+    for part in parts:
+        if part is None or len(part) != 1:
+            return None
+        start, start_in, end, end_in = part[0]
+        at = orderable(start), orderable(end)
+        if at[0] is None or at[1] is None:
+            return None
+        # At the same end, the one that leaves it out is the narrower.
+        if low is None or (at[0], not start_in) > (low[0], not low[1]):
+            low = (at[0], start_in, start)
+        if high is None or (at[1], end_in) < (high[0], high[1]):
+            high = (at[1], end_in, end)
+    if low is None or high is None or low[0] > high[0]:
+        return None
+    return [(low[2], low[1], high[2], high[1])]
 
 
 def _points_of(node: Node) -> list[Node] | None:
@@ -450,9 +504,13 @@ def _of_inequality(node: Relation) -> list[Interval] | None:
     if any(op not in _FLIP and op != "!=" for op in ops):
         return None
     unknown = [i for i, m in enumerate(members) if isinstance(m, Sym) and variables(m)]
-    if len(unknown) != 1 or any(variables(m) for i, m in enumerate(members) if i != unknown[0]):
+    if len(members) == 3 and 1 in unknown:
+        # Between two ends, whatever letters they hold.
+        if variables(members[1]) & (variables(members[0]) | variables(members[2])):
+            return None
+    elif len(unknown) != 1 or any(variables(m) for i, m in enumerate(members) if i != unknown[0]):
         return None
-    at = unknown[0]
+    at = 1 if len(members) == 3 and 1 in unknown else unknown[0]
     if len(members) == 2:
         bound, op = members[1 - at], ops[0] if at == 0 else _FLIP.get(ops[0], ops[0])
         if op == "!=":
@@ -492,7 +550,8 @@ def _single_against_many(gold: Node, prediction: Node, terms: Terms) -> bool | N
         return False
     values = expand(Seq("", "", (single,)))
     if len(values) == 1:
-        return False
+        # A list whose members are all the same value (1/2 or 0.5) is that value.
+        return many is prediction and not many.left and all(equal(gold, i, terms) for i in many.items)
     ours, theirs = (expand(many), values) if many is gold else (values, expand(many))
     return _matched(ours, theirs, lambda a, b: equal(a, b, terms))
 
@@ -571,9 +630,18 @@ def _matrices(gold: Node, prediction: Node, terms: Terms) -> bool | None:
     )
 
 
+def _holds_matrix(node: Node) -> bool:
+    return isinstance(node, Matrix) or (isinstance(node, Mul) and any(_holds_matrix(f) for f in node.factors))
+
+
 def _rows(node: Node) -> list[list[Node]] | None:
     if isinstance(node, Matrix):
         return [list(row) for row in node.rows]
+    if isinstance(node, Mul) and len(node.factors) == 2 and _holds_matrix(node):
+        # A number times a matrix.
+        scalar, matrix = sorted(node.factors, key=_holds_matrix)
+        rows = None if _holds_matrix(scalar) else _rows(matrix)
+        return None if rows is None else [[Mul((scalar, item)) for item in row] for row in rows]
     if isinstance(node, Seq) and node.left in ("(", "[", "<", ""):
         if all(isinstance(item, Seq) and item.left in ("[", "(") for item in node.items):
             return [list(item.items) for item in node.items if isinstance(item, Seq)]

@@ -24,7 +24,8 @@ WHOLE: Final = 300
 BOXES: Final = 20
 
 _STATED: Final = re.compile(
-    r"""(?: \b (?:answer|result) (?:\s+to\s+[^.\n$\\]{0,60})? \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b)
+    r"""(?: \b (?:answer|result|option|choice) (?:\s+to\s+[^.\n$\\]{0,60})?
+              \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b)                 # the answer is
           | \b final \s+ answer \s* (?:\*\*|__)? \s* \n+      # a heading
           | (?: (?<=\s)|^ ) \#{3,4} (?=\s)                       # GSM8K's mark
           | \b answer \s+ (?=[\\$(\[*]*[-\d\\$(])
@@ -38,7 +39,7 @@ _SENTENCE: Final = re.compile(r"(?<=[^\s])[.!?](?=\s|$|\*|\))|\n")
 _PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 _TEXT_COMMAND: Final = re.compile(r"\\(?:text\w*|mbox|mathrm|operatorname)\s*\{[^{}]*\}")
 _LEAD: Final = re.compile(
-    r"(?:(?:so|thus|hence|therefore|then|finally|it is|that is|we (?:get|have|find|obtain))\b[,:]?\s+)+(?=\S)",
+    r"(?:(?:so|thus|hence|therefore|then|finally|it is|that is|we (?:get|have|find))\b[,:]?\s+)+(?=\S)",
     re.IGNORECASE,
 )
 _TURN: Final = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id)\|>")
@@ -130,7 +131,7 @@ def is_bare(text: str) -> bool:
     rest = _TEXT_COMMAND.sub(" ", text)
     words = [word for word in _PROSE.findall(rest) if word.islower() or word.istitle()]
     return len(words) <= 3 and not re.search(
-        r"\b(?:is|are|the|we|that|answer|so|have|find)\b", rest, re.IGNORECASE
+        r"\b(?:is|are|the|we|that|answer|so|have|find|do|not|know|cannot|i'm)\b|####", rest, re.IGNORECASE
     )
 
 

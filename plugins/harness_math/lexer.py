@@ -178,11 +178,21 @@ _TOKEN: Final = re.compile(
       | (?P<one>.)""",
     re.VERBOSE | re.DOTALL,
 )
+#: Commands whose backslash and first letter some program took for an escape: a form feed and `rac`.
+_ESCAPED: Final = re.compile(
+    r"\\?[\x07\x08\x0b\x0c]|\t(?=ext|imes|frac|heta|an\b|riangle)|\r(?=ight|angle|ho\b)|\n(?=eq\b|eg\b)"
+)
+_LETTERS: Final = {"\x07": "a", "\x08": "b", "\x0b": "v", "\x0c": "f", "\t": "t", "\r": "r", "\n": "n"}
+_SCALES: Final = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+#: A row of a matrix that ends in one backslash, the other having been taken for an escape.
+_LOST_ROW: Final = re.compile(r"(?<!\\)\\(?=[\s\d-])")
 _CONNECTORS: Final = frozenset({"and", "or"})
 
 
 def clean(source: str) -> str:
     """Unicode's many forms of digits, operators and letters, as ASCII and LaTeX."""
+    if _ESCAPED.search(source):
+        source = _ESCAPED.sub(lambda m: "\\" + _LETTERS[m.group().lstrip("\\")], source)
     if source.isascii():
         return source
     source = source.encode("utf-8", "replace").decode()
@@ -203,6 +213,8 @@ def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list
         source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
     source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)
     source = _UNION_LETTER.sub(r"\\cup ", source)
+    if "matrix}" in source and "\\\\" not in source:
+        source = _LOST_ROW.sub(r"\\\\\\\\ ", source)
     if "\\\\" in source and "\\begin" not in source:
         source = re.sub(r"\\\\(?=[A-Za-z{}%$,;!()\[\]])", r"\\", source)
     return _Lexer(source).run()
@@ -336,6 +348,11 @@ class _Lexer:
         lowered = stripped.lower().strip(".,;")
         if lowered in _CONNECTORS:
             self.put("op", lowered)
+        elif lowered.partition(" ")[0] in _SCALES and self._after_value():
+            scale, _, rest = stripped.partition(" ")
+            self._scale(scale.lower())
+            if rest.strip():
+                self._text(rest)
         elif self._is_unit(stripped) and (lowered not in FUNCTIONS or self._after_value()):
             self.put("unit", stripped)
         elif lowered in FUNCTIONS:
@@ -347,6 +364,10 @@ class _Lexer:
         elif stripped:
             self.out.extend(_Lexer(stripped).run())
         self.spaced = content[-1:].isspace()
+
+    def _scale(self, word: str) -> None:
+        self.put("op", "*")
+        self.put("num", str(10 ** _SCALES[word]))
 
     def _is_unit(self, text: str) -> bool:
         """One letter is a unit only in its own case and after a value."""
@@ -363,6 +384,10 @@ class _Lexer:
         lowered = run.lower()
         if lowered in _CONNECTORS or lowered == "per":
             self.put("op", lowered)
+        elif lowered in _SCALES and self._after_value():
+            self._scale(lowered)
+        elif run == "Matrix":
+            pass  # a computer algebra system's way to write one; its rows follow
         elif len(run) == 1:
             self.put("name", run)
         elif lowered in FUNCTIONS and not (run == "min" and self._after_value()):

@@ -36,6 +36,8 @@ from harness_math.nodes import (
     Without,
     Words,
 )
+from harness_math.units import Unit
+from harness_math.units import unit as known_unit
 
 #: Deepest nesting read; one level of brackets takes four.
 DEPTH: Final = 120
@@ -88,6 +90,8 @@ def _last_member(tokens: list[Token], source: str) -> Node:
 class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens, self.at, self.depth, self.bars = tokens, 0, 0, 0
+        #: Whether an open bracket closes what is being read.
+        self.outwards = False
 
     # Reading tokens ------------------------------------------------------------------------------
 
@@ -158,7 +162,13 @@ class _Parser:
                 return self.words()
             while self.now.kind == "word" and self.now.value.lower() in _FILLERS:
                 self.at += 1
-        members, ops = [name or self.ratio()], []
+        if name is None:
+            self.accept("=", "~")  # = 5
+        if name is None and self.op("<", ">", "<=", ">="):
+            members: list[Node] = [Sym("?")]  # > 5
+        else:
+            members = [name or self.ratio()]
+        ops: list[str] = []
         while self.op(*RELATIONS):
             ops.append(self.now.value)
             self.at += 1
@@ -192,7 +202,9 @@ class _Parser:
             if token.kind == "op" and token.value in ("=", "in") and i > self.at:
                 part = self.tokens[self.at : i]
                 text = "".join(t.value for t in part)
-                call = part[0].kind == "name" and re.fullmatch(r"[A-Za-z]+'*\([-\w,]{1,12}\)", text)
+                call = part[0].kind == "name" and re.fullmatch(
+                    r"[A-Za-z]+'*(?:\^\{?-1\}?)?\([-\w,]{1,12}\)", text
+                )
                 if call or any(t.kind in ("word", "unit") for t in part):
                     self.at = i
                     return Sym(text)
@@ -234,13 +246,22 @@ class _Parser:
             before = self.now.value
             self.at += 1
         node = self.sum()
-        # Money may be written after a sign: -$5.
         unit = self.unit()
+        if unit and self.now.kind == "num" and (first := known_unit(unit)) is not None:
+            return self.compound(node, unit, first)
         if not unit and isinstance(node, Fn) and node.name == "degree":
             return Quantity(node.args[0], "degree")
         if not unit and isinstance(node, Fn) and node.name == "percent":
             return Quantity(node.args[0], "%")
         return Quantity(node, unit or before) if unit or before else node
+
+    def compound(self, node: Node, name: str, first: Unit) -> Node:
+        """5 feet 3 inches: one quantity in two units."""
+        more = self.measured()
+        second = known_unit(more.unit) if isinstance(more, Quantity) else None
+        if second is None or second.dimensions != first.dimensions or not isinstance(more, Quantity):
+            raise Unreadable("two quantities side by side")
+        return Quantity(Add((node, Mul((Num(second.factor / first.factor), more.value)))), name)
 
     def unit(self) -> str:
         parts: list[str] = []
@@ -338,7 +359,7 @@ class _Parser:
 
     def starts_factor(self) -> bool:
         kind, value = self.now.kind, self.now.value
-        if kind in ("num", "name", "fn"):
+        if kind in ("num", "name", "fn", "begin"):
             return True
         if kind == "cmd":
             return value in (
@@ -356,7 +377,9 @@ class _Parser:
         if kind == "op":
             if value == "(":
                 return self.peek().value not in ("mod", "bmod")
-            return value in ("{", "[", "⌊", "⌈") or (value == "|" and self.bars == 0 and self._bar_closes())
+            if value == "[":
+                return not self.outwards
+            return value in ("{", "⌊", "⌈") or (value == "|" and self.bars == 0 and self._bar_closes())
         return False
 
     def _bar_closes(self) -> bool:
@@ -606,6 +629,8 @@ class _Parser:
     def bracketed(self, symbol: str) -> Node:
         if symbol in ("(", "["):
             return self.sequence(symbol)
+        if symbol == "]":
+            return self.outward()
         if symbol == "{":
             if self.accept("}"):
                 return self.deeper(self.primary)
@@ -644,6 +669,16 @@ class _Parser:
             return node
         items = node.items if isinstance(node, Seq) and several else (node,)
         return Seq(left, right, items)
+
+    def outward(self) -> Node:
+        """`]a, b[`, the open interval of many countries; either end may be closed."""
+        self.outwards = True
+        node = self.deeper(self.items)
+        self.outwards = False
+        right = self.accept("[", "]")
+        if right is None or not (isinstance(node, Seq) and not node.left and len(node.items) == 2):
+            raise Unreadable("brackets that open outwards around no two ends")
+        return Seq("(", ")" if right == "[" else "]", node.items)
 
     def set(self) -> Node:
         if self.accept("\\}"):

@@ -12,14 +12,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from harness_math.bound import check_source
+from harness_math.evaluate import variables
 from harness_math.lexer import DECIMAL_COMMA, Token, clean, tokens
-from harness_math.nodes import Node, Words
+from harness_math.nodes import Node, Quantity, Words
 from harness_math.parser import parse
+from harness_math.units import unit
 
 #: Groups of three digits behind plain commas, which may be a list.
 _AMBIGUOUS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?:,\d{3})+(?!\d)")
 #: A time of day, with or without its half.
 _CLOCK: Final = re.compile(r"(\d{1,2})\s*:\s*(\d{2})(?:\s*([AaPp])\s*\.?\s*[Mm]\.?)?")
+#: A value and, behind a space, letters that may be a unit or variables: `5 m`, `300 m/s^2`.
+_MEASURED: Final = re.compile(
+    r"(.*[\d)}])(?:\s|~|\\[,;: ])+([A-Za-z][A-Za-z]?(?:[/*^]\{?[A-Za-z\d]{1,3}\}?){0,4})", re.DOTALL
+)
 _INTEGER: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+|[-+]?\d+")
 _CHOICE: Final = re.compile(r"\W*([A-Za-z])\W*")
 _CHOSEN: Final = re.compile(r"\s*(?:\(([A-Z])\)|([A-Z])(?:[).:]|\s*$))")
@@ -50,6 +56,11 @@ def read(source: str) -> Reading:
     if DECIMAL_COMMA.fullmatch(text.strip("$")):
         variants.append(tokens(text, thousands=False, decimal_comma=True))
     nodes = tuple(parse(_trimmed(list(variant)), text) for variant in variants)
+    measured = _MEASURED.fullmatch(text.strip("$"))
+    if measured is not None and unit(measured[2]) is not None:
+        value = parse(tokens(measured[1], thousands=True), measured[1])
+        if not variables(value):
+            nodes = (*nodes, Quantity(value, measured[2]))
     clock = _CLOCK.fullmatch(re.sub(r"\\(?:text\w*|mathrm|[,;:! ])|[{}$~]", " ", text).strip())
     if clock is not None:
         nodes = (*nodes, Words(f"{int(clock[1])} {clock[2]} {(clock[3] or '').lower()}".strip()))

@@ -12,10 +12,10 @@ import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from harness_math.evaluate import LOG_BASE, Inexact, exact, has_sign_choice, numeric, variables
-from harness_math.nodes import Fn, Inf, Mul, Node, Num, Unreadable, walk
+from harness_math.nodes import Add, Div, Fn, Inf, Mul, Node, Num, Pow, Unreadable, walk
 
 #: Relative and absolute agreement of floating-point values.
 RELATIVE: Final = 1e-9
@@ -72,10 +72,10 @@ def _same_at_points(gold: Node, prediction: Node, tolerance: float | None) -> bo
     names = variables(gold) | variables(prediction)
     parts = [*walk(gold), *walk(prediction)]
     signed = any(isinstance(part, Fn) and part.name == "abs" for part in parts)
-    bases = (
+    bases: list[float] = (
         [math.e, 10.0]
         if any(isinstance(p, Fn) and p.name == "log" and len(p.args) == 1 for p in parts)
-        else [0]
+        else [0.0]
     )
     answers = [_agree(gold, prediction, names, signed, base, tolerance) for base in bases]
     if True in answers:
@@ -96,7 +96,7 @@ def _agree(
             if not names:
                 return None
             continue
-        if not close(ours, theirs):
+        if not close(ours, theirs) and not _within_decimals(gold, prediction, point, ours, theirs):
             if names or abs(ours.imag) > RELATIVE or abs(theirs.imag) > RELATIVE:
                 return False
             if not math.isfinite(ours.real) or not math.isfinite(theirs.real):
@@ -106,6 +106,36 @@ def _agree(
         if met == _POINTS or not names:
             return True
     return True if met >= 2 else None
+
+
+def _within_decimals(
+    gold: Node, prediction: Node, point: Mapping[str, complex], ours: complex, theirs: complex
+) -> bool:
+    """Whether an exact prediction lies within what the decimals inside the gold leave open."""
+    literals = [n for n in walk(gold) if isinstance(n, Num) and n.decimals is not None]
+    if isinstance(gold, Num) or not literals or _any_decimal(prediction):
+        return False
+    if any((_decimals(literal) or (0, 0))[0] <= GOLD_DIGITS for literal in literals):
+        return False
+    return abs(ours - theirs) <= abs(numeric(_shifted(gold), point) - ours) * 1.001
+
+
+def _shifted(node: Node) -> Node:
+    """The expression with each decimal moved by half of its last digit."""
+    match node:
+        case Num(value, decimals) if decimals is not None:
+            return Num(value + Fraction(1, 2) / 10**decimals, decimals)
+        case Add(terms):
+            return Add(tuple(_shifted(t) for t in terms))
+        case Mul(factors):
+            return Mul(tuple(_shifted(f) for f in factors))
+        case Div(top, bottom):
+            return Div(_shifted(top), bottom)
+        case Pow(base, exponent):
+            return Pow(_shifted(base), exponent)
+        case Fn(name, args):
+            return Fn(name, tuple(_shifted(a) for a in args))
+    return node
 
 
 def close(a: complex, b: complex) -> bool:
@@ -142,7 +172,7 @@ def _rounds(
     gold: Node, prediction: Node, ours: Fraction | float, theirs: Fraction | float, tolerance: float | None
 ) -> bool:
     """Whether unequal numbers are as near as the data, or a decimal's own digits, allow."""
-    distance = abs(ours - theirs)
+    distance: Any = abs(ours - theirs)
     if tolerance is not None:
         return bool(distance <= tolerance * (1 + 1e-9))
     decimal = _decimals(gold)

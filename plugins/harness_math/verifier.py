@@ -150,7 +150,9 @@ def _judge_one(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool)
             return Judgement(whole == given, "integers")
     if spec.type == "choice" or is_choice(gold):
         letter = choice(gold) or gold.strip()
-        picked = choice(text)
+        # A lower-case letter is a choice where only a choice can be meant.
+        small = spec.type == "choice" or letter.upper() in "ABCDE"
+        picked = choice(text.upper() if small and len(text.strip()) <= 3 else text)
         if picked is not None:
             return Judgement(picked.upper() == letter.upper(), "choice")
     ours, theirs = read(gold), read(text)

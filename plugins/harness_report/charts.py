@@ -15,6 +15,10 @@ WIDE = 520
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 38
 
 
+#: A threshold farther than this from every score is left out, since it would flatten the curves.
+NEAR = 0.15
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     at: float
@@ -113,6 +117,8 @@ def line_chart(
     """Learning curves: score in percent against a cost."""
     points = [p for c in curves for seed in c.seeds for p in seed]
     xs, ys = [p[0] for p in points] or [0.0, 1.0], [p[1] for p in points] or [0.0, 1.0]
+    if threshold is not None and not min(ys) - NEAR <= threshold <= max(ys) + NEAR:
+        threshold = None
     if threshold is not None:
         ys = [*ys, threshold]
     low, high = max(0.0, min(ys) - 0.03), min(1.0, max(ys) + 0.03)

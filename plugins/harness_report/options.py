@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from harness.board.build import arm_recipe
-from harness.readout import Study
 from harness.recipe.errors import validated
 from harness.recipe.stage import Model
+
+if TYPE_CHECKING:
+    from harness.readout import Study
 
 
 class PageOptions(Model):
@@ -36,6 +37,9 @@ class LeaderboardOptions(Model):
 
 def page_options(study: Study) -> PageOptions:
     """The `page` reporter's options in the study's own recipe."""
+    # Imported here: checking a recipe needs the options above, not the statistics behind the board.
+    from harness.board.build import arm_recipe
+
     for use in arm_recipe(study, "").get("report", {}).get("reporters", ()):
         if isinstance(use, dict) and use.get("name") == "page":
             values = {k: v for k, v in use.items() if k != "name"}

@@ -31,13 +31,7 @@ def render(found: Findings) -> str:
     study = found.study
     env = pages.environment(Path(__file__).resolve().parent / "templates")
     env.filters["colour"] = pictures.colour
-    strata = {
-        name: [made for _, made in strips]
-        for name, strips in (
-            ("scores", pictures.score_strips(found)),
-            ("training", pictures.training_strips(found)),
-        )
-    }
+    strips = {"scores": pictures.score_strips(found), "training": pictures.training_strips(found)}
     return env.get_template("report.html").render(
         found=found,
         study=study,
@@ -48,7 +42,7 @@ def render(found: Findings) -> str:
         histogram=pictures.difficulty_histogram(found),
         teachable=pictures.teachable(found),
         remeasured=_remeasured(found),
-        strips=strata,
+        strips=strips,
         environment=_environment(found),
     )
 

@@ -130,7 +130,7 @@ def _binned(measurements: Sequence[Labels]) -> list[float]:
 def score_strips(found: Findings) -> list[tuple[ArmFindings, Strip]]:
     """Pass rate of each held-out stratum at each evaluation, one strip an arm."""
     out = []
-    for arm in found.arms:
+    for arm in found.best_first:
         runs = [run.on(found.heldout) for run in arm.runs]
         strata = sorted({s for evaluations in runs for e in evaluations for s in e.strata}, key=natural)
         if not strata:
@@ -154,7 +154,7 @@ def training_strips(found: Findings) -> list[tuple[ArmFindings, Strip]]:
         return []
     shares = {arm.name: _shares(arm.runs, subjects) for arm in found.arms}
     scale = max((float(np.nanmax(v)) for _, v in shares.values() if v.size), default=1.0) or 1.0
-    for arm in found.arms:
+    for arm in found.best_first:
         ends, values = shares[arm.name]
         if not values.size:
             continue

@@ -1,4 +1,7 @@
-"""Engine `sim`: the simulated student's answers, one rollout at a time, as any engine gives them."""
+"""Engine `sim`: the simulated student's answers, one rollout at a time, as any engine gives them.
+
+Of the sampling, temperature and max_tokens count; a student without tokens has no top_p or top_k.
+"""
 
 from __future__ import annotations
 

@@ -36,6 +36,9 @@ class SimTrainerOptions(Model):
 class SimIrtOptions(Model):
     """Items: `count` subjects whose difficulty b runs evenly from `low` to `high`."""
 
+    #: Starts the names of subjects and tasks, so that a recipe can have several of these.
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""
+    domain: str = "simulation"
     #: `strata`: endless, a subject is a level; `tasks`: finite, a subject is one item.
     form: Literal["strata", "tasks"] = "strata"
     count: Count = 40

@@ -28,9 +28,11 @@ class SimIrt:
         self.options = options
         self.endless = options.form == "strata"
         width = len(str(options.count - 1))
-        stem = "level" if self.endless else "item"
-        prefix = "" if self.endless else f"sim-irt/{options.split}/{options.seed}/"
-        self._names = [f"{prefix}{stem}-{i:0{width}d}" for i in range(options.count)]
+        #: What the tasks' ids begin with.
+        self._stem = f"{options.prefix or 'sim-irt'}/{options.split}/{options.seed}/"
+        level = f"{options.prefix}-level" if options.prefix else "level"
+        first = level if self.endless else f"{self._stem}item"
+        self._names = [f"{first}-{i:0{width}d}" for i in range(options.count)]
         self._position = {name: i for i, name in enumerate(self._names)}
 
     def subjects(self) -> Sequence[str]:
@@ -42,7 +44,7 @@ class SimIrt:
         if position is None:
             raise DataError(f"has no subject {subject!r}", where="task source 'sim-irt'")
         options = self.options
-        item = f"sim-irt/{options.split}/{options.seed}/{subject}/{index}" if self.endless else subject
+        item = f"{self._stem}{subject}/{index}" if self.endless else subject
         step = (options.high - options.low) / max(1, options.count - 1)
         b = options.low + step * position
         if self.endless and options.spread:
@@ -55,7 +57,7 @@ class SimIrt:
             prompt=prompt(item, a, b),
             verifier="exact",
             answer=RIGHT,
-            domain="simulation",
+            domain=options.domain,
             stratum=subject if self.endless else None,
             meta={"a": a, "b": b},
         )
@@ -64,9 +66,8 @@ class SimIrt:
         """Raises DataError for an id that it never gives."""
         if not self.endless:
             return self.draw(task_id, 0)
-        prefix = f"sim-irt/{self.options.split}/{self.options.seed}/"
-        subject, _, index = task_id.removeprefix(prefix).rpartition("/")
-        if not task_id.startswith(prefix) or not index.isdecimal() or subject not in self._position:
+        subject, _, index = task_id.removeprefix(self._stem).rpartition("/")
+        if not task_id.startswith(self._stem) or not index.isdecimal() or subject not in self._position:
             raise DataError(f"never gave a task {task_id!r}", where="task source 'sim-irt'")
         return self.draw(subject, int(index))
 

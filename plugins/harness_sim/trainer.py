@@ -39,11 +39,17 @@ class SimTrainer:
         self._engine = SimEngine()
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
-        """Raises TrainingError for stages that are not of kind rl."""
-        if stage.kind != "rl":
-            raise TrainingError(
-                f"cannot simulate a stage of kind {stage.kind!r}", where=f"stage {stage.name!r}", allowed="rl"
-            )
+        """Raises TrainingError for what a student without tokens or weights cannot do."""
+        for what, asked in (
+            (f"kind {stage.kind!r}", stage.kind != "rl"),
+            ("rollout.top_p below 1", stage.rollout.top_p < 1),
+            ("rollout.top_k", stage.rollout.top_k > 0),
+            ("optimizer.weight_decay", stage.optimizer.weight_decay > 0),
+        ):
+            if asked:
+                raise TrainingError(
+                    f"the simulation has no {what}", where=f"stage {stage.name!r}", hint="leave it out"
+                )
         return _StageRun(self.options, self._engine, stage, policy, session).run()
 
     def engine(self, policy: Policy) -> Engine:

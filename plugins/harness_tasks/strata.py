@@ -34,4 +34,6 @@ def parse_strata(value: Any) -> tuple[int, ...]:
 
 
 #: A pydantic field that accepts any of the forms above.
-Strata = Annotated[tuple[int, ...], BeforeValidator(parse_strata)]
+Strata = Annotated[
+    tuple[int, ...], BeforeValidator(parse_strata, json_schema_input_type=str | int | list[str | int])
+]

@@ -21,6 +21,9 @@ class TorchOptions(BaseModel):
     threads: Count | None = None
     #: Most tokens, padding included, of a forward and backward pass.
     micro_batch_tokens: Count = 4_096
+    #: Leave completions without advantage out of forward and backward where that cannot change the
+    #: gradient (no KL, no entropy, no other terms); False is for measuring what that saves.
+    skip_without_advantage: bool = True
     #: Passes over one batch, each an optimizer update; above 1 the clip range matters.
     updates: Count = 1
     #: Folder of the KL term's reference model; None is the policy that the run started from.

@@ -23,8 +23,6 @@ class RandomLlamaOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: The recipe's `model.name`: only a name, the options below say what it is.
-    model: str = "random-llama"
     #: Characters, a token each, besides padding, end of sequence and unknown.
     characters: str = "0123456789+-="
     width: Count = 96
@@ -58,7 +56,7 @@ class RandomLlama:
 
     def load(self) -> ModelFiles:
         """The model's folder, made if it is not there."""
-        folder = self.cache / "random-llama" / digest(self.options.model_dump(exclude={"model"}))
+        folder = self.cache / "random-llama" / digest(self.options.model_dump())
         if not folder.exists():
             scratch = folder.with_name(f".{folder.name}-{os.getpid()}")
             write_random_llama(self.options, scratch)
@@ -78,7 +76,7 @@ def write_random_llama(options: RandomLlamaOptions, folder: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
     tokenizer = character_tokenizer(options.characters, options.context_length)
     config = LlamaConfig(
@@ -111,7 +109,7 @@ def character_tokenizer(characters: str, context_length: int):  # type: ignore[n
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=EOS,

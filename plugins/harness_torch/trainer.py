@@ -8,11 +8,9 @@ there is, and a resumed stage ends with the same bits as an unbroken one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, pstdev
 
 from harness_transformers.device import resolve_device, set_threads
 from harness_transformers.engine import EngineOptions, TransformersEngine
@@ -21,13 +19,14 @@ from harness_transformers.network import Network, open_network
 from harness_transformers.prompts import end_tokens
 
 from harness.errors import TrainingError
-from harness.protocols import Batch, BuildContext, Engine, LossTerm, Policy, Session
+from harness.protocols import BuildContext, Engine, LossTerm, Policy, Session
 from harness.recipe import Stage
 from harness.records import PolicyRef, Rollout, StepMetrics, Task
 from harness_torch.learner import MODEL, Learner
+from harness_torch.metrics import Phases, group_metrics
 from harness_torch.options import TorchOptions
 from harness_torch.rows import Completion, Example
-from harness_torch.update import AnswerLoss, GroupLoss, StepLoss
+from harness_torch.update import AnswerLoss, GroupLoss
 
 
 class TorchTrainer:
@@ -134,24 +133,6 @@ class TorchTrainer:
         return self._engine
 
 
-@dataclass(slots=True)
-class _Clock:
-    """Process CPU and wall seconds since it was made."""
-
-    cpu: float
-    wall: float
-
-    @classmethod
-    def start(cls) -> _Clock:
-        return cls(time.process_time(), time.perf_counter())
-
-    def read(self) -> dict[str, float]:
-        return {
-            "cpu_seconds": time.process_time() - self.cpu,
-            "seconds": time.perf_counter() - self.wall,
-        }
-
-
 class _Stage:
     """One stage on its way."""
 
@@ -185,18 +166,32 @@ class _Stage:
             step += 1
 
     def _reinforce(self, step: int) -> StepMetrics | None:
-        clock, where = _Clock.start(), f"{self.where}, step {step}"
-        batch = self.session.collect(lambda tasks: self._generate(tasks, step))
+        phases, where = Phases(), f"{self.where}, step {step}"
+
+        def generate(tasks: Sequence[Task]) -> list[Rollout]:
+            with phases("generate"):
+                return self._generate(tasks, step)
+
+        batch = self.session.collect(generate)
         if not batch.groups:
             return None
-        generated = clock.read()["cpu_seconds"]
         self.loss.prepare(batch.groups)
         norm = rate = 0.0
         for _ in range(self.trainer.options.updates):
-            result = self.loss.backward(where)
-            norm, rate = self.learner.update(self.stage.optimizer, step, where)
-        return _metrics(
-            self.stage.name, step, batch, result, norm, rate, {**clock.read(), "generating": generated}
+            result = self.loss.backward(where, phases)
+            with phases("optimizer"):
+                norm, rate = self.learner.update(self.stage.optimizer, step, where)
+        plain = group_metrics(self.stage.name, step, batch)
+        return replace(
+            plain,
+            loss=result.loss,
+            grad_norm=norm,
+            kl=result.kl,
+            entropy=result.entropy,
+            learning_rate=rate,
+            cpu_seconds=phases.cpu_seconds,
+            seconds=phases.seconds,
+            extra={"trained_tokens": float(result.tokens), **phases.fields()},
         )
 
     def _generate(self, tasks: Sequence[Task], step: int) -> list[Rollout]:
@@ -216,16 +211,18 @@ class _Stage:
             temperature=stage.rollout.temperature,
             reference=trainer.reference() if needs_reference else None,
             terms=terms,
+            skip_without_advantage=trainer.options.skip_without_advantage,
         )
 
     def _fit_answers(self, step: int) -> StepMetrics:
-        clock, where = _Clock.start(), f"{self.where}, step {step}"
+        phases, where = Phases(), f"{self.where}, step {step}"
         tasks = self.session.next_tasks(self.stage.rollout.batch)
         if not tasks:
             raise TrainingError("the session has no more tasks", where=where)
         loss = AnswerLoss(self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens)
-        result, right = loss.backward(self._answers(tasks), where)
-        norm, rate = self.learner.update(self.stage.optimizer, step, where)
+        result, right = loss.backward(self._answers(tasks), where, phases)
+        with phases("optimizer"):
+            norm, rate = self.learner.update(self.stage.optimizer, step, where)
         return StepMetrics(
             stage=self.stage.name,
             step=step,
@@ -240,8 +237,9 @@ class _Stage:
             loss=result.loss,
             grad_norm=norm,
             learning_rate=rate,
-            extra={"trained_tokens": float(result.tokens)},
-            **clock.read(),
+            cpu_seconds=phases.cpu_seconds,
+            seconds=phases.seconds,
+            extra={"trained_tokens": float(result.tokens), **phases.fields()},
         )
 
     def _answers(self, tasks: Sequence[Task]) -> list[Example]:
@@ -279,41 +277,3 @@ class _Stage:
         folder = parent / Path(checkpoint.path).name
         files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
         return Policy(checkpoint.policy, files, folder)
-
-
-def _metrics(
-    stage: str,
-    step: int,
-    batch: Batch,
-    result: StepLoss,
-    norm: float,
-    rate: float,
-    seconds: dict[str, float],
-) -> StepMetrics:
-    groups = batch.groups
-    rewards = [reward for group in groups for reward in group.rewards if reward is not None]
-    statuses = [s for group in groups for s in group.statuses if s != "infra_error"]
-    truncated = [cut for group in groups for cut in group.truncated]
-    return StepMetrics(
-        stage=stage,
-        step=step,
-        rollouts=batch.rollouts,
-        tokens=batch.tokens,
-        reward_mean=fmean(rewards) if rewards else 0.0,
-        reward_sd=pstdev(rewards) if rewards else 0.0,
-        pass_rate=statuses.count("pass") / len(statuses) if statuses else 0.0,
-        zero_variance_groups=sum(not group.mixed for group in groups) / len(groups),
-        truncated=fmean(truncated),
-        discarded_groups=batch.discarded,
-        loss=result.loss,
-        grad_norm=norm,
-        kl=result.kl,
-        entropy=result.entropy,
-        learning_rate=rate,
-        cpu_seconds=seconds["cpu_seconds"],
-        seconds=seconds["seconds"],
-        extra={
-            "trained_tokens": float(result.tokens),
-            "generate_cpu_seconds": seconds["generating"],
-        },
-    )

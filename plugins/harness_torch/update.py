@@ -20,6 +20,7 @@ from harness_torch.loss import (
     sum_terms,
     token_statistics,
 )
+from harness_torch.metrics import Phases
 from harness_torch.rows import Example, Rows, examples, micro_batches
 
 
@@ -71,7 +72,7 @@ class GroupLoss:
         self._batches = list(micro_batches(found, self.micro_batch_tokens, self.device))
         self._old = []
 
-    def backward(self, where: str) -> StepLoss:
+    def backward(self, where: str, phases: Phases) -> StepLoss:
         """Add the batch's gradient to the parameters'.
 
         Raises:
@@ -79,9 +80,11 @@ class GroupLoss:
         """
         result = StepLoss()
         for index, rows in enumerate(self._batches):
-            loss, kl, entropy = self._loss(rows, index)
-            result.loss += finite(loss, where)
-            loss.backward()
+            with phases("forward"):
+                loss, kl, entropy = self._loss(rows, index)
+                result.loss += finite(loss, where)
+            with phases("backward"):
+                loss.backward()  # type: ignore[no-untyped-call]
             result.tokens += int(rows.mask.sum())
             if kl is not None:
                 result.kl = (result.kl or 0.0) + kl / self._tokens
@@ -144,16 +147,18 @@ class AnswerLoss:
     device: torch.device
     micro_batch_tokens: int
 
-    def backward(self, found: Sequence[Example], where: str) -> tuple[StepLoss, float]:
+    def backward(self, found: Sequence[Example], where: str, phases: Phases) -> tuple[StepLoss, float]:
         """Add the gradient of the weighted loss; also returns the share of examples whose every token
         is the most likely one, that is, which greedy decoding would get right."""
         result, right = StepLoss(), 0
         for rows in micro_batches(found, self.micro_batch_tokens, self.device):
-            logits = self.network.score(rows.prompts, rows.lengths, rows.completions, rows.mask)
-            chosen, _ = token_statistics(logits, rows.targets, entropy=False)
-            loss = -(as_matrix(chosen, rows.flat_mask) * rows.weights).sum()
-            result.loss += finite(loss, where)
-            loss.backward()
+            with phases("forward"):
+                logits = self.network.score(rows.prompts, rows.lengths, rows.completions, rows.mask)
+                chosen, _ = token_statistics(logits, rows.targets, entropy=False)
+                loss = -(as_matrix(chosen, rows.flat_mask) * rows.weights).sum()
+                result.loss += finite(loss, where)
+            with phases("backward"):
+                loss.backward()  # type: ignore[no-untyped-call]
             result.tokens += int(rows.mask.sum())
             wrong = as_matrix((logits.detach().argmax(-1) != rows.targets).long(), rows.flat_mask)
             right += int((wrong.sum(1) == 0).sum())

@@ -79,7 +79,7 @@ class LlamaDecoding:
         own = q.flatten(0, 1) @ self.keys[i][:, :, :length].transpose(-1, -2)
         scores = torch.cat((shared, own.view(prompts, group, kv, per_kv, length)), -1)
         shares = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
-        of_shared, of_own = shares.split((shared.shape[-1], length), -1)
+        of_shared, of_own = shares[..., :-length], shares[..., -length:]
         attended = of_own.flatten(0, 1) @ self.values[i][:, :, :length]
         of_prompt = of_shared.transpose(1, 2).flatten(2, 3) @ self.prompt_values[i]
         of_prompt = of_prompt.view(prompts, kv, group, per_kv, width).transpose(1, 2)

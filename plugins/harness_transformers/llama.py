@@ -167,12 +167,12 @@ def qkv_heads(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Queries (..., H, D), keys and values (..., K, D) of hidden states (..., d), positions applied."""
     mixed = linear(normed(x, layer.attention_norm, w.epsilon), layer.qkv, layer.qkv_bias)
-    mixed = mixed.unflatten(-1, (w.heads + 2 * w.kv_heads, w.head_width))
-    turned, values = mixed.split((w.heads + w.kv_heads, w.kv_heads), -2)
+    mixed = mixed.view(*mixed.shape[:-1], w.heads + 2 * w.kv_heads, w.head_width)
+    turned, values = torch.split(mixed, [w.heads + w.kv_heads, w.kv_heads], -2)
     cos, sin = turn
     # x cos + rotate_half(x) sin, with rotate_half's sign moved into the sine.
     turned = torch.addcmul(turned * cos, turned.roll(w.head_width // 2, -1), sin).to(mixed.dtype)
-    queries, keys = turned.split((w.heads, w.kv_heads), -2)
+    queries, keys = torch.split(turned, [w.heads, w.kv_heads], -2)
     return queries, keys, values
 
 
@@ -211,7 +211,7 @@ class Packing:
 
     def padded(self, packed: Tensor) -> Tensor:
         """(tokens, ...) to (rows, longest, ...)."""
-        return packed.index_select(0, self.pad).unflatten(0, self.mask.shape)
+        return packed.index_select(0, self.pad).view(*self.mask.shape, *packed.shape[1:])
 
     def packed(self, padded: Tensor) -> Tensor:
         """(rows, longest, ...) to (tokens, ...)."""
@@ -309,12 +309,12 @@ def completion_states(w: LlamaWeights, prefix: Prefix, completions: Tensor, mask
     for layer, prompt_keys, prompt_values in zip(w.layers, prefix.keys, prefix.values, strict=True):
         q, k, v = qkv_heads(w, layer, x, turn)
         k, v = (
-            torch.cat((shared, own)).index_select(0, places).unflatten(0, (prompts * group, -1))
+            torch.cat((shared, own)).index_select(0, places).view(prompts * group, -1, *own.shape[1:])
             for shared, own in ((prompt_keys, k), (prompt_values, v))
         )
         attended = attention(w, packing.padded(q), k, v, bias.to(q.dtype))
         x = after_attention(w, layer, x, packing.packed(attended))
     states = torch.cat((prefix.last, x))
     first = torch.arange(prompts, device=device).repeat_interleave(group)
-    source = torch.cat((first[:, None], prompts + packing.pad.unflatten(0, packing.mask.shape)), 1)
+    source = torch.cat((first[:, None], prompts + packing.pad.view(packing.mask.shape)), 1)
     return states.index_select(0, source[mask.flatten(0, 1)[:, : width + 1]])

@@ -29,8 +29,10 @@ from harness_transformers.llama import (
 class Decoding(Protocol):
     """Completions in the making, one a slot; prompt p has slots `p * group` to `p * group + group - 1`."""
 
-    #: Logits of the next token, fp32, (slots, vocabulary).
-    logits: Tensor
+    @property
+    def logits(self) -> Tensor:
+        """Logits of the next token, fp32, (slots, vocabulary)."""
+        ...
 
     def step(self, tokens: Tensor) -> Tensor:
         """Append one token a slot; return the new `logits`."""
@@ -154,7 +156,7 @@ def open_network(
     from transformers.utils import logging
 
     # The harness shows progress of its own.
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     module = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
     # Dropout off: what is trained is what was sampled from.
     module = cast(Any, module).to(device).eval()

@@ -12,7 +12,9 @@ from harness import ledger
 from harness.study import Study, create, open_study
 
 
-def harness(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def harness(
+    *arguments: str, cwd: Path, seconds: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "harness", *arguments],
@@ -20,7 +22,7 @@ def harness(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
         env={**os.environ, "HARNESS_CACHE": str(cwd / "cache"), **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
         check=False,
     )
 

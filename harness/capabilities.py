@@ -1,0 +1,80 @@
+"""What a recipe asks of its trainer, against what the trainer says that it can do.
+
+A mismatch is refused when the plan is made, never ignored. Capabilities are plain values of a
+trainer's registration:
+
+| capability | meaning |
+|---|---|
+| `kinds` | stage kinds it trains: `rl`, `sft` |
+| `losses` | parts of `loss` it honours: `kl`, `entropy`, `mask_truncated`, `terms` |
+| `curriculum_granularity` | `step`: asks for tasks at each step; `stage`: once a stage |
+| `dynamic_sampling` | honours gates |
+| `in_stage_evaluation` | evaluates with live weights inside a stage |
+| `engine` | has an engine of its own |
+| `devices`, `precisions` | the values of `resources` it takes |
+| `resume` | goes on inside a stage from a checkpoint |
+| `simulated` | its outcomes are no model's |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.recipe import Recipe, Stage
+from harness.registry import Registration
+
+#: The engine name that means the trainer's own.
+TRAINER_ENGINE = "trainer"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Something that the recipe asks and the trainer cannot do."""
+
+    #: What it cannot do, in words that follow "cannot do".
+    what: str
+    #: Field of the recipe.
+    where: str
+    hint: str = ""
+
+
+def shortfalls(recipe: Recipe, trainer: Registration, online: dict[str, bool]) -> Iterator[Shortfall]:
+    """Every mismatch; `online` says for each curriculum name whether it decides at every step."""
+    able = trainer.capabilities
+    for stage in recipe.stages:
+        yield from _of_stage(stage, trainer, online[stage.curriculum.name])
+    if recipe.evaluation.every_steps is not None and not able.get("in_stage_evaluation"):
+        yield Shortfall(
+            "evaluation inside a stage", "evaluation.every_steps", "leave evaluation.every_steps out"
+        )
+    if recipe.engine.name == TRAINER_ENGINE and not able.get("engine"):
+        yield Shortfall("an engine of its own", "engine", 'name one: engine = "transformers"')
+    for field, value, allowed in (
+        ("resources.precision", recipe.resources.precision, able.get("precisions")),
+        ("resources.device", recipe.resources.device, able.get("devices")),
+    ):
+        if allowed is not None and value != "auto" and value not in allowed:
+            yield Shortfall(f"{field} = {value!r}", field, f"use one of {', '.join(allowed)}")
+
+
+def _of_stage(stage: Stage, trainer: Registration, online: bool) -> Iterator[Shortfall]:
+    able, where = trainer.capabilities, f"stages {stage.name!r}"
+    if stage.kind in ("rl", "sft") and stage.kind not in able.get("kinds", ("rl",)):
+        yield Shortfall(f"stages of kind {stage.kind!r}", where)
+    asked = {
+        "kl": stage.loss.kl > 0,
+        "entropy": stage.loss.entropy > 0,
+        "mask_truncated": stage.loss.mask_truncated,
+        "terms": bool(stage.loss.terms),
+    }
+    for name, wanted in asked.items():
+        if wanted and name not in able.get("losses", ()):
+            yield Shortfall(f"loss.{name}", f"{where}, loss.{name}")
+    if stage.gates and not able.get("dynamic_sampling"):
+        yield Shortfall("gates (dynamic sampling)", f"{where}, gates")
+    if online and able.get("curriculum_granularity", "step") != "step":
+        yield Shortfall(
+            f"the online curriculum {stage.curriculum.name!r}: it takes its tasks by the stage",
+            f"{where}, curriculum",
+        )

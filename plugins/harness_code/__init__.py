@@ -12,5 +12,6 @@ def register_verifiers(register: Register) -> None:
         "code",
         "harness_code.verifier:CodeVerifier",
         options="harness_code.verifier:CodeOptions",
+        capabilities={"submits": True},
         summary="runs the last fenced block in a sandbox and compares outside",
     )

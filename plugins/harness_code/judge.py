@@ -40,7 +40,7 @@ async def judge(
 def count(answer: cases.Answer) -> int:
     """How many tests there are."""
     if isinstance(answer, cases.Asserts):
-        return len(asserts.questions(answer.tests, answer.entry_point) or "1")
+        return max(len(asserts.questions(answer.tests, answer.entry_point)), 1)
     return len(answer.tests)
 
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Literal
 
@@ -70,12 +71,16 @@ class CodeVerifier:
 
     def verify(self, task: Task, rollout: Rollout) -> Verdict:
         """Judge a completion; blocks until all asked tests are run."""
-        return asyncio.run_coroutine_threadsafe(self.averify(task, rollout), _loop()).result()
+        return self.submit(task, rollout).result()
+
+    def submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        """Judge a completion in the background; many may be under way at once."""
+        return asyncio.run_coroutine_threadsafe(self.averify(task, rollout), _loop())
 
     async def averify(self, task: Task, rollout: Rollout) -> Verdict:
         """As `verify`, for callers with an event loop of their own: many may be under way at once."""
-        self.open()
-        assert self._lease is not None
+        if self._lease is None:
+            raise RuntimeError("the verifier is not open")
         started = time.monotonic()
         answer = _slower(cases.parse(task.answer, where=f"task {task.id!r}"), self._options.time_factor)
         program = last_block(rollout.text)

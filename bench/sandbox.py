@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import statistics
 import subprocess
@@ -21,7 +22,10 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness_code import corpus, mix
+from harness_sandbox import assets
 from harness_sandbox.build import build_sandbox
+from harness_sandbox.canary import survivors, uid_ranges
 
 from harness.errors import HarnessError
 from harness.protocols import Job
@@ -104,12 +108,42 @@ async def throughput(rounds: int) -> bool:
     return met
 
 
+async def mixed(count: int, kind: str) -> bool:
+    """Judge a mix; whether every verdict was right and nothing was left."""
+    hostile = [program for program in corpus.load(assets.folder("canaries")) if "pass" not in program.right]
+    sandbox = build_sandbox(kind, {"slots": WIDTH, "memory_mb": 512, "queue": 64})
+    await mix.run(mix.programs(100, hostile, share=0.0, seed=1), sandbox)
+    before, started = _rss_mb(), time.perf_counter()
+    tally = await mix.run(mix.programs(count, hostile, seed=2), sandbox)
+    spent, grown = time.perf_counter() - started, _rss_mb() - before
+    ranges = uid_ranges(sandbox)
+    sandbox.close()
+    alive = survivors(ranges, patience=5)
+    print(f"{sandbox.kind}: {count} jobs in {spent:.0f} s ({count / spent:.0f} /s), {dict(tally.verdicts)}")
+    print(
+        f"wrong verdicts {len(tally.wrong)}, survivors {len(alive)}, memory {grown:+.1f} MiB, {sandbox.stats}"
+    )
+    for name, verdict, evidence in tally.wrong[:20]:
+        print(f"  {name}: {verdict}: {evidence}")
+    return not tally.wrong and not alive and grown < 50
+
+
+def _rss_mb() -> float:
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--mix", type=int, metavar="JOBS", help="instead, judge so many mixed jobs")
+    parser.add_argument("--kind", default="auto", help="the kind of --mix")
     arguments = parser.parse_args()
+    if arguments.mix:
+        return 0 if asyncio.run(mixed(arguments.mix, arguments.kind)) else 1
     return 0 if asyncio.run(throughput(arguments.rounds)) else 1
 
 

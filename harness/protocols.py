@@ -176,7 +176,8 @@ class Job:
 
     A job is one of: a whole program that reads `stdin`; calls of `entry_point`, or `expressions` over
     the program's names, whose values come back one a line; `tests` that call the program's `names`
-    from a process of their own; a `binary` that was compiled before.
+    from a process of their own; a `binary` that was compiled before. Code of a compiled language is
+    compiled: the binary is the result.
     """
 
     code: str

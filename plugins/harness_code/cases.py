@@ -7,7 +7,7 @@ tests written as asserts (`Asserts`). Limits are of one test.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -38,6 +38,8 @@ class Stdio(
     """A program that reads stdin and writes stdout."""
 
     tests: tuple[Case, ...]
+    #: A program of a compiled language is compiled once and run for each test.
+    language: Literal["python", "cpp"] = "python"
     #: A rule of `compare.TEXT_RULES`.
     compare: str = "tokens"
     tolerance: float = 1e-6

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from harness_runner import values
@@ -17,6 +18,9 @@ from harness_code.results import TestResult, of_failure
 
 #: Seconds for a custom checker.
 _CHECKER: Final = cases.Limits(cpu_seconds=10, wall_seconds=30, memory_mb=512)
+#: Limits of a compiler, and the largest binary in bytes.
+_COMPILER: Final = cases.Limits(cpu_seconds=20, wall_seconds=60, memory_mb=512)
+_BINARY: Final = 32 << 20
 #: Looks at a value that came out; None when it is right.
 Check = Callable[[Any], str | None]
 
@@ -52,8 +56,18 @@ async def _stdio(
 ) -> list[TestResult]:
     rule = compare.rule(answer.compare, compare.TEXT_RULES)
 
+    how: dict[str, Any] = {}
+    if answer.language != "python":
+        compiled = await sandbox.run(_job(program, _COMPILER, language=answer.language, result_bytes=_BINARY))
+        if compiled.status != "ok":
+            result = of_failure(compiled)
+            if result.verdict != "infra_error":
+                result = replace(result, verdict="compile_error")
+            return [result] * len(answer.tests)
+        how = {"language": answer.language, "binary": compiled.result}
+
     async def one(case: cases.Case) -> TestResult:
-        raw = await sandbox.run(_job(program, answer.limits, stdin=case.input.encode()))
+        raw = await sandbox.run(_job("" if how else program, answer.limits, stdin=case.input.encode(), **how))
         if raw.status != "ok":
             return of_failure(raw)
         try:

@@ -14,22 +14,22 @@ from docker.errors import ImageNotFound
 from harness_sandbox import rootfs
 from harness_sandbox.pool import SandboxError
 
-REPOSITORY = "staged-harness/python"
+REPOSITORY = "staged-harness"
 
 
-def name(packages: Sequence[str] = ()) -> str:
+def name(packages: Sequence[str] = (), language: str = "python") -> str:
     """The image of this version."""
-    return f"{REPOSITORY}:{rootfs.digest(packages)}"
+    return f"{REPOSITORY}/{language}:{rootfs.digest(packages, language)}"
 
 
-def build(client: Any, cache: Path, packages: Sequence[str] = ()) -> str:
+def build(client: Any, cache: Path, packages: Sequence[str] = (), language: str = "python") -> str:
     """Import the tree as an image, if the engine has it not yet; its name."""
-    tag = name(packages)
+    tag = name(packages, language)
     try:
         client.images.get(tag)
     except ImageNotFound:
         repository, _, version = tag.partition(":")
-        archive = rootfs.tar(rootfs.build(cache, packages))
+        archive = rootfs.tar(rootfs.build(cache, packages, language))
         client.api.import_image_from_data(archive, repository=repository, tag=version)
     return tag
 

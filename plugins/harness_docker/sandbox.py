@@ -48,7 +48,7 @@ class DockerLauncher:
         #: First uids of the servers that were started.
         self.uid_bases: list[int] = []
         self._client = engine.connect()
-        self._image = options.image or image.name()
+        self._image = options.image or image.name(language=options.language)
         image.require(self._client, self._image)
 
     def start(self, slot: int) -> Channel:

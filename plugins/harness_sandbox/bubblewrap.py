@@ -28,7 +28,9 @@ def bubblewrap(options: PoolOptions, context: BuildContext) -> SandboxPool:
     why = unavailable()
     if why:
         raise SandboxError(why, where="sandbox 'bubblewrap'", hint="apt-get install bubblewrap")
-    return SandboxPool(BubblewrapLauncher(options, rootfs.build(context.cache)), options)
+    return SandboxPool(
+        BubblewrapLauncher(options, rootfs.build(context.cache, language=options.language)), options
+    )
 
 
 def unavailable() -> str:

@@ -35,14 +35,14 @@ def build(language: str, packages: Sequence[str], no_docker: bool) -> None:
     from harness_sandbox import rootfs
 
     started = time.monotonic()
-    tree = rootfs.build(cache_folder(), packages)
+    tree = rootfs.build(cache_folder(), packages, language)
     click.echo(f"tree   {tree} ({time.monotonic() - started:.1f} s)")
     if no_docker:
         return
     from harness_docker import engine, image
 
     started = time.monotonic()
-    tag = image.build(engine.connect(), cache_folder(), packages)
+    tag = image.build(engine.connect(), cache_folder(), packages, language)
     click.echo(f"image  {tag} ({time.monotonic() - started:.1f} s)")
 
 

@@ -22,7 +22,9 @@ def namespaces(options: PoolOptions, context: BuildContext) -> SandboxPool:
     why = unavailable()
     if why:
         raise SandboxError(why, where="sandbox 'namespaces'", hint="use the docker kind")
-    return SandboxPool(NamespaceLauncher(options, rootfs.build(context.cache)), options)
+    return SandboxPool(
+        NamespaceLauncher(options, rootfs.build(context.cache, language=options.language)), options
+    )
 
 
 def unavailable() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ class PoolOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    #: What programs are written in; a sandbox for `cpp` runs `python`, too.
+    language: Literal["python", "cpp"] = "python"
     #: Jobs at a time; one a core is enough, more only add latency. 0: as many as this host has cores.
     slots: Annotated[int, Field(ge=0)] = 0
     #: Requests that may wait; `run` waits for room when it is full.

@@ -27,6 +27,7 @@ from typing import Final
 import harness_runner
 
 from harness.errors import HarnessError
+from harness_sandbox import compiler
 
 #: Counts up when what is put into a tree changes.
 LAYOUT: Final = 1
@@ -59,33 +60,33 @@ class BuildError(HarnessError):
     """A tree or an image could not be made."""
 
 
-def digest(packages: Sequence[str] = ()) -> str:
+def digest(packages: Sequence[str] = (), language: str = "python") -> str:
     """Names a tree by what it is made from: layout, interpreter, packages, the server's code."""
     known = hashlib.blake2b(digest_size=6)
-    known.update(f"{LAYOUT} {sys.version} {platform.machine()} {sorted(packages)}".encode())
+    known.update(f"{LAYOUT} {sys.version} {platform.machine()} {sorted(packages)} {language}".encode())
     for path in sorted(RUNNER.glob("*.py")):
         known.update(path.name.encode() + path.read_bytes())
     return known.hexdigest()
 
 
-def folder(cache: Path, packages: Sequence[str] = ()) -> Path:
+def folder(cache: Path, packages: Sequence[str] = (), language: str = "python") -> Path:
     """Where the tree of this version lies, or would."""
-    return cache / "sandboxes" / f"python-{digest(packages)}"
+    return cache / "sandboxes" / f"{language}-{digest(packages, language)}"
 
 
-def build(cache: Path, packages: Sequence[str] = ()) -> Path:
+def build(cache: Path, packages: Sequence[str] = (), language: str = "python") -> Path:
     """The tree's folder, made now if it is not there yet.
 
     Raises:
         BuildError: a package is not installed, or a library cannot be found.
     """
-    final = folder(cache, packages)
+    final = folder(cache, packages, language)
     if final.is_dir():
         return final
     final.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))
     try:
-        _fill(scratch, packages)
+        _fill(scratch, packages, language)
         scratch.chmod(0o755)
         try:
             scratch.rename(final)
@@ -111,7 +112,7 @@ def tar(tree: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _fill(root: Path, packages: Sequence[str]) -> None:
+def _fill(root: Path, packages: Sequence[str], language: str) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for name in (
         "usr/local/bin",
@@ -145,7 +146,8 @@ def _fill(root: Path, packages: Sequence[str]) -> None:
         _copy_package(package, library / "site-packages")
     compileall.compile_dir(library, quiet=2, stripdir=root, maxlevels=20)
     compileall.compile_dir(root / "opt", quiet=2, stripdir=root)
-    _copy_libraries(root, [binary, *root.rglob("*.so"), *root.rglob("*.so.*")])
+    programs = compiler.copy(root) if language == "cpp" else []
+    _copy_libraries(root, [binary, *programs, *root.rglob("*.so"), *root.rglob("*.so.*")])
     for path in root.rglob("*"):
         if not path.is_symlink() and path != root / "tmp":
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

@@ -37,6 +37,8 @@ def request(job: Job) -> tuple[dict[str, Any], dict[str, bytes]]:
     elif job.binary:
         mode = "binary"
         parts["binary"] = job.binary
+    elif job.language != "python":
+        mode = "compile"
     limits = {
         "cpu_seconds": job.cpu_seconds,
         "wall_seconds": job.wall_seconds,

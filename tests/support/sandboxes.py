@@ -57,7 +57,7 @@ def sandbox(kind: str, **options: Any) -> Iterator[Any]:
         from harness_docker import engine, image
 
         client = engine.connect()
-        image.build(client, build_context().cache)
+        image.build(client, build_context().cache, language=options.get("language", "python"))
         client.close()
     made = build_context().build("sandboxes", kind, {"slots": 1, "memory_mb": 512, **options})
     try:

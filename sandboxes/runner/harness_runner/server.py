@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from harness_runner import calls, frames, program, rpc
+from harness_runner import calls, frames, native, program, rpc
 from harness_runner.limits import Confinement, Limits
 from harness_runner.watch import Outcome, Streams, watch
 
@@ -98,6 +98,14 @@ class Server:
             return self._child(self._uid, limits, lambda: program.run(part("code"), 3))
         if mode == "calls":
             return self._child(self._uid, limits, lambda: calls.run(part("code"), part("plan"), 3))
+        if mode == "compile":
+            return self._child(self._uid, limits, lambda: native.compile_cpp(part("code"), 3))
+        if mode == "binary":
+            handle = native.image(parts["binary"])
+            try:
+                return self._child(self._uid, limits, lambda: native.run(4, 3), keep=handle)
+            finally:
+                os.close(handle)
         if mode != "tests":
             raise frames.FrameError(f"no mode is named {mode!r}")
         ours, theirs = rpc.pair()

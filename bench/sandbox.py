@@ -31,6 +31,8 @@ from harness.errors import HarnessError
 from harness.protocols import Job
 
 PROGRAM = "a, b = map(int, input().split())\nprint(a + b)\n"
+#: The interpreter itself, not a virtual environment's way to it.
+PYTHON = os.path.realpath(sys.executable)
 WIDTH = len(os.sched_getaffinity(0))
 #: kind: (jobs a round, what its rate is compared with, target ratio)
 KINDS = {
@@ -49,7 +51,7 @@ async def bare(jobs: int) -> float:
 
         def one(_: int) -> None:
             done = subprocess.run(
-                [sys.executable, "-I", "-S", str(path)], input=b"3 4\n", capture_output=True, check=True
+                [PYTHON, "-I", "-S", str(path)], input=b"3 4\n", capture_output=True, check=True
             )
             assert done.stdout == b"7\n"
 

@@ -15,6 +15,7 @@ from harness.errors import DataError, RecipeError
 from harness.records import Message, PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
 from harness.rewards import all_pass, fraction
 from harness.scoring import Scorer, VerifierSpec
+from harness.testing.verifier import VerifierCase, VerifierConformance
 
 ANSWER = {
     "kind": "stdio",
@@ -38,6 +39,17 @@ def rollout(text: str) -> Rollout:
 
 def options(**given: Any) -> dict[str, Any]:
     return {"sandbox": {"name": contained(), "slots": 2, "memory_mb": 512}, **given}
+
+
+class TestConformance(VerifierConformance):
+    name = "code"
+    options = {"sandbox": {"name": "auto", "slots": 2, "memory_mb": 512}}
+    truncated_may_pass = True  # a block that is closed is whole, whatever came after it
+    cases = [VerifierCase(task=TASK, right=[RIGHT], wrong=[WRONG, HALF, "no block", "```python\n1 / 0\n```"])]
+
+    @pytest.fixture(autouse=True)
+    def _has_a_kind(self) -> None:
+        contained()
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,6 +35,8 @@ class Canary:
     def __init__(self) -> None:
         self.secret = f"CANARY-{secrets.token_hex(8)}"
         self.hits = 0
+        self._password = secrets.token_bytes(16)
+        self._fences: list[Callable[[], None]] = []
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -61,6 +64,8 @@ class Canary:
     def faults(self, sandbox: object) -> list[str]:
         """What shows that a program got out, looked at between jobs of this sandbox."""
         found = []
+        for fence in self._fences:
+            fence()
         if self.hits:
             found.append(f"{self.hits} connections reached the host")
             self.hits = 0
@@ -74,6 +79,7 @@ class Canary:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(16)
+        passed = threading.Event()
 
         def accept() -> None:
             while True:
@@ -81,9 +87,24 @@ class Canary:
                     peer, _ = listener.accept()
                 except OSError:  # closed: the block is over
                     return
+                with peer:
+                    peer.settimeout(0.2)
+                    with contextlib.suppress(OSError):
+                        if peer.recv(64) == self._password:
+                            passed.set()
+                            continue
                 self.hits += 1
-                peer.close()
 
+        def fence() -> None:
+            """Return when every connection that was made before is counted: they are taken in order."""
+            passed.clear()
+            with socket.socket(family) as ours:
+                ours.connect(address)
+                ours.sendall(self._password)
+                if not passed.wait(10):
+                    raise RuntimeError("the canary's listener does not listen")
+
+        self._fences.append(fence)
         threading.Thread(target=accept, name="canary", daemon=True).start()
         # A blocked accept is woken by a shutdown alone.
         self._stack.callback(listener.shutdown, socket.SHUT_RDWR)

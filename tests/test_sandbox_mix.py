@@ -25,11 +25,11 @@ def test_a_mix_gets_its_right_verdicts_and_leaves_nothing(kind: str) -> None:
         asyncio.run(mix.run(mix.programs(50, hostile, share=0.0, seed=1), pool))
         gc.collect()
         before, stats = _rss_mb(), pool.stats.jobs
-        tally = asyncio.run(mix.run(mix.programs(300, hostile, seed=2), pool))
+        tally = asyncio.run(mix.run(mix.programs(1000, hostile, seed=2), pool))
         gc.collect()
         assert tally.wrong == []
-        assert sum(tally.verdicts.values()) == 300
-        assert pool.stats.jobs == stats + 300
+        assert sum(tally.verdicts.values()) == 1000
+        assert pool.stats.jobs == stats + 1000
         assert pool.stats.infra_errors == 0
         assert _rss_mb() - before < 30
         ranges = uid_ranges(pool)

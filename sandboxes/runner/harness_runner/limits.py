@@ -6,6 +6,7 @@ then no_new_privs and the filter, after which there is no way back.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -73,8 +74,10 @@ class Confinement:
         self._limit(resource.RLIMIT_FSIZE, FILE_MB << 20)
         self._limit(resource.RLIMIT_CORE, 0)
         self._limit(resource.RLIMIT_NOFILE, 128)
-        self._limit(resource.RLIMIT_MEMLOCK, 0)
-        self._limit(resource.RLIMIT_MSGQUEUE, 0)
+        for kind in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
+            # gVisor has no such limits, nor what they limit, and refuses to set them.
+            with contextlib.suppress(ValueError):
+                self._limit(kind, 0)
         if self._change_uid:
             self._limit(resource.RLIMIT_NPROC, PROCESSES)
             os.setgroups([])

@@ -24,6 +24,8 @@ STDERR_BYTES = 1 << 16
 _CHUNK = 1 << 16
 #: Longest wait for killed processes to be gone, in seconds.
 _REAP_SECONDS = 2.0
+#: Between looks at a process that has no handle, in milliseconds.
+_POLL_MS = 5.0
 _SEALS = 0x1 | 0x2 | 0x4 | 0x8  # F_SEAL_SEAL, _SHRINK, _GROW, _WRITE
 _OOM_FILES = (
     "/sys/fs/cgroup/memory.events",
@@ -97,8 +99,10 @@ class Sink:
         self._limit, self._keep, self._total, self._kept = limit, keep, 0, 0
         self.read, self.write = os.pipe()
         os.set_blocking(self.read, False)
-        # The job has another uid: without this, opening /dev/stdout by name would be refused.
-        os.fchmod(self.write, 0o222)
+        # The job has another uid: without this, opening /dev/stdout by name would be refused. A kernel
+        # that does not let a pipe's mode be changed (gVisor) may refuse that name.
+        with contextlib.suppress(PermissionError):
+            os.fchmod(self.write, 0o222)
 
     def drain(self) -> tuple[int, bool]:
         """Read what is there once; the number of complete lines in it, and whether more may come."""
@@ -200,21 +204,23 @@ def watch(pid: int, streams: Streams, limits: Limits, *, calls: int = 0) -> Outc
     clock = (~pid << 3) | 2  # the CPU clock of another process: CPUCLOCK_SCHED
     started = marked = time.monotonic()
     cpu_marked = 0.0
-    handle = os.pidfd_open(pid)
+    handle = _handle(pid)
     try:
         poll = select.poll()
-        poll.register(handle, select.POLLIN)
+        if handle >= 0:
+            poll.register(handle, select.POLLIN)
         for end in sinks:
             poll.register(end, select.POLLIN)
         while True:
             wall_left = marked + limits.wall_seconds - time.monotonic()
-            cpu = time.clock_gettime(clock)
+            cpu = _cpu(clock)
             cpu_left = cpu_marked + limits.cpu_seconds - cpu
             if wall_left <= 0 or cpu_left <= 0:
                 outcome.status = "time_limit"
                 break
-            ready = poll.poll(min(wall_left, cpu_left) * 1000 + 1)
-            ended = False
+            longest = min(wall_left, cpu_left) * 1000 + 1
+            ready = poll.poll(longest if handle >= 0 else min(longest, _POLL_MS))
+            ended = handle < 0 and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
             for end, _ in ready:
                 if end == handle:
                     ended = True
@@ -227,17 +233,35 @@ def watch(pid: int, streams: Streams, limits: Limits, *, calls: int = 0) -> Outc
                     outcome.status = "output_limit"
                 elif lines and sink is streams.res and outcome.lines < calls:
                     outcome.lines += lines
-                    marked, cpu_marked = time.monotonic(), time.clock_gettime(clock)
+                    marked, cpu_marked = time.monotonic(), _cpu(clock)
             if ended or outcome.status != "exited":
                 break
         _end(pid, outcome)
     finally:
-        os.close(handle)
+        if handle >= 0:
+            os.close(handle)
     outcome.wall_s = time.monotonic() - started
     if outcome.status == "exited":
         _last_words(streams, outcome, calls)
         _judge(outcome, limits, calls)
     return outcome
+
+
+def _handle(pid: int) -> int:
+    """A descriptor that is readable when the process has ended; -1 where the kernel has no such thing."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+def _cpu(clock: int) -> float:
+    """Seconds of CPU that the process has used; 0 where the kernel (gVisor) does not say, and RLIMIT_CPU
+    alone ends it."""
+    try:
+        return time.clock_gettime(clock)
+    except OSError:
+        return 0.0
 
 
 def _end(pid: int, outcome: Outcome) -> None:

@@ -113,7 +113,7 @@ FUNCTIONS: Final = _words(
     coth log ln lg exp gcd lcm max min abs floor ceil cbrt"""
 )
 _CONSTRUCTS: Final = _words(
-    """frac sqrt binom overline underline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
+    """frac sqrt binom overline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
     choose sum prod int lim oint iint limsup liminf bigcap forall exists mapsto not over root of"""
 )
 _ALIASES: Final = {
@@ -131,7 +131,9 @@ _ALIASES: Final = {
 _TEXT: Final = _words(
     """text textbf textit textrm textsf texttt textnormal textsc textup mbox hbox mathrm operatorname emph"""
 )
-_FONT: Final = _words("""mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel""")
+_FONT: Final = _words(
+    """mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel underline"""
+)
 _PLAIN_WORDS: Final = {
     "pi": "pi",
     "infinity": "∞",
@@ -166,7 +168,10 @@ THOUSANDS: Final = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_GROUP}\d{{3}})+(?!
 _SPACED_THOUSANDS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?: \d{3})+(?![\d/])")
 #: The letter that people write for a union of intervals.
 _UNION_LETTER: Final = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
-DECIMAL_COMMA: Final = re.compile(r"\s*-?\s*\d+,\d+\s*")
+#: The only comma of a source, between digits and outside of brackets: perhaps a decimal comma.
+DECIMAL_COMMA: Final = re.compile(
+    r"[^,()\[\]]*\d(?:,|\{,\})\d+[^,\d()\[\]][^,()\[\]]*|[^,()\[\]]*\d(?:,|\{,\})\d+"
+)
 _TOKEN: Final = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!\s>])+)
       | (?P<num>\d+\.(?=\\overline|/)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.]))?)
@@ -208,7 +213,7 @@ def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list
     """Tokens of a cleaned source. `thousands` joins groups of three digits, `decimal_comma` reads the
     comma of a whole source like `0,5` as a point."""
     if decimal_comma:
-        source = source.replace(",", ".", 1)
+        source = re.sub(r",|\{,\}", ".", source, count=1)
     if thousands:
         source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
     source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)
@@ -357,6 +362,8 @@ class _Lexer:
             self.put("unit", stripped)
         elif lowered in FUNCTIONS:
             self.put("fn", lowered)
+        elif re.fullmatch(r"-?\d[\d.,]*\s+[A-Za-z ]+", stripped):
+            self.out.extend(_Lexer(stripped).run())  # a number and its unit
         elif len(re.findall(r"[A-Za-z]", stripped)) >= 2 and not re.search(r"[\\^=<>+*]", stripped):
             for part in re.split(r"\s+(and|or)\s+|^(and|or)\s+|\s+(and|or)$", stripped):
                 if part:

@@ -1,0 +1,106 @@
+"""Labels: measured in rounds, kept in a store, read from published files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.difficulty import LabelStore, from_training
+from harness.errors import DataError
+from harness.labels import load_labels
+from harness.recipe import LabelFile
+from harness.records import Difficulty, PolicyRef, Sampling
+
+POLICY = PolicyRef(weights_sha="abc")
+
+
+def label(subject: str, passes: int, samples: int, **changes: object) -> Difficulty:
+    values: dict[str, object] = {"policy": POLICY, "verifier_hash": "v"} | changes
+    return Difficulty(subject=subject, model="policy", samples=samples, passes=passes, **values)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_a_label_is_a_posterior(passes: int, fails: int) -> None:
+    made = label("s", passes, passes + fails)
+    assert 0 < made.mean < 1
+    assert made.mean == pytest.approx((passes + 1) / (passes + fails + 2))
+    more = label("s", 4 * passes, 4 * (passes + fails))
+    assert passes + fails == 0 or more.sd < made.sd
+
+
+def test_a_store_gives_back_only_what_was_measured_alike(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / "labels")
+    store.add({"a": label("a", 1, 4), "b": label("b", 0, 4)})
+    store.add({"a": label("a", 3, 8)})
+    again = LabelStore(tmp_path / "labels")
+    assert again.load(POLICY, Sampling(), "v") == {"a": label("a", 3, 8), "b": label("b", 0, 4)}
+    assert again.load(POLICY, Sampling(), "other verifier") == {}
+    assert again.load(POLICY, Sampling(temperature=0.6), "v") == {}
+    assert again.load(PolicyRef(weights_sha="other"), Sampling(), "v") == {}
+
+
+def test_a_store_that_was_cut_mid_line_loses_that_line_alone(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path)
+    store.add({"a": label("a", 1, 4)})
+    store.add({"b": label("b", 2, 4)})
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-10])
+    assert set(store.load(POLICY, Sampling(), "v")) == {"a"}
+
+
+def test_training_outcomes_become_whole_samples_and_say_where_they_come_from() -> None:
+    made = from_training({"a": (7.6, 3.4), "b": (0.4, 0.2)}, POLICY, Sampling(), "v")
+    assert set(made) == {"a"}
+    assert (made["a"].samples, made["a"].passes, made["a"].criterion) == (8, 3, "training")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".parquet"])
+def test_published_labels_are_read_from_each_format(tmp_path: Path, suffix: str) -> None:
+    rows = [{"problem": "p1", "rate": 0.25, "ok": 1, "n": 4}, {"problem": "p2", "rate": 1.0, "ok": 4, "n": 4}]
+    path = tmp_path / f"labels{suffix}"
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if suffix == ".parquet":
+        parquet = pytest.importorskip("pyarrow.parquet", reason="parquet labels need pyarrow")
+        import pyarrow
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif suffix == ".jsonl.gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+    by_rate = LabelFile(path=path.name, subject="problem", pass_rate="rate", samples=4)
+    by_count = LabelFile(path=path.name, subject="problem", passes="ok", samples_column="n")
+    for file in (by_rate, by_count):
+        labels = load_labels("7b", file, tmp_path)
+        assert {s: (d.passes, d.samples, d.model) for s, d in labels.items()} == {
+            "p1": (1, 4, "7b"),
+            "p2": (4, 4, "7b"),
+        }
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ('{"id": "a", "passrate": 0.5}', "line 2: has no field 'pass_rate'"),
+        ('{"id": "a", "pass_rate": 1.5}', "pass_rate is 1.5"),
+        ('{"id": "a", "pass_rate": "high"}', "pass_rate is 'high'"),
+        ("[1, 2]", "line 2: not a JSON object"),
+        ('{"id": "a", ', "line 2: not a JSON object"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named_by_line_and_field(tmp_path: Path, row: str, words: str) -> None:
+    (tmp_path / "l.jsonl").write_text('{"id": "ok", "pass_rate": 0.5}\n' + row + "\n")
+    with pytest.raises(DataError) as refused:
+        load_labels("7b", LabelFile(path="l.jsonl"), tmp_path)
+    assert words in str(refused.value)
+
+
+def test_a_missing_label_file_names_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "labels-7b.jsonl").write_text("")
+    with pytest.raises(DataError, match=r"did you mean 'labels-7b\.jsonl'"):
+        load_labels("7b", LabelFile(path="labels7b.jsonl"), tmp_path)

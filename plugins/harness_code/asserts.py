@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from harness_runner.values import Opaque
 
+from harness_code.constants import NotConstant, constant
+
 _OPERATORS: Final[Mapping[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]]] = {
     ast.Eq: ("==", operator.eq),
     ast.NotEq: ("!=", operator.ne),
@@ -32,12 +34,6 @@ _OPERATORS: Final[Mapping[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]
     ast.IsNot: ("is not", lambda value, known: type(value) is not type(known) or value != known),
 }
 _FLIPPED: Final = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
-_BUILDERS: Final[Mapping[str, Callable[..., Any]]] = {
-    "set": set, "frozenset": frozenset, "tuple": tuple, "list": list, "dict": dict, "sorted": sorted,
-    "float": float, "int": int, "complex": complex, "str": str, "bool": bool, "range": range, "bytes": bytes,
-}  # fmt: skip
-#: Largest text or list that a constant expression may make: `"a" * 10 ** 9` is not for us to compute.
-_MAX_CONSTANT: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +113,22 @@ def rewrite(source: str, entry_point: str) -> list[Question]:
         if others or len(checks[0].args.args) != 1:
             raise NotRewritable(f"has more than check(): {ast.unparse((others or checks)[0])[:60]}")
         body, alias = checks[0].body, checks[0].args.args[0].arg
-    reader = _Reader(entry_point, alias)
-    questions = []
+    try:
+        return _read(body, _Reader(entry_point, alias))
+    except NotConstant as error:
+        raise NotRewritable(str(error)) from None
+
+
+def _read(body: list[ast.stmt], reader: _Reader) -> list[Question]:
+    found = []
     for node in body:
         if isinstance(node, ast.Assert):
-            questions += reader.questions(node.test)
+            found += reader.questions(node.test)
         elif isinstance(node, ast.Assign):
             reader.assign(node)
         elif not _harmless(node):
             raise NotRewritable(f"not an assert: {ast.unparse(node)[:60]}")
-    return questions
+    return found
 
 
 def _harmless(node: ast.stmt) -> bool:
@@ -242,61 +244,3 @@ def modules(source: str) -> list[str]:
         return []
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return sorted(names & sys.stdlib_module_names)
-
-
-def constant(node: ast.expr) -> Any:
-    """The value of an expression of literals; raises NotRewritable when it is more than that."""
-    try:
-        return _constant(node)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
-        raise NotRewritable(f"no constant: {ast.unparse(node)[:60]}: {error}") from None
-
-
-_ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-}  # fmt: skip
-
-
-def _constant(node: ast.expr) -> Any:
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.List(elts=items):
-            return [_constant(item) for item in items]
-        case ast.Tuple(elts=items):
-            return tuple(_constant(item) for item in items)
-        case ast.Set(elts=items):
-            return {_constant(item) for item in items}
-        case ast.Dict(keys=keys, values=items) if None not in keys:
-            return {_constant(k): _constant(v) for k, v in zip(keys, items, strict=True) if k is not None}
-        case ast.UnaryOp(op=ast.USub(), operand=inner):
-            return -_constant(inner)
-        case ast.UnaryOp(op=ast.UAdd(), operand=inner):
-            return +_constant(inner)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-            return _arithmetic(type(op), _constant(left), _constant(right))
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _BUILDERS:
-            return _BUILDERS[name](*[_constant(argument) for argument in args])
-        case ast.Attribute(value=ast.Name(id="math"), attr="pi" | "e" | "inf" | "nan" as name):
-            return getattr(math, name)
-    raise NotRewritable(f"no constant: {ast.unparse(node)[:60]}")
-
-
-def _arithmetic(kind: type[ast.operator], left: Any, right: Any) -> Any:
-    if kind is ast.Pow and not (
-        isinstance(left, (int, float))
-        and isinstance(right, (int, float))
-        and abs(left) < 1e6
-        and abs(right) < 300
-    ):
-        raise NotRewritable("a power too large to be a constant")
-    if kind is ast.Mult:
-        for one, other in ((left, right), (right, left)):
-            if (
-                isinstance(one, (str, bytes, list, tuple))
-                and isinstance(other, int)
-                and len(one) * other > _MAX_CONSTANT
-            ):
-                raise NotRewritable("a repetition too long to be a constant")
-    return _ARITHMETIC[kind](left, right)

@@ -17,7 +17,8 @@ from typing import Any
 
 from harness_runner import calls, frames, native, program, rpc
 from harness_runner.limits import Confinement, Limits
-from harness_runner.watch import Outcome, Streams, watch
+from harness_runner.streams import Streams
+from harness_runner.watch import Outcome, watch
 
 #: Version of the wire; both sides must have the same.
 WIRE = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.errors import DataError
 
-_PLACES = (Path(__file__).parent / "assets", Path(__file__).parents[2] / "sandboxes")
+_PLACES = (Path(__file__).parent / "files", Path(__file__).parents[2] / "sandboxes")
 
 
 def folder(name: str) -> Path:

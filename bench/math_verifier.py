@@ -42,6 +42,7 @@ BEST_PEER: Final = (94.3, 95.5, 92.7)
 MATH_VERIFY_FALSE_POSITIVES: Final = 5
 CHECKS_A_SECOND: Final = 3000
 TIMES_MATH_VERIFY: Final = 3
+ONE_LINER_MS: Final = 50
 
 
 def boxed(text: str) -> str:
@@ -302,6 +303,21 @@ def back_after_a_kill() -> float:
         return time.perf_counter() - started
 
 
+def slowest_one_liner() -> tuple[str, float]:
+    """The slowest of the one-line answers that stop graders, refused ones included: name, CPU ms."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    stoppers = importlib.import_module("math_kit").STOPPERS
+    verifier = build(spec(), {})
+    verifier.verify(task("y+1"), rollout("\\boxed{x}"))
+    times = {}
+    for name, (gold, answer) in stoppers.items():
+        started = time.process_time()
+        verifier.verify(task(gold), rollout(f"\\boxed{{{answer}}}"))
+        times[name] = 1000 * (time.process_time() - started)
+    worst = max(times, key=lambda name: times[name])
+    return worst, times[worst]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -319,9 +335,8 @@ def main() -> int:
     rows = [row for row in map(json.loads, cases.read_text().splitlines()) if not row["suspect"]]
     pairs = [(row["gold"], row["prediction"]) for row in rows]
     print(f"{len(rows)} labelled cases")
-    print(
-        f"{'grader':18} {'right %':>8} {'false +':>8} {'false -':>8} {'balanced %':>11} {'w/o HF %':>9} {'cases/CPU s':>12}"
-    )
+    heads = ("right %", "false +", "false -", "balanced %", "w/o HF %", "cases/CPU s")
+    print(f"{'grader':18} " + " ".join(f"{head:>11}" for head in heads))
     speed: dict[str, float] = {}
     missed: list[str] = []
     for name in GRADERS:
@@ -332,9 +347,8 @@ def main() -> int:
         right, fp, fn, balanced, apart = agreement(rows, outcome.answers)
         speed[name] = len(pairs) / outcome.seconds
         stopped = f"  ({outcome.stopped} stopped at {CASE_SECONDS} s)" if outcome.stopped else ""
-        print(
-            f"{name:18} {right:8.1f} {fp:8} {fn:8} {balanced:11.1f} {apart:9.1f} {speed[name]:12.0f}{stopped}"
-        )
+        numbers = f"{right:11.1f} {fp:11} {fn:11} {balanced:11.1f} {apart:11.1f} {speed[name]:11.0f}"
+        print(f"{name:18} {numbers}{stopped}")
         if name == "harness math":
             if not all(a > b for a, b in zip((right, balanced, apart), BEST_PEER, strict=True)):
                 missed.append(f"agreement above {BEST_PEER}")
@@ -352,6 +366,10 @@ def main() -> int:
     )
     if max(wall, cpu) < CHECKS_A_SECOND:
         missed.append(f"{CHECKS_A_SECOND} checks/s")
+    name, worst = slowest_one_liner()
+    print(f"one-line answers that stop graders: at most {worst:.1f} ms ({name}; target {ONE_LINER_MS})")
+    if worst > ONE_LINER_MS:
+        missed.append(f"{ONE_LINER_MS} ms a one-line answer")
     back = back_after_a_kill()
     print(f"a killed worker is back in {back * 1000:.0f} ms (target 1000)")
     if back > 1:

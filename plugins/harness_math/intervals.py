@@ -26,10 +26,18 @@ def conditions(node: Node) -> bool:
 
 
 def as_intervals(gold: Node, prediction: Node, same: Same) -> bool | None:
-    ours, theirs = intervals(gold), intervals(prediction)
+    """Whether two sets of reals are the same; a single value is the set of itself."""
+    ours, theirs = _or_point(gold), _or_point(prediction)
     if ours is None or theirs is None:
         return None
     return matched(ours, theirs, lambda a, b: _same_interval(a, b, same))
+
+
+def _or_point(node: Node) -> list[Interval] | None:
+    found = intervals(node)
+    if found is None and orderable(node) is not None:
+        return [(node, True, node, True)]
+    return found
 
 
 def _same_interval(a: Interval, b: Interval, same: Same) -> bool | None:
@@ -50,7 +58,7 @@ def intervals(node: Node) -> list[Interval] | None:
         case Seq("{", "}", items):
             return [(item, True, item, True) for item in items]
         case Union(parts):
-            pieces = [intervals(part) for part in parts]
+            pieces = [_or_point(part) for part in parts]
             return None if None in pieces else [i for piece in pieces if piece for i in piece]
         case Without(whole, removed):
             return _without(intervals(whole), _points_of(removed))

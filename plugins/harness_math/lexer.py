@@ -188,6 +188,8 @@ _ESCAPED: Final = re.compile(
     r"\\?[\x07\x08\x0b\x0c]|\t(?=ext|imes|frac|heta|an\b|riangle)|\r(?=ight|angle|ho\b)|\n(?=eq\b|eg\b)"
 )
 _LETTERS: Final = {"\x07": "a", "\x08": "b", "\x0b": "v", "\x0c": "f", "\t": "t", "\r": "r", "\n": "n"}
+#: A source that was escaped once too often.
+_DOUBLED: Final = re.compile(r"(?<!\\)\\\\begin\b")
 _SCALES: Final = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 #: A row of a matrix that ends in one backslash, the other having been taken for an escape.
 _LOST_ROW: Final = re.compile(r"(?<!\\)\\(?=[\s\d-])")
@@ -218,6 +220,8 @@ def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list
         source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
     source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)
     source = _UNION_LETTER.sub(r"\\cup ", source)
+    if _DOUBLED.search(source):
+        source = source.replace("\\\\", "\\")
     if "matrix}" in source and "\\\\" not in source:
         source = _LOST_ROW.sub(r"\\\\\\\\ ", source)
     if "\\\\" in source and "\\begin" not in source:
@@ -229,6 +233,7 @@ class _Lexer:
     def __init__(self, source: str) -> None:
         self.source, self.out, self.spaced = source, list[Token](), False
         dollars = len(re.findall(r"(?<!\\)\$", source))
+        self.rows = "\\begin" in source
         #: A dollar sign without a partner is money.
         self.money = dollars % 2 == 1
 
@@ -248,7 +253,8 @@ class _Lexer:
             elif kind == "num":
                 self.put("num", text)
             elif kind == "row":
-                self.put("op", "\\\\")
+                # Outside of an environment a new line separates.
+                self.put("op", "\\\\" if self.rows else ",")
             elif kind == "cmd":
                 position = self._command(match["cmd"], position)
             elif kind == "run":
@@ -409,7 +415,7 @@ class _Lexer:
             pass  # an ordinal is its number
         elif self._is_unit(run) and self._after_value():
             self.put("unit", run)
-        elif (len(run) >= 3 and (run.islower() or run.istitle())) or lowered in ("no", "is"):
+        elif (len(run) >= 3 and (run.islower() or run.istitle())) or len(run) >= 5 or lowered in ("no", "is"):
             self.put("word", run)
         else:
             for letter in run:

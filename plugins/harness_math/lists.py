@@ -33,7 +33,9 @@ def _single_against_many(gold: Node, prediction: Node, same: Same) -> bool | Non
     values = expand(Seq("", "", (single,)))
     if len(values) == 1:
         # A list whose members are all the same value (1/2 or 0.5) is that value.
-        return many is prediction and not many.left and all(same(gold, i) for i in many.items)
+        if many.left:
+            return False
+        return all(same(gold, i) if many is prediction else same(i, prediction) for i in many.items)
     ours, theirs = (expand(many), values) if many is gold else (values, expand(many))
     return matched(ours, theirs, lambda a, b: same(a, b))
 

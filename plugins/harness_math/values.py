@@ -166,7 +166,8 @@ def _rounds(
         return bool(distance <= tolerance * (1 + 1e-9))
     decimal = _decimals(gold)
     if decimal is not None and decimal[0] >= GOLD_DIGITS:
-        free = _decimals(prediction) is None and not _any_decimal(prediction)
+        finer = (_decimals(prediction) or (0, 0))[1] > decimal[1]
+        free = not _any_decimal(prediction) or (finer and decimal[0] > GOLD_DIGITS)
         if (free or decimal[0] >= PREDICTION_DIGITS) and distance <= Fraction(1, 2) / 10 ** decimal[1]:
             return True
     decimal = _decimals(prediction)

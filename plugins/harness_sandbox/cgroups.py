@@ -89,8 +89,10 @@ def _remove(path: Path) -> None:
     while path.exists():
         with contextlib.suppress(FileNotFoundError):
             for pid in (path / "cgroup.procs").read_text().split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+                # 0 is a process of another pid namespace, and to `kill` our own process group.
+                if int(pid) > 0:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
         try:
             path.rmdir()
         except FileNotFoundError:

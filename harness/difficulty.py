@@ -34,6 +34,7 @@ from harness.records import (
     encode,
 )
 from harness.scoring import Scorer
+from harness.seeds import seed_of
 from harness.selection import POLICY
 from harness.spending import CpuMeter, Spent
 
@@ -99,7 +100,12 @@ def _work(
     job: Measurement, wanted: Mapping[str, int], outcomes: Outcomes, left: int | None
 ) -> list[tuple[Task, Request]]:
     work: list[tuple[Task, Request]] = []
-    for subject, count in wanted.items():
+    subjects = list(wanted)
+    if left is not None and sum(wanted.values()) > left:
+        # What the budget still allows is a random sample of the subjects, not the first ones.
+        subjects.sort(key=lambda s: seed_of(job.info.stream, "measure", job.stage, outcomes.round, s))
+    for subject in subjects:
+        count = wanted[subject]
         if left is not None and len(work) + count > left:
             break
         known = outcomes.labels.get(subject)

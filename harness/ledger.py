@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from harness.blotting import blot_bytes
 from harness.errors import LedgerError
 
 #: Version of the lines' shapes; a reader refuses a ledger of another major.
 SCHEMA: Final = 1
 
 Line = dict[str, Any]
-
-_SECRET_NAME = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)", re.IGNORECASE)
 
 
 class Ledger:
@@ -44,15 +42,10 @@ class Ledger:
             ) from None
         cut_torn_line(path)
         self._encoder = msgspec.json.Encoder()
-        self._secrets = secrets(os.environ)
 
     def append(self, kind: str, **fields: Any) -> None:
         """Write one line. It survives the process at once, and the machine after `commit`."""
-        data = self._encoder.encode({"t": kind, **fields})
-        for secret in self._secrets:
-            if secret in data:
-                data = data.replace(secret, b"***")
-        self._file.write(data + b"\n")
+        self._file.write(blot_bytes(self._encoder.encode({"t": kind, **fields})) + b"\n")
         self._file.flush()
 
     def commit(self) -> None:
@@ -185,14 +178,3 @@ def last_line(path: Path) -> Line:
         return {}
     line: Line = msgspec.json.decode(complete[-1])
     return line
-
-
-def secrets(environment: Mapping[str, str]) -> tuple[bytes, ...]:
-    """Values of environment variables whose names say that they are secret, as they would stand in a
-    line of JSON; longest first, so that one inside another is not left behind in part."""
-    found = {
-        msgspec.json.encode(value)[1:-1]
-        for name, value in environment.items()
-        if _SECRET_NAME.search(name) and len(value) >= 8
-    }
-    return tuple(sorted(found, key=len, reverse=True))

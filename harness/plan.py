@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.capabilities import shortfalls
+from harness.capabilities import TRAINER_ENGINE, shortfalls
 from harness.errors import CapabilityError, RecipeError, near
 from harness.plugins import Plugins
 from harness.protocols import BuildContext, ModelFiles, RunInfo
@@ -122,6 +122,14 @@ def check(plan: Plan) -> None:
             hint=lack.hint
             or f"other trainers here: {', '.join(others) or 'none'}; harness plugins show {trainer.plugin}",
         )
+    if recipe.engine.name != TRAINER_ENGINE:
+        engine = plan.find("engines", recipe.engine, "engine")
+        if engine.capabilities.get("fixed_weights"):
+            raise CapabilityError(
+                f"engine {engine.full_name!r} cannot take a trained policy's weights",
+                where=f"{plan.file.path}, engine",
+                hint="leave engine out for the trainer's own, or name one that runs here",
+            )
     for stage in recipe.stages:
         _check_stage(plan, stage)
     for name, rule in (*recipe.difficulty.tags.items(), ("discard", recipe.difficulty.discard)):

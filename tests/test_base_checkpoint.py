@@ -17,7 +17,7 @@ from harness.recipe import load_recipe
 from harness.records import PolicyRef, digest
 
 FOLDER = MODELS / "chain-334k"
-RECIPE = Path(__file__).parents[1] / "recipes" / "base" / "chain-334k.toml"
+RECIPE = Path(__file__).parents[1] / "recipes" / "base" / "2-settle.toml"
 
 
 @pytest.fixture(scope="module")

@@ -104,3 +104,26 @@ def test_a_missing_label_file_names_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "labels-7b.jsonl").write_text("")
     with pytest.raises(DataError, match=r"did you mean 'labels-7b\.jsonl'"):
         load_labels("7b", LabelFile(path="labels7b.jsonl"), tmp_path)
+
+
+def test_a_measurement_that_the_budget_cuts_short_is_a_sample_of_the_subjects(tmp_path: Path) -> None:
+    from contextlib import ExitStack
+
+    from harness.labelling import label
+    from harness.parts import Parts
+    from harness.plan import make_plans
+    from harness.plugins import load
+    from harness.position import Position
+    from harness.protocols import Policy
+    from harness.recipe import load_recipe
+    from tests.support.recipes import SIM, write
+
+    (plan,) = make_plans(load_recipe(write(tmp_path, SIM), ["budget.rollouts=80"]), load())
+    with ExitStack() as stack:
+        parts = Parts(plan, tmp_path / "run", stack)
+        at = Position(Policy(PolicyRef(weights_sha=parts.files.weights_sha), parts.files))
+        label(parts, plan.recipe.stages[0], at)
+        assert parts.spent.rollouts <= 80
+        measured = [parts.pool.subjects.index(subject) for subject in at.labels]
+        assert 10 <= len(measured) <= 20
+        assert max(measured) >= 20, "only the first subjects, which are the easy ones, were measured"

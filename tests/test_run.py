@@ -134,10 +134,19 @@ def test_one_arm_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
 
 def test_secrets_of_the_environment_are_in_no_file_of_a_run(tmp_path: Path) -> None:
     write(tmp_path, SIM)
+    # A plugin that gives a secret away wherever it can.
+    (tmp_path / "harness_plugin.py").write_text(
+        "import os, harness\n\n@harness.hookimpl\ndef run_started(run):\n"
+        "    print('token', os.environ['HF_TOKEN'])\n"
+        "    raise RuntimeError(os.environ['OPENAI_API_KEY'])\n"
+    )
     secret = "hf_abcdefghijklmnop"
     done = harness("run", "recipe.toml", cwd=tmp_path, HF_TOKEN=secret, OPENAI_API_KEY=secret[::-1])
     assert done.returncode == 0, done.stderr
     assert secret not in done.stdout + done.stderr
+    run = tmp_path / "runs" / "small-sim-1" / "main" / "seed-0"
+    assert "token ***" in (run / "log.txt").read_text()
+    assert "RuntimeError: ***" in (run / "ledger.jsonl").read_text()
     for path in (tmp_path / "runs").rglob("*"):
         if path.is_file():
             data = path.read_bytes()

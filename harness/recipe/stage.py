@@ -132,5 +132,5 @@ class Stage(Model):
     #: rule or a curriculum needs labels.
     reestimate: bool = False
     #: Run the stage this often, each time from the last one's policy; "budget" repeats it until the
-    #: run's budget is spent.
+    #: run's budget is spent. A repeat whose rule selects nothing any more makes room for the next stage.
     repeat: Count | Literal["budget"] = 1

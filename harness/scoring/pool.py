@@ -31,7 +31,7 @@ from harness.scoring.judge import failed
 from harness.scoring.spec import VerifierSpec
 
 #: Seconds at one sample after which nobody waits behind it any more.
-PATIENCE: Final = 0.1
+PATIENCE: Final = 0.25
 #: Stragglers that may run beside each of the `workers`.
 STRAGGLERS: Final = 3
 #: Seconds that a worker may take to open its verifiers.

@@ -12,7 +12,7 @@ def register_engines(register: Register) -> None:
         "openai",
         "harness_openai.engine:OpenAIEngine",
         options="harness_openai.options:OpenAIOptions",
-        capabilities={"weights": False},
+        capabilities={"fixed_weights": True},
         extra="openai",
         summary="any number of OpenAI-compatible servers, such as one `vllm serve` a GPU",
     )

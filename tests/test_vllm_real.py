@@ -29,7 +29,7 @@ from harness.testing import EngineConformance
 from tests.builders import context
 from tests.support.heavy import SMALL, VllmServe, smollm2, vllm_python, vllm_serve
 
-pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("vllm")]
+pytestmark = pytest.mark.heavy
 
 PROMPTS = (
     "What is 17 + 25?",

@@ -67,6 +67,12 @@ class Plan:
     def find(self, kind: str, use: Use, where: str) -> Registration:
         return self.plugins.registry.find(kind, use.name, where=f"{self.file.path}, {where}")
 
+    def measures_before(self, stage: Stage) -> bool:
+        """Whether the stage alone is reason enough to measure the policy before it."""
+        curriculum = self.find("curricula", stage.curriculum, f"stages {stage.name!r}, curriculum")
+        needed = stage.kind == "label" or stage.reestimate or curriculum.capabilities.get("needs_labels")
+        return bool(needed or (stage.select and Rule(stage.select).needs_labels))
+
     def build(self, kind: str, use: Use, where: str) -> Any:
         """A plugin object of this recipe; `where` is its field, for error messages."""
         place = f"{self.file.path}, {where}"
@@ -139,12 +145,19 @@ def _check_stage(plan: Plan, stage: Stage) -> None:
             'repeat = "budget" never ends without a budget', where=f"{plan.file.path}, {where}",
             hint="set budget.rollouts or budget.tokens",
         )  # fmt: skip
-    limits = (stage.until.rollouts, stage.until.tokens, stage.until.steps, stage.max_steps)
-    bounded = plan.recipe.budget.rollouts or plan.recipe.budget.tokens
-    if stage.kind in ("rl", "sft") and not bounded and all(limit is None for limit in limits):
+    if stage.repeat == "budget" and stage.kind != "rl":
+        raise RecipeError(
+            f'repeat = "budget" never ends for kind = "{stage.kind}", which need not spend any of it',
+            where=f"{plan.file.path}, {where}", hint="say how often",
+        )  # fmt: skip
+    limits = [stage.until.steps, stage.max_steps]
+    if stage.kind == "rl":  # nothing is sampled in an sft stage, so that counts of rollouts never end it
+        budget = plan.recipe.budget
+        limits += [stage.until.rollouts, stage.until.tokens, budget.rollouts, budget.tokens]
+    if stage.kind in ("rl", "sft") and all(limit is None for limit in limits):
         raise RecipeError(
             "nothing ends this stage", where=f"{plan.file.path}, {where}",
-            hint="set max_steps, until.rollouts or budget.rollouts",
+            hint="set max_steps" + (", until.rollouts or budget.rollouts" if stage.kind == "rl" else ""),
         )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def check_unchanged(opened: Line, now: dict[str, Any], where: str) -> None:
         LedgerError: with one line a difference.
     """
     differences = []
-    for name in ("recipe", "data_sha", "model", "verifiers", "stream"):
+    for name in ("recipe", "data_sha", "heldout_sha", "labels_sha", "model", "verifiers", "stream"):
         differences += _differences(opened.get(name), now[name], name)
     if differences:
         shown = "\n".join(f"  {line}" for line in differences[:12])

@@ -25,7 +25,7 @@ SCHEMA: Final = 1
 
 Line = dict[str, Any]
 
-_SECRET_NAME = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)", re.IGNORECASE)
 
 
 class Ledger:
@@ -49,11 +49,24 @@ class Ledger:
     def append(self, kind: str, **fields: Any) -> None:
         """Write one line. It survives the process at once, and the machine after `commit`."""
         data = self._encoder.encode({"t": kind, **fields})
-        for secret in self._secrets:
-            if secret in data:
-                data = data.replace(secret, b"***")
+        if any(secret in data for secret in self._secrets):
+            values = msgspec.json.decode(data)
+            data = self._encoder.encode({"t": kind, **{k: self._blotted(values[k]) for k in fields}})
         self._file.write(data + b"\n")
         self._file.flush()
+
+    def _blotted(self, value: Any) -> Any:
+        """Without secrets in its texts. Names of fields stay: a secret may be a common word."""
+        if isinstance(value, dict):
+            return {name: self._blotted(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._blotted(inner) for inner in value]
+        if not isinstance(value, str):
+            return value
+        data = self._encoder.encode(value)[1:-1]
+        for secret in self._secrets:
+            data = data.replace(secret, b"***")
+        return msgspec.json.decode(b'"' + data + b'"')
 
     def commit(self) -> None:
         """Return when everything appended is on disk."""

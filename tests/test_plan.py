@@ -102,6 +102,12 @@ def test_an_unknown_arm_is_refused(tmp_path: Path) -> None:
         make_plans(file, load(), arms=["x"])
 
 
+def test_a_rule_that_compares_words_with_numbers_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM)
+    assert "cannot be worked out" in refusal(path, "stages.0.select=stratum > 3")
+    assert "cannot be worked out" in refusal(path, """difficulty.tags={a='p < "x"'}""")
+
+
 @pytest.mark.parametrize("name", ["a/b", "../x", "", "[ab]"])
 def test_a_stage_is_named_as_a_folder_can_be(tmp_path: Path, name: str) -> None:
     assert "stages.0.name" in refusal(write(tmp_path, SIM), f'stages.0.name="{name}"')

@@ -43,6 +43,8 @@ class TaskPool:
         self._source_of: dict[str, TaskSource] | None = None if len(sources) == 1 else {}
         for source in sources:
             names = source.subjects()
+            if filters and not source.endless:
+                names = [n for n in names if all(keep.keep(source.draw(n, 0)) for keep in filters)]
             if self._source_of is not None:
                 for name in names:
                     if name in self._source_of:
@@ -81,6 +83,11 @@ class TaskPool:
             hint="leave such subjects out with the stage's select rule, or loosen the filter",
         )  # fmt: skip
 
+    def skip(self, subject: str, count: int) -> None:
+        """Pass over tasks of an endless subject that are known already."""
+        if self.source(subject).endless:
+            self._drawn[subject] = self._drawn.get(subject, 0) + count
+
     def _checked(self, task: Task) -> Task:
         if task.content_hash in self._heldout:
             raise RecipeError(
@@ -104,6 +111,7 @@ class TaskPool:
         """Tag subjects by rules, in order, a later rule seeing the earlier ones' tags; returns how many
         subjects got each."""
         counts = {}
+        self._tags = {}  # of labels that were measured before, by an uninterrupted run
         for name, rule in rules.items():
             matching = self.select(rule, labels, self.subjects)
             for subject in matching:

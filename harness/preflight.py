@@ -41,6 +41,8 @@ def preflight(plan: Plan, runs: Path) -> None:
         check_context(_lengths(tokenizer, part.tasks), part.sampling.max_tokens, files, where)
     spread = pool.subjects[:: max(1, len(pool.subjects) // SPREAD)]
     lengths = _lengths(tokenizer, [pool.source(subject).draw(subject, 0) for subject in spread])
+    if any(map(plan.measures_before, plan.recipe.stages)):
+        check_context(lengths, plan.recipe.difficulty.max_tokens, files, "difficulty")
     for stage in plan.recipe.stages:
         if stage.kind == "rl":
             check_context(lengths, stage.rollout.max_tokens, files, f"stages {stage.name!r}, rollout")

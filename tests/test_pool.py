@@ -107,8 +107,19 @@ def test_rules_select_and_tag_subjects() -> None:
     assert counts == {"easy": 1, "both": 3}
     assert pool.describe("a").tags == {"easy", "both", "given"}
     assert pool.select(None, labels, ["c"]) == ["c"]
+    pool.tag({"easy": Rule("p < 1")}, labels)
+    assert [s for s in pool.subjects if "easy" in pool.describe(s).tags] == ["b"], "tags follow new labels"
 
 
 def test_the_fingerprint_tells_data_apart() -> None:
     assert TaskPool([Numbers()]).fingerprint() == TaskPool([Numbers()]).fingerprint()
     assert TaskPool([Numbers()]).fingerprint() != TaskPool([Numbers(("a", "c"))]).fingerprint()
+
+
+def test_a_filter_leaves_tasks_of_a_finite_source_out() -> None:
+    class First:
+        def keep(self, task: Task) -> bool:
+            return task.id == "x0"
+
+    pool = TaskPool([Numbers(("x0", "x1"), endless=False)], filters=[First()])
+    assert pool.subjects == ["x0"]

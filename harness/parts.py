@@ -156,7 +156,7 @@ def build_pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
         filters=[
             plan.build("task_filters", use, f"tasks.filters.{i}") for i, use in enumerate(tasks.filters)
         ],
-        heldout=set().union(*(h.content_hashes for h in heldout)),
+        heldout=set().union(*(h.prompt_hashes for h in heldout)),
         verifier=plan.recipe.verifier.name,
     )
 

@@ -17,8 +17,10 @@ from harness.plan import Plan, check_context, check_disk
 from harness.protocols import ModelFiles
 from harness.records import Task
 
-#: Training tasks looked at.
+#: Training tasks whose lengths are looked at.
 SPREAD = 256
+#: Finite training sets up to this size are held against the held-out tasks before a run.
+FINITE = 50_000
 
 
 def preflight(plan: Plan, runs: Path) -> None:
@@ -28,6 +30,7 @@ def preflight(plan: Plan, runs: Path) -> None:
     """
     heldout = build_heldout(plan)
     pool = build_pool(plan, heldout)
+    pool.check_disjoint(FINITE)
     loader = plan.find("models", plan.recipe.model.loader, "model.loader")
     if not loader.capabilities.get("local"):
         return

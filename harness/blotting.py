@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 
@@ -20,7 +20,7 @@ BLOT: Final = "***"
 #: Shorter values would blot out innocent text.
 SHORTEST: Final = 8
 
-_SECRET_NAME = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)", re.IGNORECASE)
 
 
 def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -45,13 +45,18 @@ def blot(text: str) -> str:
     return text
 
 
-def blot_bytes(data: bytes) -> bytes:
-    """The same for encoded text; costs a search a secret, which is nothing where there are none."""
-    for secret in secrets(os.environ):
-        encoded = secret.encode()
-        if encoded in data:
-            data = data.replace(encoded, BLOT.encode())
-    return data
+def holds_secret(data: bytes) -> bool:
+    """Whether encoded text holds a secret; costs a search each, which is nothing where there are none."""
+    return any(secret.encode() in data for secret in secrets(os.environ))
+
+
+def blotted(value: Any) -> Any:
+    """Plain data without secrets in its texts. Names of fields stay: a secret may be a common word."""
+    if isinstance(value, dict):
+        return {name: blotted(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [blotted(inner) for inner in value]
+    return blot(value) if isinstance(value, str) else value
 
 
 class BlottedStream:

@@ -31,8 +31,6 @@ class History:
     evaluations: dict[EvaluationKey, Line] = field(default_factory=dict)
     #: Samples of evaluations that were interrupted.
     samples: dict[EvaluationKey, list[Line]] = field(default_factory=dict)
-    #: Last step of each stage in the ledger, to say what is done again.
-    steps: dict[str, int] = field(default_factory=dict)
 
 
 def read_history(path: Path) -> History:
@@ -57,8 +55,6 @@ def read_history(path: Path) -> History:
             history.stages[line["stage"]] = line
         elif kind == "checkpoint":
             history.checkpoints[line["stage"]] = line
-        elif kind == "step":
-            history.steps[line["metrics"]["stage"]] = line["metrics"]["step"]
         elif kind in ("sample", "evaluation"):
             at = (line["name"], line["heldout"], line["stage"], line["step"])
             if kind == "evaluation":
@@ -79,7 +75,7 @@ def check_unchanged(opened: Line, now: dict[str, Any], where: str) -> None:
         LedgerError: with one line a difference.
     """
     differences = []
-    for name in ("recipe", "data_sha", "model", "verifiers", "stream"):
+    for name in ("recipe", "data_sha", "heldout_sha", "labels_sha", "model", "verifiers", "stream"):
         differences += _differences(opened.get(name), now[name], name)
     if differences:
         shown = "\n".join(f"  {line}" for line in differences[:12])

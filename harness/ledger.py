@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.blotting import blot_bytes
+from harness.blotting import blotted, holds_secret
 from harness.errors import LedgerError
 
 #: Version of the lines' shapes; a reader refuses a ledger of another major.
@@ -45,7 +45,11 @@ class Ledger:
 
     def append(self, kind: str, **fields: Any) -> None:
         """Write one line. It survives the process at once, and the machine after `commit`."""
-        self._file.write(blot_bytes(self._encoder.encode({"t": kind, **fields})) + b"\n")
+        data = self._encoder.encode({"t": kind, **fields})
+        if holds_secret(data):
+            values = msgspec.json.decode(data)
+            data = self._encoder.encode({"t": kind, **{k: blotted(values[k]) for k in fields}})
+        self._file.write(data + b"\n")
         self._file.flush()
 
     def commit(self) -> None:

@@ -19,7 +19,7 @@ from harness.plan import Plan
 from harness.position import Position
 from harness.protocols import Policy
 from harness.recipe import Stage
-from harness.records import Checkpoint, PolicyRef, convert
+from harness.records import Checkpoint, PolicyRef
 from harness.spending import budget_reason
 from harness.training import take_over, train
 
@@ -45,7 +45,9 @@ def proceed(parts: Parts) -> None:
 
 
 def _open(parts: Parts) -> None:
-    facts = identity(parts.plan, parts.info, parts.files, parts.pool, parts.scorer)
+    facts = identity(
+        parts.plan, parts.info, parts.files, parts.pool, parts.scorer, parts.heldout, parts.imported
+    )
     if parts.history.opened is None:
         parts.ledger.append("opened", **facts, environment=environment(), at=now())
     else:
@@ -107,8 +109,7 @@ def _skip(parts: Parts, stage: Stage, at: Position) -> None:
     line = parts.history.labels.get(stage.name)
     if line is not None:
         restore(parts, line, at)
-    checkpoint = parts.history.checkpoints[stage.name]
-    take_over(parts, stage, at, convert(checkpoint["checkpoint"], Checkpoint))
+    take_over(parts, stage, at, parts.history.stages[stage.name])
 
 
 def unrolled(stage: Stage) -> Iterator[Stage]:

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from harness.difficulty import LabelStore, from_training
 from harness.errors import DataError
 from harness.labels import load_labels
+from harness.ledger import read
 from harness.recipe import LabelFile
-from harness.records import Difficulty, PolicyRef, Sampling
+from harness.records import Difficulty, PolicyRef, Sampling, convert
+from tests.support.recipes import SIM, write
+from tests.support.runs import harness
 
 POLICY = PolicyRef(weights_sha="abc")
 
@@ -51,6 +54,8 @@ def test_a_store_that_was_cut_mid_line_loses_that_line_alone(tmp_path: Path) -> 
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-10])
     assert set(store.load(POLICY, Sampling(), "v")) == {"a"}
+    store.add({"c": label("c", 2, 4)})
+    assert set(store.load(POLICY, Sampling(), "v")) == {"a", "c"}
 
 
 def test_training_outcomes_become_whole_samples_and_say_where_they_come_from() -> None:
@@ -127,3 +132,30 @@ def test_a_measurement_that_the_budget_cuts_short_is_a_sample_of_the_subjects(tm
         measured = [parts.pool.subjects.index(subject) for subject in at.labels]
         assert 10 <= len(measured) <= 20
         assert max(measured) >= 20, "only the first subjects, which are the easy ones, were measured"
+
+
+STORE = ("--set", "difficulty.store=labels", "--set", "difficulty.reuse=0.0", "--set", "stages.0.repeat=1")
+
+
+def measured(cwd: Path, number: int, *overrides: str) -> dict[str, Difficulty]:
+    done = harness("run", "recipe.toml", *STORE, *(p for o in overrides for p in ("--set", o)), cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    lines = read(cwd / "runs" / f"small-sim-{number}" / "main" / "seed-0" / "ledger.jsonl")
+    first = next(line for line in lines if line["t"] == "labels")
+    return {d.subject: d for d in convert(first["labels"], list[Difficulty])}
+
+
+def test_stored_labels_are_extended_by_new_samples_and_only_for_the_same_tasks(tmp_path: Path) -> None:
+    write(tmp_path, SIM)
+    every = 'difficulty.estimator={name="pass-rate", tasks=%d, samples=2, sequential=false}'
+    before = measured(tmp_path, 1, every % 8)
+    after = measured(tmp_path, 2, every % 16)
+    assert {d.samples for d in after.values()} == {32}
+    doubled = [s for s, d in after.items() if d.passes == 2 * before[s].passes]
+    mixed = [s for s, d in before.items() if 0 < d.passes < 16]
+    assert set(mixed) - set(doubled), "the same rollouts were counted twice"
+    hard = 'tasks.train=[{name="sim-irt", low=60.0, high=90.0}, {name="sim-irt", count=2, prefix="x"}]'
+    other = measured(tmp_path, 3, every % 8, hard)
+    common = set(other) & set(before)
+    assert common
+    assert not any(other[s].passes for s in common), "another item's labels were taken"

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from live_session import LiveRun
 
 from harness.errors import RecipeError, TrainingError
 from harness.recipe import Budget, Conventions, Stage
 from harness.records import Group, PolicyRef, Rollout, Sampling, StepMetrics, Task, Verdict
-from harness.session import StageSession
+from harness.session import StageSession, _Mixture
 
 STAGE = {"name": "s", "rollout": {"n": 4, "batch": 3, "max_tokens": 8}}
 
@@ -261,3 +263,30 @@ def test_a_finished_step_is_on_disk_before_the_trainer_goes_on(run: LiveRun) -> 
     (line,) = [line for line in run.lines() if line["t"] == "step"]
     assert line["spent_rollouts"] == 12
     assert line["spent_tokens"] == 24
+
+
+@given(
+    st.lists(st.floats(0.01, 1), min_size=1, max_size=6),
+    st.lists(st.integers(0, 40), min_size=1, max_size=30),
+)
+def test_shares_of_a_mixture_hold_over_steps_and_refills(weights: list[float], counts: list[int]) -> None:
+    shares = [w / sum(weights) for w in weights]
+    mixture = _Mixture((), shares, [0] * len(shares))
+    for count in counts:
+        parts = mixture.split(count)
+        assert sum(parts) == count
+        assert min(parts) >= 0
+    given_ = [abs(n - share * sum(counts)) for n, share in zip(mixture.given, shares, strict=True)]
+    assert max(given_) <= len(shares)
+
+
+def test_an_aborted_rollout_is_no_outcome_for_labels(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE))
+    session._run = replace(session._run, reuse=0.9)
+    generate = answers(session, lambda task, i: True)
+
+    def with_aborts(tasks: Sequence[Task]) -> list[Rollout]:
+        return [replace(r, finish="abort") if r.key.sample == 0 else r for r in generate(tasks)]
+
+    session.collect(with_aborts)
+    assert set(session.outcomes.values()) == {(3.0, 3.0)}

@@ -130,6 +130,10 @@ def watching(study: Study, recipe: Recipe) -> Iterator[Callable[[Sequence[Child]
         for info in study.infos()
     ]
     console = Console()
+    for view in views:
+        # What a resumed run had done is known; only what is new is told.
+        view.update()
+        view.news.clear()
     console.print(f"run {study.folder}: {len(views)} runs of {study.recipe_path.name}", highlight=False)
     if not console.is_terminal:
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -99,9 +100,24 @@ class VllmServe:
     def kill(self) -> None:
         """SIGKILL for the server and all that it started."""
         assert self.process is not None
+        shared = shared_memory(self.process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        for segment in shared:
+            segment.unlink(missing_ok=True)
+
+
+def shared_memory(group: int) -> set[Path]:
+    """The shared memory segments that the processes of a group hold: one that is killed leaves them."""
+    found: set[Path] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        # Processes come and go.
+        with contextlib.suppress(OSError):
+            if os.getpgid(int(process.name)) == group:
+                maps = (process / "maps").read_text()
+                found |= {Path(name) for name in re.findall(r"/dev/shm/psm_\w+", maps)}
+    return found
 
 
 @contextlib.contextmanager

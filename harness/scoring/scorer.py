@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Final, Self
@@ -81,6 +81,18 @@ class Scorer:
         await asyncio.wrap_future(self._room.ticket())
         return await asyncio.wrap_future(self._submit(task, rollout))
 
+    def submit(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> None:
+        """Judge and call `done`, at once or later from another thread; bounding what is under way is the
+        caller's.
+
+        Raises:
+            UnknownName: the task names a verifier that this scorer was not given.
+        """
+        if self._spec(task).in_process:
+            done(self._judge_inline(task, rollout))
+            return
+        self._job(task, rollout, done)
+
     def hashes(self) -> dict[str, str]:
         """Each verifier's hash by name; builds what is not yet built."""
         inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_process}
@@ -117,8 +129,15 @@ class Scorer:
         return spec
 
     def _submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        try:
+            return self._job(task, rollout, lambda _: self._room.leave())
+        except BaseException:
+            self._room.leave()
+            raise
+
+    def _job(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> Future[Verdict]:
         job = Job(next(self._numbers), task.verifier, b"")
-        job.future.add_done_callback(lambda _: self._room.leave())
+        job.future.add_done_callback(lambda future: None if future.cancelled() else done(future.result()))
         try:
             job.content = wire.dump((task, rollout if self._spec(task).tokens else _without_tokens(rollout)))
             self._open_pool().submit(job)

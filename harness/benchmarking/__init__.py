@@ -1,4 +1,4 @@
-"""Evaluations of a model on benchmarks: generated, judged, scored and compared in separate steps on one ledger.
+"""Evaluations of a model on benchmarks, in separate steps on one ledger.
 
 `harness eval` asks a model every problem k times and records each answer with its verdict; `harness
 score` judges the recorded answers again; `harness report` and `harness compare` read. The ledger is the

@@ -100,7 +100,7 @@ class Profile(Model):
         found = self.domains.get(task.domain)
         if found is None:
             raise CapabilityError(
-                f"profile {self.name!r} has no domain {task.domain!r}, so {benchmark!r} cannot be scored by it",
+                f"profile {self.name!r} has no domain {task.domain!r}, so it cannot score {benchmark!r}",
                 allowed=", ".join(self.domains),
                 hint="programs are judged in a sandbox" if task.domain == "code" else "",
             )

@@ -48,9 +48,7 @@ if TYPE_CHECKING:
     "--runs", "root", type=click.Path(path_type=Path), default=Path("runs"), show_default=True,
     help="Folder for new evaluations.",
 )  # fmt: skip
-@click.pass_context
 def command(
-    ctx: click.Context,
     model: str | None,
     resume: Path | None,
     samples: int | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import threading
 from collections import deque
@@ -15,8 +14,8 @@ from typing import Final, Self
 from harness.errors import UnknownName, near
 from harness.protocols import Verifier
 from harness.records import Rollout, Task, Verdict
-from harness.scoring import wire
 from harness.scoring.judge import describe, failed, judge
+from harness.scoring.packing import Packer
 from harness.scoring.pool import Job, Pool
 from harness.scoring.spec import VerifierSpec, build, hash_of
 
@@ -50,6 +49,7 @@ class Scorer:
         self._inline: dict[str, tuple[Verifier, str]] = {}
         self._pool: Pool | None = None
         self._numbers = itertools.count()
+        self._packer = Packer()
         self._lock = threading.RLock()
         self._room = _Room(QUEUE)
         self._closed = False
@@ -139,7 +139,7 @@ class Scorer:
         job = Job(next(self._numbers), task.verifier, b"")
         job.future.add_done_callback(lambda future: None if future.cancelled() else done(future.result()))
         try:
-            job.content = wire.dump((task, rollout if self._spec(task).tokens else _without_tokens(rollout)))
+            job.content = self._packer.pack(task, rollout, tokens=self._spec(task).tokens)
             self._open_pool().submit(job)
         except BaseException:
             job.future.cancel()
@@ -176,10 +176,6 @@ class Scorer:
                 problem = f"open failed: {describe(error)}"
             self._inline[name] = (verifier, problem)
         return self._inline[name]
-
-
-def _without_tokens(rollout: Rollout) -> Rollout:
-    return dataclasses.replace(rollout, prompt_ids=(), completion_ids=(), logprobs=None)
 
 
 class _Room:

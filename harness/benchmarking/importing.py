@@ -169,6 +169,7 @@ def _take_in(folder: EvaluationFolder, prepared: Prepared, answers: Outputs) -> 
 
     with ExitStack() as stack:
         scorer = stack.enter_context(Scorer(verifier_specs(prepared), workers=workers()))
+        scorer.start()
         ledger = stack.enter_context(Ledger(folder.ledger))
         contents = Contents(folder.ledger)
         open_ledger(folder, prepared, scorer, ledger, contents)

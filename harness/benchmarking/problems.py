@@ -12,7 +12,7 @@ from harness.errors import DataError
 from harness.plugins import Plugins
 from harness.protocols import BuildContext
 from harness.recipe.stage import Use
-from harness.records import Sampling, Task, digest
+from harness.records import Sampling, Task, builtins, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,14 @@ class ProblemSet:
             "origin": dict(self.origin),
             "data_sha": self.sha,
             "problems": len(self.tasks),
-            "profile": {"name": profile.name, "version": profile.version, "hash": profile.hash},
+            "profile": {
+                "name": profile.name,
+                "version": profile.version,
+                "hash": profile.hash,
+                "data_sha": self.sha,
+                "samples": self.samples,
+                **builtins(self.sampling),
+            },
         }
 
 

@@ -52,12 +52,13 @@ def rescore(
         LedgerError: nothing is recorded, or the problems are not those that were answered.
     """
     with ExitStack() as stack:
-        ledger = stack.enter_context(Ledger(folder.ledger))
-        contents = Contents(folder.ledger)
-        _check_problems(folder, prepared, contents)
         new = judges(prepared.sets, change)
         specs = {u.name: verifier_spec(u, prepared.plugins, prepared.context) for u in new.values()}
         scorer = stack.enter_context(Scorer(specs, workers=workers()))
+        scorer.start()
+        ledger = stack.enter_context(Ledger(folder.ledger))
+        contents = Contents(folder.ledger)
+        _check_problems(folder, prepared, contents)
         options = {use.name: use.options for use in new.values()}
         number = _number(contents, scorer.hashes(), options)
         if number not in contents.scorings:

@@ -170,6 +170,7 @@ def run(folder: EvaluationFolder, prepared: Prepared, say: Say = lambda line: No
     """
     with ExitStack() as stack:
         scorer = stack.enter_context(Scorer(verifier_specs(prepared), workers=workers()))
+        scorer.start()
         ledger = stack.enter_context(Ledger(folder.ledger))
         contents = Contents(folder.ledger)
         open_ledger(folder, prepared, scorer, ledger, contents)

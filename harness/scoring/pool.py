@@ -337,6 +337,8 @@ class Pool:
         if not worker.gone:
             self._selector.unregister(worker.connection)
         worker.connection.close()
+        # The same round of events may still hold one of this worker's.
+        worker.gone = True
         if not worker.opened and not worker.killed:
             self._count_restart(f"a worker died while it opened its verifiers: {why}")
         if not worker.jobs:

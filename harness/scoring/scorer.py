@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
 from collections import deque
@@ -11,7 +12,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Final, Self
 
-from harness.errors import UnknownName, near
+from harness.errors import HarnessError, UnknownName, near
 from harness.protocols import Verifier
 from harness.records import Rollout, Task, Verdict
 from harness.scoring.judge import describe, failed, judge
@@ -92,6 +93,18 @@ class Scorer:
             done(self._judge_inline(task, rollout))
             return
         self._job(task, rollout, done)
+
+    def start(self) -> None:
+        """Begin to make the workers' process while the caller does something else. What goes wrong is
+        raised where the workers are first needed."""
+        if all(spec.in_process for spec in self.specs.values()):
+            return
+
+        def open_early() -> None:
+            with contextlib.suppress(HarnessError, ValueError):
+                self._open_pool()
+
+        threading.Thread(target=open_early, name="harness-scoring-start", daemon=True).start()
 
     def hashes(self) -> dict[str, str]:
         """Each verifier's hash by name; builds what is not yet built."""

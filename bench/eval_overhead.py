@@ -33,7 +33,7 @@ PROBLEMS: Final = 500
 RIGHT: Final = "Counting both cases separately gives the result.\n</think>\nThe final answer is \\boxed{%s}."
 WRONG: Final = "Counting both cases separately gives the result.\n</think>\nThe final answer is \\boxed{17}."
 
-INSPECT_TASK: Final = '''
+INSPECT_TASK: Final = """
 import json
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
@@ -53,7 +53,7 @@ def problems():
     samples = [Sample(id=r["id"], input=r["problem"], target=r["answer"]) for r in rows]
     return Task(dataset=samples, solver=generate(), scorer=match(), epochs=EPOCHS,
                 model=get_model("mockllm/model", custom_outputs=outputs()))
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,10 @@ def write_problems(folder: Path) -> None:
     with (folder / "benchmarks" / "math500.jsonl").open("w") as file:
         for i in range(PROBLEMS):
             answer = str(i + 18) if i % 3 else f"\\frac{{{i + 20}}}{{{i + 7}}}"
-            problem = f"A bag holds {i + 3} red and {i + 5} blue marbles. " * 4 + "Find the ratio that is asked for."
+            problem = (
+                f"A bag holds {i + 3} red and {i + 5} blue marbles. " * 4
+                + "Find the ratio that is asked for."
+            )
             row = {"id": f"math500-{i:03d}", "problem": problem, "answer": answer, "level": i % 5 + 1,
                    "subject": ("Algebra", "Counting & Probability")[i % 2]}  # fmt: skip
             file.write(json.dumps(row) + "\n")
@@ -153,7 +156,9 @@ def theirs(work: Path, venv: Path, samples: int, number: int) -> dict[str, Cost 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inspect", type=Path, help="virtual environment with inspect-ai")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--inspect-samples", type=int, default=4, help="inspect's samples a problem")

@@ -24,7 +24,17 @@ from harness import statistics
 from harness.benchmarking.cut import looks_cut
 from harness.benchmarking.tail import gold_in_tail
 from harness.plugins import load
-from harness.records import AnswerSpec, Finish, Message, PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
+from harness.records import (
+    AnswerSpec,
+    Finish,
+    Message,
+    PolicyRef,
+    Rollout,
+    RolloutKey,
+    Sampling,
+    Task,
+    Verdict,
+)
 from harness.scoring import Scorer, VerifierSpec
 
 HERE: Final = Path(__file__).resolve().parent
@@ -91,7 +101,9 @@ def page(data: Path) -> str:
     registration = load().registry.find("verifiers", "math")
     with (
         Scorer({"math": VerifierSpec.of(registration, {"thinking": "none"})}, deadline=60) as final,
-        Scorer({"math": VerifierSpec.of(registration, {"thinking": "none", "extraction": "any"})}, deadline=60) as any_,
+        Scorer(
+            {"math": VerifierSpec.of(registration, {"thinking": "none", "extraction": "any"})}, deadline=60
+        ) as any_,
     ):
         parts = [
             INTRO,
@@ -203,14 +215,21 @@ def truncated(data: Path, scorer: Scorer) -> str:
     for row in rows(data / "outputs" / "math500_gpt-4o_lmeval_truncated.jsonl.gz"):
         cut: Finish = "length" if looks_cut(row["response"]) else "stop"
         runs.setdefault(row["run"], []).append(
-            Case(f"{row['run']}/{row['doc_id']:03d}", row["gold"], row["response"], cut, bool(row["exact_match"]))
+            Case(
+                f"{row['run']}/{row['doc_id']:03d}",
+                row["gold"],
+                row["response"],
+                cut,
+                bool(row["exact_match"]),
+            )
         )
     for run, cases in sorted(runs.items()):
         verdicts = judged(cases, scorer)
         whole = [v.status == "pass" for c, v in zip(cases, verdicts, strict=True) if c.finish == "stop"]
         passes = sum(v.status == "pass" for v in verdicts)
         tail = sum(
-            v.status != "pass" and gold_in_tail(c.gold, c.response) for c, v in zip(cases, verdicts, strict=True)
+            v.status != "pass" and gold_in_tail(c.gold, c.response)
+            for c, v in zip(cases, verdicts, strict=True)
         )
         size = len(cases)
         lines.append(
@@ -265,7 +284,9 @@ def cell(text: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="exit 1 when the page is stale")
     options = parser.parse_args()
     made = page(data_folder())

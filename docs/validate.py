@@ -207,8 +207,7 @@ def truncated(data: Path, scorer: Scorer) -> str:
     """A published 0.0 that is no score: cut responses, compared as a whole."""
     lines = [
         "## MATH-500, responses cut at 256 tokens (lm-eval logs)\n",
-        "| run | published | truncated | no answer | ours, as it is | of the whole responses | gold at the end, "
-        "not rewarded |",
+        "| run | published | truncated | no answer | ours, as it is | of the whole responses | gold in tail |",
         "|---|---|---|---|---|---|---|",
     ]
     runs: dict[int, list[Case]] = {}

@@ -106,6 +106,12 @@ def prepare(asked: Asked, plugins: Plugins, *, generate: bool = True) -> Prepare
         engine.validate(_options(asked.engine), field_path=f"engine {engine.full_name!r}")
     sets = problem_sets(asked, profile, plugins, context)
     files = _files(asked, plugins, profile, context) if asked.loader and generate else None
+    if files is not None:
+        from harness.preflight import prompt_lengths
+
+        for problems in sets:
+            # A chat template adds to what is counted here; the engine counts exactly before it starts.
+            _fits(prompt_lengths(files, problems.tasks), problems, profile, files)
     return Prepared(asked, plugins, context, profile, sets, files)
 
 
@@ -324,16 +330,20 @@ def _check_context(prepared: Prepared, engine: Engine, context_length: int) -> N
             )
             for task in problems.tasks
         }
-        where = f"profile {prepared.profile.name!r}, benchmark {problems.name!r}"
-        try:
-            check_context(lengths, problems.sampling.max_tokens, files, where)
-        except RecipeError as error:
-            longest = max(lengths.values())
-            raise RecipeError(
-                error.what, where=where,
-                hint=f"--override sampling.max_tokens={max(1, context_length - longest)} "
-                "(another profile, another column), or a model with a longer context",
-            ) from None  # fmt: skip
+        _fits(lengths, problems, prepared.profile, files)
+
+
+def _fits(lengths: Mapping[str, int], problems: ProblemSet, profile: Profile, files: ModelFiles) -> None:
+    """Raise RecipeError when a prompt and the longest completion do not fit the model's context."""
+    where = f"profile {profile.name!r}, benchmark {problems.name!r}"
+    try:
+        check_context(lengths, problems.sampling.max_tokens, files, where)
+    except RecipeError as error:
+        room = files.context_length - max(lengths.values())
+        shorter = f"--override sampling.max_tokens={room} (another profile, another column), or "
+        raise RecipeError(
+            error.what, where=where, hint=(shorter if room > 0 else "") + "a model with a longer context"
+        ) from None
 
 
 def _options(use: Mapping[str, Any]) -> dict[str, Any]:

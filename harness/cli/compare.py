@@ -13,7 +13,7 @@ from harness.errors import LedgerError
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @click.option("-b", "--benchmark", "only", help="Only this benchmark.")
-@click.option("--flips", type=click.IntRange(0), default=20, show_default=True, help="Most flips listed.")
+@click.option("--flips", type=click.IntRange(0), default=20, show_default=True, help="Flips shown.")
 def command(a: Path, b: Path, only: str | None, flips: int) -> None:
     """Compare evaluations A and B, paired by problem: permutation test, flips, smallest detectable difference.
 

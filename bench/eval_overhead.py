@@ -161,9 +161,10 @@ def main() -> int:
     )
     parser.add_argument("--inspect", type=Path, help="virtual environment with inspect-ai")
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--inspect-samples", type=int, default=4, help="inspect's samples a problem")
+    parser.add_argument("--inspect-samples", type=int, help="inspect's samples a problem, if not the same")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    options.inspect_samples = options.inspect_samples or options.samples
     mine: list[dict[str, Any]] = []
     other: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -208,7 +209,8 @@ def report(
     ratios = (rate(mine, "eval", total) / known[0], rate(mine, "score", total) / known[1])
     print(f"ratio        evaluate {ratios[0]:.1f}, judge again {ratios[1]:.1f} (limit {LIMIT:g}); "
           f"driver {peak:.0f} of {DRIVER_MB:.0f} MB")  # fmt: skip
-    return int(min(ratios) < LIMIT or peak > DRIVER_MB)
+    growth = wide["eval"].driver_mb / max(r["eval"].driver_mb for r in mine)
+    return int(min(ratios) < LIMIT or peak > DRIVER_MB or growth > 1.1)
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def truncated(data: Path, scorer: Scorer) -> str:
     """A published 0.0 that is no score: cut responses, compared as a whole."""
     lines = [
         "## MATH-500, responses cut at 256 tokens (lm-eval logs)\n",
-        "| run | published | truncated | no answer | ours, as it is | of the whole responses | gold in tail |",
+        "| run | published | truncated | no answer | ours, as is | of whole responses | gold in tail |",
         "|---|---|---|---|---|---|---|",
     ]
     runs: dict[int, list[Case]] = {}
@@ -240,8 +240,8 @@ def truncated(data: Path, scorer: Scorer) -> str:
     lines += [
         "",
         "The published 0.0 compares whole responses with the gold answer. The logs do not say how a response "
-        "ended; one that ends in the middle of a sentence or a formula counts as truncated. Four in five are, "
-        "so that neither 0.0 nor ours says anything of the model: `truncated` and `no answer` say why.",
+        "ended; one that ends in the middle of a sentence or a formula counts as truncated. Four in five "
+        "are, so that neither 0.0 nor ours says anything of the model: `truncated` and `no answer` say why.",
     ]
     return "\n".join(lines) + "\n"
 

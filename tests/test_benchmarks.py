@@ -125,8 +125,8 @@ def test_the_answer_is_everywhere_alike() -> None:
 def verdict(text: str, gold: str = "B", finish: Finish = "stop", **options: Any) -> tuple[str, str | None]:
     task = Task(id="t", prompt=(), verifier="choice", answer=gold, domain="choice")
     rollout = Rollout(
-        key=RolloutKey("r", "eval", "", 0, "t", 0), prompt_ids=(), completion_ids=(), text=text, finish=finish,
-        policy=PolicyRef(weights_sha=""), sampling=Sampling(),
+        key=RolloutKey("r", "eval", "", 0, "t", 0), prompt_ids=(), completion_ids=(), text=text,
+        finish=finish, policy=PolicyRef(weights_sha=""), sampling=Sampling(),
     )  # fmt: skip
     build: Any = None
     made = Choice(ChoiceOptions(**options), build).verify(task, rollout)

@@ -15,7 +15,7 @@ from harness.errors import LedgerError
 @click.option("-b", "--benchmark", "only", help="Only this benchmark.")
 @click.option("--flips", type=click.IntRange(0), default=20, show_default=True, help="Flips shown.")
 def command(a: Path, b: Path, only: str | None, flips: int) -> None:
-    """Compare evaluations A and B, paired by problem: permutation test, flips, smallest detectable difference.
+    """Compare evaluations A and B, paired by problem: permutation test, flips, detectable difference.
 
     Refused where profiles, problems or verifiers differ: such scores do not compare.
     """
@@ -32,6 +32,8 @@ def command(a: Path, b: Path, only: str | None, flips: int) -> None:
             f"{100 * found.difference:+.1f} points (95% interval {low:+.1f} to {high:+.1f}), "
             f"p = {found.p:.3g}, {found.problems} problems"
         )
+        if found.unpaired:
+            click.echo(f"  {found.unpaired} problems are in one of them only and take no part")
         verdict = "B and A differ" if found.separated() else "a tie: the test does not tell them apart"
         click.echo(
             f"  {verdict}; a difference of {100 * found.detectable:.1f} points "

@@ -114,8 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         entries = [self._entry(path, content) for path, content in found.files.items()]
         if not rest or rest[0] == "revision":
             facts = {
-                "id": name, "sha": found.commit, "private": False, "gated": False, "disabled": False, "tags": [],
-                "downloads": 0, "likes": 0, "siblings": [{"rfilename": path} for path in found.files],
+                "id": name, "sha": found.commit, "private": False, "gated": False, "disabled": False,
+                "tags": [], "downloads": 0, "likes": 0,
+                "siblings": [{"rfilename": path} for path in found.files],
             }  # fmt: skip
             self._json(facts, body)
         elif rest[0] == "tree":

@@ -118,6 +118,17 @@ def test_two_evaluations_are_compared_by_problem(home: Path) -> None:
     assert "their profile differ" in refused
 
 
+def test_what_an_engine_answered_before_it_failed_is_kept(home: Path) -> None:
+    answers = '{math500-000="0", math500-001="\\\\boxed{1}"}'
+    said = evaluate(home, "eval", "m", "-b", "math500", "--limit", "4", "--samples", "2", *SMOKE,
+                    "--engine", "echo", "--set", f"answers={answers}", code=1)  # fmt: skip
+    assert "no right answer for task 'math500-002'" in said
+    assert "go on with: harness eval --resume" in said
+    folder = home / "runs" / "m-greedy-smoke-1"
+    assert [line["verdict"]["status"] for line in lines(folder, "sample")] == ["pass"] * 4
+    assert "4 of 8 samples are missing" in evaluate(home, "report", str(folder), code=1)
+
+
 def test_an_override_is_another_profile(home: Path) -> None:
     shorter = ["--override", "sampling.max_tokens=5"]
     evaluate(home, "eval", "m", "-b", "math500", "--limit", "3", *SMOKE, *echo())

@@ -85,7 +85,11 @@ class CheckpointStore:
         try:
             return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
         except (FileNotFoundError, msgspec.DecodeError) as error:
-            raise LedgerError(f"the checkpoint cannot be read: {error}", where=str(file)) from None
+            raise LedgerError(
+                f"the checkpoint cannot be read: {error}",
+                where=str(file),
+                hint="restore the folder; a run cannot go on without its last checkpoint",
+            ) from None
 
 
 def _sync(path: Path) -> None:

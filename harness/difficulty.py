@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.errors import DataError
 from harness.generation import generate_scored
-from harness.ledger import Ledger
+from harness.ledger import Ledger, cut_torn_line
 from harness.pool import TaskPool
 from harness.protocols import DifficultyEstimator, Engine, RunInfo
 from harness.records import (
@@ -34,6 +34,7 @@ from harness.records import (
     encode,
 )
 from harness.scoring import Scorer
+from harness.seeds import seed_of
 from harness.selection import POLICY
 from harness.spending import CpuMeter, Spent
 
@@ -99,7 +100,12 @@ def _work(
     job: Measurement, wanted: Mapping[str, int], outcomes: Outcomes, left: int | None
 ) -> list[tuple[Task, Request]]:
     work: list[tuple[Task, Request]] = []
-    for subject, count in wanted.items():
+    subjects = list(wanted)
+    if left is not None and sum(wanted.values()) > left:
+        # What the budget still allows is a random sample of the subjects, not the first ones.
+        subjects.sort(key=lambda s: seed_of(job.info.stream, "measure", job.stage, outcomes.round, s))
+    for subject in subjects:
+        count = wanted[subject]
         if left is not None and len(work) + count > left:
             break
         known = outcomes.labels.get(subject)
@@ -192,13 +198,15 @@ def from_training(
 
 
 class LabelStore:
-    """Labels that outlive a run: one append-only file for each policy, sampling and verifier."""
+    """Labels that outlive a run: one append-only file for each policy, sampling, verifier and `asked`,
+    which stands for what the subjects' names mean (their sources, how prompts are rendered)."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, asked: str = "") -> None:
+        self._folder, self._asked = folder, asked
 
     def _path(self, policy: PolicyRef, sampling: Sampling, verifier_hash: str) -> Path:
-        return self._folder / f"{digest(policy.weights_sha, builtins(sampling), verifier_hash)}.jsonl"
+        name = digest(policy.weights_sha, builtins(sampling), verifier_hash, self._asked)
+        return self._folder / f"{name}.jsonl"
 
     def load(self, policy: PolicyRef, sampling: Sampling, verifier_hash: str) -> dict[str, Difficulty]:
         """The newest label of each subject for exactly these weights, sampling and verifier."""
@@ -220,6 +228,7 @@ class LabelStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         for path, members in by_path.items():
             with path.open("ab") as file:
+                cut_torn_line(path)  # of a run that was killed here
                 file.write(b"".join(encode(label) + b"\n" for label in members))
 
 

@@ -31,8 +31,8 @@ class HeldoutSet:
     sampling: Sampling
 
     @property
-    def content_hashes(self) -> frozenset[str]:
-        return frozenset(task.content_hash for task in self.tasks)
+    def prompt_hashes(self) -> frozenset[str]:
+        return frozenset(task.prompt_hash for task in self.tasks)
 
 
 def heldout_set(options: Heldout, sources: Sequence[TaskSource], verifier: str) -> HeldoutSet:

@@ -32,8 +32,6 @@ class History:
     evaluations: dict[EvaluationKey, Line] = field(default_factory=dict)
     #: Samples of evaluations that were interrupted.
     samples: dict[EvaluationKey, list[Line]] = field(default_factory=dict)
-    #: Last step of each stage in the ledger, to say what is done again.
-    steps: dict[str, int] = field(default_factory=dict)
 
 
 def read_history(path: Path) -> History:
@@ -58,8 +56,6 @@ def read_history(path: Path) -> History:
             history.stages[line["stage"]] = line
         elif kind == "checkpoint":
             history.checkpoints[line["stage"]] = line
-        elif kind == "step":
-            history.steps[line["metrics"]["stage"]] = line["metrics"]["step"]
         elif kind in ("sample", "evaluation"):
             at = (line["name"], line["heldout"], line["stage"], line["step"])
             if kind == "evaluation":
@@ -74,7 +70,7 @@ def read_history(path: Path) -> History:
 
 
 #: Facts of a run that may not change while it goes on.
-FACTS: Final = ("recipe", "data_sha", "model", "verifiers", "stream")
+FACTS: Final = ("recipe", "data_sha", "heldout_sha", "labels_sha", "model", "verifiers", "stream")
 
 
 def check_unchanged(

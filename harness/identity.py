@@ -8,21 +8,32 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import harness
+from harness.evaluation import HeldoutSet
 from harness.ledger import SCHEMA
 from harness.plan import Plan
 from harness.pool import TaskPool
 from harness.protocols import ModelFiles, RunInfo
+from harness.records import Difficulty, builtins, digest
 from harness.scoring import Scorer
 
 #: Parts of a recipe that change no number of a run.
 WORDS = frozenset({"about", "report", "arms", "seeds"})
 
 
-def identity(plan: Plan, info: RunInfo, files: ModelFiles, pool: TaskPool, scorer: Scorer) -> dict[str, Any]:
+def identity(
+    plan: Plan,
+    info: RunInfo,
+    files: ModelFiles,
+    pool: TaskPool,
+    scorer: Scorer,
+    heldout: Sequence[HeldoutSet],
+    labels: Mapping[str, Mapping[str, Difficulty]],
+) -> dict[str, Any]:
     """The fields of the ledger's `opened` line, but for the environment and the date."""
     return {
         "schema": SCHEMA,
@@ -30,6 +41,8 @@ def identity(plan: Plan, info: RunInfo, files: ModelFiles, pool: TaskPool, score
         "recipe": plan.recipe.model_dump(mode="json", exclude=set(WORDS)),
         "recipe_sha": plan.file.sha,
         "data_sha": pool.fingerprint(),
+        "heldout_sha": {h.name: digest([task.content_hash for task in h.tasks]) for h in heldout},
+        "labels_sha": {name: digest(builtins(known)) for name, known in labels.items()},
         "seed": plan.seed,
         "stream": info.stream,
         "harness": harness.__version__,

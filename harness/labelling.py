@@ -10,7 +10,7 @@ from harness.errors import TrainingError
 from harness.parts import Parts
 from harness.position import Position
 from harness.recipe import Stage
-from harness.records import Difficulty, Sampling, convert
+from harness.records import Difficulty, Sampling, convert, digest
 from harness.selection import POLICY, Rule
 from harness.spending import remaining_rollouts
 
@@ -100,10 +100,14 @@ def _job(parts: Parts, stage: Stage, at: Position) -> tuple[Measurement, LabelSt
     options = recipe.difficulty
     sampling = Sampling(temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens)
     verifier_hash = parts.scorer.hashes()[recipe.verifier.name]
-    store = LabelStore(parts.plan.base / options.store) if options.store else None
+    asked = digest(recipe.tasks.model_dump(mode="json"), recipe.model.prompt)
+    store = LabelStore(parts.plan.base / options.store, asked) if options.store else None
     outcomes = Outcomes(0, from_training(at.outcomes, at.policy.ref, sampling, verifier_hash))
     if store is not None:
-        outcomes.labels |= store.load(at.policy.ref, sampling, verifier_hash)
+        stored = store.load(at.policy.ref, sampling, verifier_hash)
+        outcomes.labels |= stored
+        for known in stored.values():  # more samples are of other tasks than those that it stands on
+            parts.pool.skip(known.subject, known.samples + known.excluded_infra)
     interrupted = parts.history.rounds.get(stage.name)
     if interrupted is not None:
         outcomes = outcomes_from(interrupted)

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from harness.blotting import blotted, holds_secret
 from harness.errors import LedgerError
 
 #: Version of the lines' shapes; a reader refuses a ledger of another major.
 SCHEMA: Final = 1
 
 Line = dict[str, Any]
-
-_SECRET_NAME = re.compile(r"(API_?KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)", re.IGNORECASE)
 
 
 class Ledger:
@@ -44,7 +42,6 @@ class Ledger:
             ) from None
         cut_torn_line(path)
         self._encoder = msgspec.json.Encoder()
-        self._secrets = secrets(os.environ)
 
     def append(self, kind: str, /, **fields: Any) -> None:
         """Write one line. It survives the process at once, and the machine after `commit`."""
@@ -52,15 +49,16 @@ class Ledger:
 
     def append_many(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write one line a row, with a single write to the file: all of them survive the process at once."""
-        lines = bytearray()
-        for fields in rows:
-            lines += self._encoder.encode({"t": kind, **fields})
-            lines += b"\n"
-        for secret in self._secrets:
-            if secret in lines:
-                lines = lines.replace(secret, b"***")
+        rows = list(rows)
+        lines = b"".join(self._encoder.encode({"t": kind, **fields}) + b"\n" for fields in rows)
+        if holds_secret(lines):
+            lines = b"".join(self._blotted(kind, fields) for fields in rows)
         self._file.write(lines)
         self._file.flush()
+
+    def _blotted(self, kind: str, fields: Mapping[str, Any]) -> bytes:
+        values = msgspec.json.decode(self._encoder.encode(fields))
+        return self._encoder.encode({"t": kind, **blotted(values)}) + b"\n"
 
     def commit(self) -> None:
         """Return when everything appended is on disk."""
@@ -192,14 +190,3 @@ def last_line(path: Path) -> Line:
         return {}
     line: Line = msgspec.json.decode(complete[-1])
     return line
-
-
-def secrets(environment: Mapping[str, str]) -> tuple[bytes, ...]:
-    """Values of environment variables whose names say that they are secret, as they would stand in a
-    line of JSON; longest first, so that one inside another is not left behind in part."""
-    found = {
-        msgspec.json.encode(value)[1:-1]
-        for name, value in environment.items()
-        if _SECRET_NAME.search(name) and len(value) >= 8
-    }
-    return tuple(sorted(found, key=len, reverse=True))

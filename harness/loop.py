@@ -19,7 +19,7 @@ from harness.plan import Plan
 from harness.position import Position
 from harness.protocols import Policy
 from harness.recipe import Stage
-from harness.records import Checkpoint, PolicyRef, convert
+from harness.records import Checkpoint, PolicyRef
 from harness.spending import budget_reason
 from harness.training import take_over, train
 
@@ -45,7 +45,9 @@ def proceed(parts: Parts) -> None:
 
 
 def _open(parts: Parts) -> None:
-    facts = identity(parts.plan, parts.info, parts.files, parts.pool, parts.scorer)
+    facts = identity(
+        parts.plan, parts.info, parts.files, parts.pool, parts.scorer, parts.heldout, parts.imported
+    )
     if parts.history.opened is None:
         parts.ledger.append("opened", **facts, environment=environment(), at=now())
     else:
@@ -60,12 +62,13 @@ def _run(parts: Parts) -> None:
     at = Position(Policy(PolicyRef(weights_sha=parts.files.weights_sha), parts.files))
     parts.evaluate_policy("before", "", at.policy)
     last = ""
-    for stage, repeated in unrolled(parts.plan.recipe.stages):
-        if budget_reason(parts.plan.recipe.budget, parts.spent, stage.rollout.n):
-            break
-        if not _stage(parts, stage, at, may_be_empty=repeated):
-            break
-        last = stage.name
+    for declared in parts.plan.recipe.stages:
+        for stage in unrolled(declared):
+            if budget_reason(parts.plan.recipe.budget, parts.spent, stage.rollout.n):
+                break
+            if not _stage(parts, stage, at, may_be_empty=declared.repeat != 1):
+                break
+            last = stage.name
     parts.evaluate_policy("final", last, at.policy)
     parts.ledger.append("finished", at=now(), policy=at.policy.ref, **parts.spent.fields())
     parts.ledger.commit()
@@ -75,8 +78,8 @@ def _run(parts: Parts) -> None:
 
 
 def _stage(parts: Parts, stage: Stage, at: Position, *, may_be_empty: bool) -> bool:
-    """Do one stage; False when the run ends before it: the budget went into measuring, or a repeated
-    stage finds nothing left to select."""
+    """Do one stage; False when there is nothing to do: the budget went into measuring, or a repeated
+    stage finds nothing left to select, and it is the next stage's turn."""
     if stage.name in parts.history.stages:
         _skip(parts, stage, at)
     elif not _do(parts, stage, at, may_be_empty=may_be_empty):
@@ -106,16 +109,14 @@ def _skip(parts: Parts, stage: Stage, at: Position) -> None:
     line = parts.history.labels.get(stage.name)
     if line is not None:
         restore(parts, line, at)
-    checkpoint = parts.history.checkpoints[stage.name]
-    take_over(parts, stage, at, convert(checkpoint["checkpoint"], Checkpoint))
+    take_over(parts, stage, at, parts.history.stages[stage.name])
 
 
-def unrolled(stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, bool]]:
-    """Stages with repeats as `name-1`, `name-2`, ...; and whether each is a repeat."""
-    for stage in stages:
-        if stage.repeat == 1:
-            yield stage, False
-            continue
-        numbers = itertools.count(1) if stage.repeat == "budget" else range(1, stage.repeat + 1)
-        for number in numbers:
-            yield stage.model_copy(update={"name": f"{stage.name}-{number}", "repeat": 1}), True
+def unrolled(stage: Stage) -> Iterator[Stage]:
+    """A stage as often as it is repeated, as `name-1`, `name-2`, ...; itself when it is not."""
+    if stage.repeat == 1:
+        yield stage
+        return
+    numbers = itertools.count(1) if stage.repeat == "budget" else range(1, stage.repeat + 1)
+    for number in numbers:
+        yield stage.model_copy(update={"name": f"{stage.name}-{number}", "repeat": 1})

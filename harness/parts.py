@@ -25,7 +25,7 @@ from harness.plugins import local_file
 from harness.pool import TaskPool
 from harness.protocols import Engine, ModelFiles, Policy, RunInfo, Trainer
 from harness.recipe import Use
-from harness.records import Checkpoint, Difficulty, Request, RolloutKey, convert
+from harness.records import Checkpoint, Difficulty, Request, RolloutKey
 from harness.scoring import Scorer, VerifierSpec
 from harness.spending import Spent
 
@@ -39,6 +39,8 @@ class Parts:
         recipe = plan.recipe
         self.folder = folder
         self.info: RunInfo = plan.info(folder)
+        # Locked before it is read: what another process writes meanwhile would be missed.
+        self.ledger = stack.enter_context(Ledger(folder / LEDGER_FILE))
         self.history: History = read_history(folder / LEDGER_FILE)
         self.files: ModelFiles = plan.build("models", recipe.model.loader, "model").load()
         self.plan = replace(plan, initial=self.files)
@@ -46,7 +48,6 @@ class Parts:
         self.heldout = build_heldout(self.plan)
         self.pool = build_pool(self.plan, self.heldout)
         self.scorer = stack.enter_context(_scorer(self.plan, self.pool, self.heldout))
-        self.ledger = stack.enter_context(Ledger(folder / LEDGER_FILE))
         self.events = Events(plan.plugins.manager, self._report_failure)
         self.spent = Spent()
         self.trainer: Trainer = self.plan.build("trainers", recipe.trainer, "trainer")
@@ -114,15 +115,6 @@ class Parts:
         self.spent.rollouts, self.spent.tokens = line["spent_rollouts"], line["spent_tokens"]
         self.spent.cpu_seconds = line["spent_cpu_seconds"]
 
-    def restore_session(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Take over the pool's place and the cost from a checkpoint; returns the session's state."""
-        state = self.checkpoints.session_state(checkpoint.path)
-        self.pool.load_state_dict(state["pool"])
-        spent = convert(state["spent"], Spent)
-        self.spent.rollouts, self.spent.tokens = spent.rollouts, spent.tokens
-        self.spent.cpu_seconds = spent.cpu_seconds
-        return state
-
     def _check_context(self, engine: Engine) -> None:
         for heldout in self.heldout:
             lengths = {
@@ -164,7 +156,7 @@ def build_pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
         filters=[
             plan.build("task_filters", use, f"tasks.filters.{i}") for i, use in enumerate(tasks.filters)
         ],
-        heldout=set().union(*(h.content_hashes for h in heldout)),
+        heldout=set().union(*(h.prompt_hashes for h in heldout)),
         verifier=plan.recipe.verifier.name,
     )
 

@@ -19,9 +19,10 @@ from harness.plugins import Plugins
 from harness.protocols import BuildContext, ModelFiles, RunInfo
 from harness.recipe import Arm, Heldout, Recipe, RecipeFile, Stage, Use
 from harness.recipe.check import faults
+from harness.records import Difficulty, PolicyRef
 from harness.registry import Registration
 from harness.rewards import reduction
-from harness.selection import Rule
+from harness.selection import POLICY, Rule, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ class Plan:
 
     def find(self, kind: str, use: Use, where: str) -> Registration:
         return self.plugins.registry.find(kind, use.name, where=f"{self.file.path}, {where}")
+
+    def measures_before(self, stage: Stage) -> bool:
+        """Whether the stage alone is reason enough to measure the policy before it."""
+        curriculum = self.find("curricula", stage.curriculum, f"stages {stage.name!r}, curriculum")
+        needed = stage.kind == "label" or stage.reestimate or curriculum.capabilities.get("needs_labels")
+        return bool(needed or (stage.select and Rule(stage.select).needs_labels))
 
     def build(self, kind: str, use: Use, where: str) -> Any:
         """A plugin object of this recipe; `where` is its field, for error messages."""
@@ -139,12 +146,19 @@ def _check_stage(plan: Plan, stage: Stage) -> None:
             'repeat = "budget" never ends without a budget', where=f"{plan.file.path}, {where}",
             hint="set budget.rollouts or budget.tokens",
         )  # fmt: skip
-    limits = (stage.until.rollouts, stage.until.tokens, stage.until.steps, stage.max_steps)
-    bounded = plan.recipe.budget.rollouts or plan.recipe.budget.tokens
-    if stage.kind in ("rl", "sft") and not bounded and all(limit is None for limit in limits):
+    if stage.repeat == "budget" and stage.kind != "rl":
+        raise RecipeError(
+            f'repeat = "budget" never ends for kind = "{stage.kind}", which need not spend any of it',
+            where=f"{plan.file.path}, {where}", hint="say how often",
+        )  # fmt: skip
+    limits = [stage.until.steps, stage.max_steps]
+    if stage.kind == "rl":  # nothing is sampled in an sft stage, so that counts of rollouts never end it
+        budget = plan.recipe.budget
+        limits += [stage.until.rollouts, stage.until.tokens, budget.rollouts, budget.tokens]
+    if stage.kind in ("rl", "sft") and all(limit is None for limit in limits):
         raise RecipeError(
             "nothing ends this stage", where=f"{plan.file.path}, {where}",
-            hint="set max_steps, until.rollouts or budget.rollouts",
+            hint="set max_steps" + (", until.rollouts or budget.rollouts" if stage.kind == "rl" else ""),
         )  # fmt: skip
 
 
@@ -158,6 +172,9 @@ def _check_rule(plan: Plan, rule: Rule, where: str) -> None:
                 allowed=near(model, known),
                 hint=f'name their file: difficulty.labels."{model}" = {{ path = "..." }}',
             )
+    # Worked out for a made-up subject: comparing words with numbers fails here, not after an hour.
+    label = Difficulty(subject="any", model=POLICY, policy=PolicyRef(weights_sha=""), samples=3, passes=1)
+    rule.matches(Subject("any", stratum="1"), {model: {"any": label} for model in (POLICY, *rule.models)})
 
 
 def check_disk(plan: Plan, files: ModelFiles, folder: Path) -> None:

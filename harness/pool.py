@@ -8,6 +8,7 @@ costs their ids.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from harness.errors import DataError, RecipeError
@@ -43,6 +44,8 @@ class TaskPool:
         self._source_of: dict[str, TaskSource] | None = None if len(sources) == 1 else {}
         for source in sources:
             names = source.subjects()
+            if filters and not source.endless:
+                names = [n for n in names if all(keep.keep(source.draw(n, 0)) for keep in filters)]
             if self._source_of is not None:
                 for name in names:
                     if name in self._source_of:
@@ -61,38 +64,55 @@ class TaskPool:
         return self._sources[0] if self._source_of is None else self._source_of[subject]
 
     def draw(self, subject: str) -> Task:
-        """The subject's next task; an endless source never repeats one.
+        """The subject's next task; an endless source never repeats one and passes over held-out ones.
 
         Raises:
-            RecipeError: the task is a held-out one.
-            DataError: the filters refused too many tasks in a row.
+            RecipeError: the task of a finite source is a held-out one.
+            DataError: filters or held-out protection refused too many tasks in a row.
         """
         source = self.source(subject)
         for _ in range(MAX_REFUSED):
             index = self._drawn.get(subject, 0)
             self._drawn[subject] = index + 1
             task = source.draw(subject, index)
+            if not source.endless:
+                self._refuse_heldout(task)
+            elif task.prompt_hash in self._heldout:
+                continue
             if all(keep.keep(task) for keep in self._filters):
-                return self._checked(task)
+                return task if task.verifier else replace(task, verifier=self._verifier)
             if not source.endless:
                 break
         raise DataError(
-            f"the filters refuse the tasks of {subject!r}", where="tasks.filters",
+            f"filters and held-out sets leave no task of {subject!r}",
+            where="tasks",
             hint="leave such subjects out with the stage's select rule, or loosen the filter",
-        )  # fmt: skip
+        )
 
-    def _checked(self, task: Task) -> Task:
-        if task.content_hash in self._heldout:
+    def skip(self, subject: str, count: int) -> None:
+        """Pass over tasks of an endless subject that are known already."""
+        if self.source(subject).endless:
+            self._drawn[subject] = self._drawn.get(subject, 0) + count
+
+    def check_disjoint(self, at_most: int) -> None:
+        """Look at every task of finite sources, if there are at most so many; the others are looked at
+        when they are drawn.
+
+        Raises:
+            RecipeError: a training task is held out.
+        """
+        finite = [subject for subject in self.subjects if not self.source(subject).endless]
+        if self._heldout and len(finite) <= at_most:
+            for subject in finite:
+                self._refuse_heldout(self.source(subject).draw(subject, 0))
+
+    def _refuse_heldout(self, task: Task) -> None:
+        if task.prompt_hash in self._heldout:
             raise RecipeError(
                 f"task {task.id!r} is a held-out task too: {task.prompt[-1].content[:80]!r}",
                 where="tasks.train",
                 hint="split the data, or leave the task out of evaluation.heldout",
             )
-        if task.verifier:
-            return task
-        from dataclasses import replace
-
-        return replace(task, verifier=self._verifier)
 
     def describe(self, subject: str) -> Subject:
         """What rules may ask about a subject, by a look at its first task."""
@@ -104,6 +124,7 @@ class TaskPool:
         """Tag subjects by rules, in order, a later rule seeing the earlier ones' tags; returns how many
         subjects got each."""
         counts = {}
+        self._tags = {}  # of labels that were measured before, by an uninterrupted run
         for name, rule in rules.items():
             matching = self.select(rule, labels, self.subjects)
             for subject in matching:

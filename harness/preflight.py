@@ -17,8 +17,10 @@ from harness.plan import Plan, check_context, check_disk
 from harness.protocols import ModelFiles
 from harness.records import Task
 
-#: Training tasks looked at.
+#: Training tasks whose lengths are looked at.
 SPREAD = 256
+#: Finite training sets up to this size are held against the held-out tasks before a run.
+FINITE = 50_000
 
 
 def preflight(plan: Plan, runs: Path) -> None:
@@ -28,6 +30,7 @@ def preflight(plan: Plan, runs: Path) -> None:
     """
     heldout = build_heldout(plan)
     pool = build_pool(plan, heldout)
+    pool.check_disjoint(FINITE)
     loader = plan.find("models", plan.recipe.model.loader, "model.loader")
     if not loader.capabilities.get("local"):
         return
@@ -41,6 +44,8 @@ def preflight(plan: Plan, runs: Path) -> None:
         check_context(_lengths(tokenizer, part.tasks), part.sampling.max_tokens, files, where)
     spread = pool.subjects[:: max(1, len(pool.subjects) // SPREAD)]
     lengths = _lengths(tokenizer, [pool.source(subject).draw(subject, 0) for subject in spread])
+    if any(map(plan.measures_before, plan.recipe.stages)):
+        check_context(lengths, plan.recipe.difficulty.max_tokens, files, "difficulty")
     for stage in plan.recipe.stages:
         if stage.kind == "rl":
             check_context(lengths, stage.rollout.max_tokens, files, f"stages {stage.name!r}, rollout")

@@ -68,6 +68,12 @@ class Task:
         return self.id if self.stratum is None else self.stratum
 
     @property
+    def prompt_hash(self) -> str:
+        """Hash of what is asked, white space aside: what held-out protection compares, for the same
+        question with its answer written otherwise is still the same question."""
+        return digest([[m.role, " ".join(m.content.split())] for m in self.prompt])
+
+    @property
     def content_hash(self) -> str:
         """Hash of what is asked and what is right; two tasks with the same one are the same task."""
         return digest([[m.role, m.content] for m in self.prompt], self.answer)

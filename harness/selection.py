@@ -62,8 +62,8 @@ class Rule:
         self._where = where
         try:
             tree = ast.parse(text.strip(), mode="eval")
-        except SyntaxError as error:
-            raise RecipeError(f"not a rule: {error.msg} in {text!r}", where=where) from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise RecipeError(f"not a rule: {error} in {text[:200]!r}", where=where) from None
         #: Other models whose labels the rule asks for.
         self.models: frozenset[str] = frozenset()
         self._asks: set[str] = set()
@@ -73,7 +73,7 @@ class Rule:
     @property
     def needs_labels(self) -> bool:
         """Whether the policy must have been measured."""
-        return POLICY in self._asks
+        return POLICY in self._asks | self.models
 
     @property
     def needs_task(self) -> bool:
@@ -95,7 +95,7 @@ class Rule:
             return bool(eval(self._code, {"__builtins__": {}}, scope))  # the tree was checked node by node
         except _Unlabelled:
             return False
-        except (TypeError, ZeroDivisionError) as error:
+        except (TypeError, ArithmeticError, MemoryError) as error:
             raise RecipeError(
                 f"cannot be worked out for {subject.id!r}: {error}", where=self._where
             ) from None

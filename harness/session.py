@@ -8,7 +8,6 @@ the same curriculum.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -128,7 +127,7 @@ class StageSession:
         if left is not None:
             count = min(count, left // self.stage.rollout.n)
         tasks: list[Task] = []
-        for pool, wanted in zip(self._mixture.pools, self._mixture.split(count, self._step), strict=True):
+        for pool, wanted in zip(self._mixture.pools, self._mixture.split(count), strict=True):
             if wanted:
                 tasks += self._draw(pool, wanted)
         for task in tasks:
@@ -240,7 +239,13 @@ class StageSession:
         self._run.spent.rollouts += group.size
         self._run.spent.tokens += sum(group.lengths)
         if self._run.reuse:
-            judged = [status == "pass" for status in group.statuses if status != "infra_error"]
+            # As a measurement counts: neither what could not be judged nor what was aborted is a sample.
+            rollouts = group.rollouts or (None,) * group.size
+            judged = [
+                status == "pass"
+                for status, rollout in zip(group.statuses, rollouts, strict=True)
+                if status != "infra_error" and not (rollout is not None and rollout.finish == "abort")
+            ]
             samples, passes = self.outcomes.get(group.subject, (0.0, 0.0))
             self.outcomes[group.subject] = (samples + len(judged), passes + sum(judged))
 
@@ -364,6 +369,7 @@ class StageSession:
             "spent": builtins(self._run.spent),
             "start": builtins(self._start),
             "exhausted": self._exhausted,
+            "mixture": list(self._mixture.given),
             "history": builtins(self.history),
             "outcomes": {k: list(v) for k, v in self.outcomes.items()},
         }
@@ -380,28 +386,34 @@ class StageSession:
         self._start = convert(state["start"], Spent)
         self.history = convert(state["history"], list[StepMetrics])
         self._exhausted = state["exhausted"]
+        self._mixture.given = list(state["mixture"])
         self.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
         self.first_step = int(state["step"])
         self._step = self.first_step + 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Mixture:
-    """The parts of a batch: one pool a tag or domain, with cumulative shares ending at 1."""
+    """The parts of a batch: one pool a tag or domain, with its share and how many tasks it gave so far."""
 
     pools: Sequence[StagePool]
-    until: Sequence[float]
+    shares: Sequence[float]
+    given: list[int]
 
-    def split(self, count: int, step: int) -> list[int]:
-        """How many of `count` tasks each part gives, so that shares hold exactly over steps."""
-        before = (step - 1) * count
-        edges = [0, *(round(u * (before + count)) - round(u * before) for u in self.until)]
-        return [high - low for low, high in itertools.pairwise(edges)]
+    def split(self, count: int) -> list[int]:
+        """How many of the next `count` tasks each part gives: one by one from the part furthest behind its
+        share, so that shares hold over steps, refills included."""
+        before = list(self.given)
+        for _ in range(count):
+            total = sum(self.given) + 1
+            behind = [share * total - given for share, given in zip(self.shares, self.given, strict=True)]
+            self.given[behind.index(max(behind))] += 1
+        return [after - start for after, start in zip(self.given, before, strict=True)]
 
 
 def _mixture(pool: TaskPool, stage: Stage, selected: StagePool) -> _Mixture:
     if not stage.mixture:
-        return _Mixture((selected,), (1.0,))
+        return _Mixture((selected,), (1.0,), [0])
     about = [pool.describe(subject) for subject in selected.subjects]
     pools = []
     for name in stage.mixture:
@@ -412,5 +424,4 @@ def _mixture(pool: TaskPool, stage: Stage, selected: StagePool) -> _Mixture:
             )
         pools.append(StagePool(pool, members, selected.labels))
     total = sum(stage.mixture.values())
-    until = [share / total for share in itertools.accumulate(stage.mixture.values())]
-    return _Mixture(pools, until)
+    return _Mixture(pools, [share / total for share in stage.mixture.values()], [0] * len(pools))

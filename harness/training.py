@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from harness.checkpoints import CheckpointStore
 from harness.errors import TrainingError
 from harness.parts import Parts
@@ -19,7 +22,7 @@ def train(parts: Parts, stage: Stage, at: Position, subjects: list[str]) -> None
     """
     session = _session(parts, stage, at, subjects)
     last = parts.history.checkpoints.get(stage.name)
-    if last is not None or stage.name in parts.history.steps:
+    if last is not None or stage.name in parts.history.started:
         step = last["step"] if last else 0
         parts.ledger.append("rewound", stage=stage.name, step=step)
         parts.evaluator.forget_after(stage.name, step)
@@ -55,22 +58,23 @@ def finish(parts: Parts, stage: Stage, at: Position, session: StageSession, reas
             f"trainer {parts.plan.recipe.trainer.name!r} ended stage {stage.name!r} at step "
             f"{session.steps_done} without a checkpoint of it"
         )
-    parts.ledger.append(
-        "stage_finished",
-        stage=stage.name,
-        reason=reason,
-        step=session.steps_done,
-        checkpoint=saved,
-        **parts.spent.fields(),
-    )
+    ended = {"checkpoint": saved, "pool": parts.pool.state_dict(), **parts.spent.fields()}
+    parts.ledger.append("stage_finished", stage=stage.name, reason=reason, step=session.steps_done, **ended)
     parts.ledger.commit()
     parts.events.emit("stage_finished", run=parts.info, stage=stage, reason=reason, checkpoint=saved)
-    take_over(parts, stage, at, saved)
+    take_over(parts, stage, at, ended)
 
 
-def take_over(parts: Parts, stage: Stage, at: Position, checkpoint: Checkpoint) -> None:
-    """What the next stage inherits from a finished one, read from its checkpoint, resumed or not."""
-    state = parts.restore_session(checkpoint)
+def take_over(parts: Parts, stage: Stage, at: Position, ended: Mapping[str, Any]) -> None:
+    """What the next stage inherits from a finished one, read from its checkpoint, resumed or not.
+
+    Its place and cost are those of its end (`ended`, the ledger's line): a last step of which no group
+    was kept comes after the last checkpoint, and was paid for.
+    """
+    checkpoint = convert(ended["checkpoint"], Checkpoint)
+    state = parts.checkpoints.session_state(checkpoint.path)
+    parts.pool.load_state_dict(ended["pool"])
+    parts.restore_spent(ended)
     at.curricula[_key(stage)] = state["curriculum"]
     at.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
     at.policy = parts.policy(checkpoint)

@@ -9,6 +9,7 @@ trainer fails with the harness's own message and never waits for an answer that 
 from __future__ import annotations
 
 import hmac
+import logging
 import os
 import secrets as tokens
 import socket
@@ -93,6 +94,12 @@ class SessionServer:
             return msgspec.json.encode({"ok": result})
         except (HarnessError, ValueError) as error:
             return msgspec.json.encode({"error": str(error), "kind": type(error).__name__})
+        except (
+            Exception
+        ) as error:  # a bug, ours or a plugin's: the trainer fails with it, the log has its trace
+            logging.getLogger("harness.wire").exception("a call of the session failed")
+            text = f"{type(error).__name__}: {error}"
+            return msgspec.json.encode({"error": text, "kind": type(error).__name__})
 
     def _call(self, name: str, arguments: list[Any]) -> Any:
         session = self._session

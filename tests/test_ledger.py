@@ -110,3 +110,15 @@ def test_cutting_a_torn_line_says_how_much_was_cut(tmp_path: Path) -> None:
     path.write_bytes(b'{"t":"a"}\n{"t":')
     assert cut_torn_line(path) == 5
     assert cut_torn_line(path) == 0
+
+
+def test_a_secret_that_is_a_common_word_leaves_the_lines_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "rollouts")
+    monkeypatch.setenv("HF_KEY", "12345678")
+    with Ledger(tmp_path / "l.jsonl") as ledger:
+        ledger.append("rollouts", rollouts=12345678, said=["my rollouts", {"key": "x12345678"}])
+    assert lines(tmp_path / "l.jsonl") == [
+        {"t": "rollouts", "rollouts": 12345678, "said": ["my ***", {"key": "x***"}]}
+    ]

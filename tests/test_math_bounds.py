@@ -8,29 +8,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from math_kit import judged, rollout_of, task_of, verifier
+from math_kit import STOPPERS, judged, rollout_of, task_of, verifier
 
 from harness.records import Verdict, encode
 from harness.scoring import Scorer, VerifierSpec
 
-#: Gold, answer: the one-line answers that stop graders.
-STOPPERS = {
-    "tower": ("25", "9^{9^{9^9}}"),
-    "power": ("25", "2^{10^{8}}"),
-    "factorial": ("25", "(10^{10})!"),
-    "factorials": ("25", "((9!)!)!"),
-    "sum": ("25", "\\sum_{k=1}^{10^9} \\frac{1}{k^2+k+1}"),
-    "product": ("25", "\\prod_{k=1}^{100000} k"),
-    "binomial": ("25", "\\binom{10^7}{5000000}"),
-    "fractions": ("25", "\\frac{1}{1+" * 300 + "1" + "}" * 300),
-    "sevens": ("25", "7" * 100_000),
-    "long sum": ("25", "x+" * 50_000 + "x"),
-    "open braces": ("25", "\\frac{1}{2}" + "{" * 2_000),
-    "full width": ("25", "２５"),
-    "Arabic": ("25", "٢٥"),
-    "integral": ("25", "\\int_0^{1} \\sin(x^x)^{x^{\\sin x}} dx"),
-    "gold tower": ("9^{9^{9^9}}", "9^{9^{9^9}}+1"),
-}
 MORE = [
     "-" * 1_900 + "1", "2" + "^2" * 900, "\\frac1" * 300 + "2", "(" * 1_900, "\\sqrt" * 300 + "2", "|" * 1_901, "\\{" * 900,
     "x_" * 900 + "1", "!" * 1_900, "3" + "!" * 50, "1" + ",1" * 900, "\ud800\udfff", "\x00" * 100, "1e9999", "1e99999999",

@@ -42,8 +42,12 @@ SAME = [
     ("2516_8", "2516"), ("4210_{5}", "4210_5"), ("11_2", "3_{10}"), ("\\emptyset", "\\{\\}"), ("\\text{no solution}", "\\emptyset"), ("1:2", "\\frac12"),
     ("\\begin{pmatrix} 1/5 \\\\ -18/5 \\end{pmatrix}", "\\begin{bmatrix} 0.2 \\\\ -3.6 \\end{bmatrix}"), ("\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "[[1,2],[3,4]]"), ("(1,2,3)", "\\begin{pmatrix}1\\\\2\\\\3\\end{pmatrix}"),
     ("\\begin{array}{cc}1&2\\\\3&4\\end{array}", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}"),
+    ("\\begin{pmatrix}1\\\\\\frac12\\end{pmatrix}", "\\\\begin{pmatrix} 1 \\\\\\\\ 0.5 \\\\end{pmatrix}"), ("\\begin{pmatrix}4&6\\end{pmatrix}", "2\\begin{pmatrix}2&3\\end{pmatrix}"),
+    # forms that are not finished
+    ("(-3,3)", "|x|<3"), ("(1,2)", "x>1 \\text{ and } x<2"), ("]1,2[", "(1,2)"), ("14", "\\sum_{k=1}^{3} k^2"), ("1/3", "x = \\frac13 \\approx 0.333"), ("2\\pi n", "x = 2\\pi n, n \\in \\mathbb{Z}"),
+    ("0.335", "33.5 pct"), ("12\\frac12\\%", "12.5\\%"), ("63 \\text{ inches}", "5 \\text{ feet } 3 \\text{ inches}"), ("1,000,000", "1 million"), ("0,5", "0.5"), ("0{,}5", "1/2"), ("\x0crac{1}{2}", "0.5"),
     # a decimal gold stands for what it rounds
-    ("3.142", "\\pi"), ("0.667", "2/3"), ("1.414", "\\sqrt{2}"),
+    ("3.142", "\\pi"), ("0.667", "2/3"), ("1.414", "\\sqrt{2}"), ("3.1416", "3.14159"), ("x + 1.414", "x+\\sqrt2"),
 ]  # fmt: skip
 
 DIFFERENT = [
@@ -58,7 +62,7 @@ DIFFERENT = [
     ("12\\text{ cm}", "12\\text{ m}"), ("5 \\text{ cm}^2", "5\\text{ cm}"), ("2 \\text{ hours}", "2 \\text{ min}"), ("20\\%", "2"), ("20\\%", "30\\%"), ("20\\%", "2000\\%"), ("\\$5", "5 \\text{ cents}"), ("30^\\circ", "31^\\circ"),
     ("2516_8", "2516_9"), ("2516_8", "2517"), ("10:30 AM", "10:30 PM"), ("12:00", "12:01"), ("\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{pmatrix}2\\\\1\\end{pmatrix}"),
     ("\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", "\\begin{pmatrix}1&3\\\\2&4\\end{pmatrix}"), ("\\emptyset", "0"), ("\\text{Evelyn}", "\\text{Carla}"), ("yes", "no"),
-    ("x^2+1", "x^2"), ("\\sin x", "\\cos x"), ("\\sqrt{2}", "1.4"), ("\\sqrt2", "1.414"), ("1.4142136", "\\sqrt{3}"), ("5", "5x"), ("0", "x"), ("25", "\\text{twenty six}"), ("1", "\\infty"),
+    ("x^2+1", "x^2"), ("\\sin x", "\\cos x"), ("\\sqrt{2}", "1.4"), ("\\sqrt2", "1.414"), ("1.4142136", "\\sqrt{3}"), ("5", "5x"), ("0", "x"), ("25", "\\text{twenty six}"), ("1", "\\infty"), ("(-3,3)", "|x| \\le 3"), ("(-\\infty,6)", "2x<6"), ("3.14", "3.14159"), ("5", "5\\%\\text{ of } 7"), ("0.5", "0.5\\%"), ("25", "25\\\\26"), ("25", "25 \\cup 26"), ("25", "25 (or 26)"), ("25", "24 < 25"),
 ]  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_boards_templates(names: set[str]) -> None:
 
 
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
-    packages = {"harness", *PLUGINS.values()}
+    packages = {"harness", "harness_runner", *PLUGINS.values()}
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests", "docs"))]

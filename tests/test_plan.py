@@ -61,12 +61,22 @@ def test_a_stage_that_never_ends_is_refused(tmp_path: Path) -> None:
     assert 'repeat = "budget" never ends without a budget' in refusal(path, 'stages.0.repeat="budget"')
 
 
+def test_counts_of_rollouts_end_no_stage_that_samples_nothing(tmp_path: Path) -> None:
+    ends = ("stages.0.kind=sft", "stages.0.until.rollouts=8", "budget.rollouts=99")
+    path = write(tmp_path, TORCH.replace("max_steps = 5\n", ""))
+    assert "nothing ends this stage" in refusal(path, *ends, "stages.1.max_steps=2")
+    for kind in ("sft", "label", "eval"):
+        text = refusal(path, f"stages.0.kind={kind}", *ends[1:], "stages.0.repeat=budget")
+        assert f'never ends for kind = "{kind}"' in text
+
+
 def test_a_prompt_and_completion_beyond_the_context_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, TORCH)
     text = refusal(path, "stages.1.rollout.max_tokens=100000")
     assert "beyond the model's context of" in text
     assert "stages 'second'" in text
     assert "set max_tokens to at most" in text
+    assert "difficulty: task" in refusal(path, "difficulty.max_tokens=100000")
     assert "evaluation.heldout 'chains'" in refusal(path, "evaluation.heldout.0.max_tokens=100000")
 
 
@@ -76,17 +86,29 @@ def test_too_little_disk_is_refused(tmp_path: Path) -> None:
     assert "checkpoints.keep" in text
 
 
-def test_a_training_task_that_is_held_out_is_refused(tmp_path: Path) -> None:
+def test_a_held_out_task_of_an_endless_source_is_passed_over(tmp_path: Path) -> None:
     text = TORCH.replace('split = "heldout"', 'split = "train"')
     (plan, *_) = make_plans(load_recipe(write(tmp_path, text)), load())
     from harness.parts import build_heldout, build_pool
 
     pool = build_pool(plan, build_heldout(plan))
-    with pytest.raises(HarnessError, match="is a held-out task too"):
-        [pool.draw("1") for _ in range(200)]
+    heldout = {task.prompt_hash for part in build_heldout(plan) for task in part.tasks}
+    assert heldout
+    assert not heldout & {pool.draw("1").prompt_hash for _ in range(50)}
 
 
 def test_an_unknown_arm_is_refused(tmp_path: Path) -> None:
     file = load_recipe(write(tmp_path, SIM))
     with pytest.raises(HarnessError, match="there is no arm 'x'"):
         make_plans(file, load(), arms=["x"])
+
+
+def test_a_rule_that_compares_words_with_numbers_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM)
+    assert "cannot be worked out" in refusal(path, "stages.0.select=stratum > 3")
+    assert "cannot be worked out" in refusal(path, """difficulty.tags={a='p < "x"'}""")
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "", "[ab]"])
+def test_a_stage_is_named_as_a_folder_can_be(tmp_path: Path, name: str) -> None:
+    assert "stages.0.name" in refusal(write(tmp_path, SIM), f'stages.0.name="{name}"')

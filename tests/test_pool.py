@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -75,16 +75,31 @@ def test_the_place_in_each_stream_survives() -> None:
 def test_filters_pass_over_tasks_and_name_a_subject_that_they_empty() -> None:
     pool = TaskPool([Numbers()], filters=[Odd()])
     assert [pool.draw("a").answer for _ in range(3)] == [1, 3, 5]
-    with pytest.raises(DataError, match="the filters refuse the tasks of 'a'"):
+    with pytest.raises(DataError, match="leave no task of 'a'"):
         TaskPool([Numbers()], filters=[Nothing()]).draw("a")
 
 
-def test_a_held_out_task_is_never_given() -> None:
-    heldout = {Numbers().draw("a", 1).content_hash}
+def test_an_endless_source_passes_over_held_out_tasks() -> None:
+    heldout = {Numbers().draw("a", 1).prompt_hash}
     pool = TaskPool([Numbers()], heldout=heldout)
-    pool.draw("a")
-    with pytest.raises(RecipeError, match="task 'a/1' is a held-out task too"):
-        pool.draw("a")
+    assert [pool.draw("a").id for _ in range(3)] == ["a/0", "a/2", "a/3"]
+
+
+def test_a_finite_source_with_a_held_out_task_is_refused() -> None:
+    finite = Numbers(("x0", "x1"), endless=False)
+    pool = TaskPool([finite], heldout={finite.draw("x1", 0).prompt_hash})
+    pool.draw("x0")
+    for refuse in (lambda: pool.draw("x1"), lambda: pool.check_disjoint(10)):
+        with pytest.raises(RecipeError, match="task 'x1' is a held-out task too"):
+            refuse()
+    pool.check_disjoint(1)
+
+
+def test_the_same_question_with_its_answer_written_otherwise_is_held_out_too() -> None:
+    task = Numbers().draw("a", 1)
+    spaced = replace(task, answer="1.0", prompt=(Message("user", " a  1\n"),))
+    assert spaced.prompt_hash == task.prompt_hash
+    assert spaced.content_hash != task.content_hash
 
 
 def test_two_sources_with_one_subject_are_refused() -> None:
@@ -107,8 +122,19 @@ def test_rules_select_and_tag_subjects() -> None:
     assert counts == {"easy": 1, "both": 3}
     assert pool.describe("a").tags == {"easy", "both", "given"}
     assert pool.select(None, labels, ["c"]) == ["c"]
+    pool.tag({"easy": Rule("p < 1")}, labels)
+    assert [s for s in pool.subjects if "easy" in pool.describe(s).tags] == ["b"], "tags follow new labels"
 
 
 def test_the_fingerprint_tells_data_apart() -> None:
     assert TaskPool([Numbers()]).fingerprint() == TaskPool([Numbers()]).fingerprint()
     assert TaskPool([Numbers()]).fingerprint() != TaskPool([Numbers(("a", "c"))]).fingerprint()
+
+
+def test_a_filter_leaves_tasks_of_a_finite_source_out() -> None:
+    class First:
+        def keep(self, task: Task) -> bool:
+            return task.id == "x0"
+
+    pool = TaskPool([Numbers(("x0", "x1"), endless=False)], filters=[First()])
+    assert pool.subjects == ["x0"]

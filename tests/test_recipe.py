@@ -153,3 +153,8 @@ def test_every_recipe_of_the_repository_is_read() -> None:
     assert paths
     for path in paths:
         assert isinstance(load_recipe(path).recipe, Recipe)
+
+
+def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read: Is a directory"):
+        load_recipe(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness import ledger
-from tests.support.recipes import SIM, write
+from tests.support.recipes import SIM, TORCH, write
 from tests.support.runs import first_difference, harness, make_study, numbers, start_arm
 
 ARMS = """
@@ -134,10 +135,19 @@ def test_one_arm_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
 
 def test_secrets_of_the_environment_are_in_no_file_of_a_run(tmp_path: Path) -> None:
     write(tmp_path, SIM)
+    # A plugin that gives a secret away wherever it can.
+    (tmp_path / "harness_plugin.py").write_text(
+        "import os, harness\n\n@harness.hookimpl\ndef run_started(run):\n"
+        "    print('token', os.environ['HF_TOKEN'])\n"
+        "    raise RuntimeError(os.environ['OPENAI_API_KEY'])\n"
+    )
     secret = "hf_abcdefghijklmnop"
     done = harness("run", "recipe.toml", cwd=tmp_path, HF_TOKEN=secret, OPENAI_API_KEY=secret[::-1])
     assert done.returncode == 0, done.stderr
     assert secret not in done.stdout + done.stderr
+    run = tmp_path / "runs" / "small-sim-1" / "main" / "seed-0"
+    assert "token ***" in (run / "log.txt").read_text()
+    assert "RuntimeError: ***" in (run / "ledger.jsonl").read_text()
     for path in (tmp_path / "runs").rglob("*"):
         if path.is_file():
             data = path.read_bytes()
@@ -178,3 +188,56 @@ def test_the_study_says_what_was_asked(tmp_path: Path) -> None:
     assert values["overrides"] == ["budget.rollouts=700"]
     assert (study / "recipe.toml").read_text() == SIM
     assert os.listdir(study / "main") == ["seed-0"]
+
+
+EXHAUSTED = (
+    'tasks.train=[{name="sim-irt", count=2, low=-1.0, high=0.5}]',
+    'stages=[{name="gated", gates=[{name="mixed-outcomes", max_refills=3}], max_steps=400, '
+    'rollout={n=4, batch=2}, optimizer={lr=3e-3}}, {name="next", max_steps=2, rollout={n=4, batch=2}}]',
+    "checkpoints.every_steps=1",
+)
+
+
+def test_rollouts_of_a_step_without_a_kept_group_are_paid_for(tmp_path: Path) -> None:
+    write(tmp_path, SIM)
+    done = harness("run", "recipe.toml", *(p for o in EXHAUSTED for p in ("--set", o)), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = list(ledger.read(tmp_path / "runs/small-sim-1/main/seed-0/ledger.jsonl"))
+    ended = next(line for line in lines if line["t"] == "stage_finished")
+    assert "nothing left to learn" in ended["reason"]
+    spent = sum(len(line["group"]["statuses"]) for line in lines if line["t"] == "group")
+    assert lines[-1]["spent_rollouts"] == spent
+    started = lines.index(next(x for x in lines if x["t"] == "stage_started" and x["stage"] == "next"))
+    tasks = [
+        [x["group"]["task"] for x in part if x["t"] == "group"] for part in (lines[:started], lines[started:])
+    ]
+    assert not set(tasks[0]) & set(tasks[1]), "an endless source gave a task again"
+
+
+def test_groups_of_a_first_step_that_was_killed_are_replaced(tmp_path: Path) -> None:
+    study = make_study(write(tmp_path, SIM), tmp_path / "runs").folder
+    file = study / "main" / "seed-0" / "ledger.jsonl"
+    assert start_arm(study).wait(timeout=120) == 0
+    whole = file.read_bytes().splitlines(keepends=True)
+    first = next(i for i, line in enumerate(whole) if line.startswith(b'{"t":"step"'))
+    file.write_bytes(b"".join(whole[:first]))
+    shutil.rmtree(file.parent / "checkpoints")
+    assert start_arm(study).wait(timeout=120) == 0
+    expected = [x for x in map(json.loads, whole) if x["t"] == "group"]
+    assert [x for x in ledger.read(file) if x["t"] == "group"] == expected
+
+
+def test_a_resume_onto_other_held_out_tasks_is_refused(tmp_path: Path) -> None:
+    rows = [{"id": str(i), "problem": f"half of {2 * i}? ", "answer": str(i)} for i in range(4)]
+    data = tmp_path / "held.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    held = '[{name="h", tasks=[{name="jsonl", path="held.jsonl"}], max_tokens=4}]'
+    study = tmp_path / "runs" / "small-torch-1"
+    write(tmp_path, TORCH)
+    command = ("--set", f"evaluation.heldout={held}", "--set", "stages.0.max_steps=1")
+    done = harness("run", "recipe.toml", *command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    data.write_text(data.read_text().replace("half of 6", "half of 06"))
+    done = harness("run", "--resume", str(study), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "heldout_sha.h: was" in done.stderr

@@ -140,3 +140,19 @@ def test_anything_else_is_refused_with_what_is_allowed(rule: str, words: str) ->
 def test_a_rule_that_cannot_be_worked_out_names_subject_and_place() -> None:
     with pytest.raises(RecipeError, match=r"stages\.0\.select.*'s'"):
         Rule("p / 0 > 1", where="stages.0.select").matches(Subject("s"), labels(p=(1, 2)))
+
+
+@pytest.mark.parametrize("rule", ["not " * 5000 + "True", "+".join(["1"] * 20000), "-" * 3000 + "1 > 0"])
+def test_a_rule_too_deep_to_read_is_refused_as_one(rule: str) -> None:
+    with pytest.raises(RecipeError, match="not a rule"):
+        Rule(rule)
+
+
+@pytest.mark.parametrize("rule", ["p * " + "9" * 400 + " > 1", '"a" * 99999999999999999 == "b"'])
+def test_numbers_beyond_the_machine_are_a_named_error(rule: str) -> None:
+    with pytest.raises(RecipeError, match="cannot be worked out for 's'"):
+        Rule(rule).matches(Subject("s"), labels(p=(1, 2)))
+
+
+def test_the_policy_may_be_named_like_any_model() -> None:
+    assert Rule('p["policy"] > 0.1').needs_labels

@@ -169,13 +169,13 @@ def test_bf16_generates(files: ModelFiles, tmp_path: Path) -> None:
 
 
 def test_folder_is_described_from_its_files(files: ModelFiles, tmp_path: Path) -> None:
-    found = FolderLoader(FolderOptions(model=str(files.path)), context(tmp_path)).load()
+    found = FolderLoader(FolderOptions(), context(tmp_path, model=str(files.path))).load()
     assert found == ModelFiles(files.path, files.weights_sha, 128, chat=False)
 
 
 def test_relative_folders_start_at_the_recipe(files: ModelFiles, tmp_path: Path) -> None:
-    options = FolderOptions(model=files.path.name)
-    found = FolderLoader(options, context(tmp_path, base=files.path.parent)).load()
+    where = context(tmp_path, model=files.path.name, base=files.path.parent)
+    found = FolderLoader(FolderOptions(), where).load()
     assert found.path == files.path
 
 
@@ -217,7 +217,7 @@ def test_a_folder_that_is_no_model_is_named(
 
 
 def test_a_name_that_is_neither_folder_nor_on_the_hub(tmp_path: Path) -> None:
-    loader = FolderLoader(FolderOptions(model="nobody/nothing", offline=True), context(tmp_path))
+    loader = FolderLoader(FolderOptions(offline=True), context(tmp_path, model="nobody/nothing"))
     with pytest.raises(DataError, match="'nobody/nothing' is no folder"):
         loader.load()
 

@@ -135,6 +135,8 @@ def test_an_error_of_the_session_travels_back(server: SessionServer) -> None:
         ({"call": "next_tasks", "args": ["many"]}, "int"),
         ({"call": "next_tasks", "args": []}, "argument"),
         ({"call": "finish_step", "args": [{"stage": "s"}]}, "StepMetrics"),
+        ({"call": []}, "TypeError"),
+        ({"call": "next_tasks", "args": 1}, "TypeError"),
     ],
 )
 def test_calls_that_do_not_fit_are_answered_with_an_error(

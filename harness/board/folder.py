@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.blotting import blot
 from harness.board.entry import Entry
-from harness.ledger import secrets
 
 
 def write_entry(folder: Path, entry: Entry) -> Path:
@@ -16,10 +15,7 @@ def write_entry(folder: Path, entry: Entry) -> Path:
     path = folder / "entries" / entry.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".new")
-    data = entry.to_json().encode()
-    for secret in secrets(os.environ):
-        data = data.replace(secret, b"***")
-    scratch.write_bytes(data)
+    scratch.write_text(blot(entry.to_json()), encoding="utf-8")
     scratch.replace(path)
     return path
 

@@ -7,17 +7,15 @@ variables are blotted out as they are in a ledger.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import msgspec
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from harness.blotting import blot
 from harness.errors import DataError
-from harness.ledger import secrets
 
 
 def templates() -> Path:
@@ -58,11 +56,7 @@ def write(path: Path, html: str) -> Path:
     """Write a page whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
-    for secret in secrets(os.environ):
-        # Given as JSON writes them; a page holds them as they are, or escaped.
-        value: str = msgspec.json.decode(b'"' + secret + b'"')
-        html = html.replace(value, "***").replace(str(escape(value)), "***")
-    scratch.write_text(html, encoding="utf-8")
+    scratch.write_text(blot(html), encoding="utf-8")
     scratch.replace(path)
     return path
 

@@ -6,11 +6,13 @@ that was shown is therefore a thing that was done, durably.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 from rich.console import Console
@@ -128,15 +130,24 @@ def watching(study: Study, recipe: Recipe) -> Iterator[Callable[[Sequence[Child]
         for info in study.infos()
     ]
     console = Console()
+    for view in views:
+        # What a resumed run had done is known; only what is new is told.
+        view.update()
+        view.news.clear()
     console.print(f"run {study.folder}: {len(views)} runs of {study.recipe_path.name}", highlight=False)
     if not console.is_terminal:
-        yield lambda children: _say(views, children)
+
+        def tell(children: Sequence[Child]) -> None:
+            _look(views, children)
+            say(views, sys.stdout, time.monotonic())
+
+        yield tell
         return
     with Live(console=console, refresh_per_second=4) as live:
 
         def watch(children: Sequence[Child]) -> None:
             _look(views, children)
-            live.update(_table(views))
+            live.update(table(views))
 
         yield watch
 
@@ -151,16 +162,15 @@ def _look(views: Sequence[RunView], children: Sequence[Child]) -> None:
         view.over = child.code is not None
 
 
-def _say(views: Sequence[RunView], children: Sequence[Child]) -> None:
-    _look(views, children)
-    now = time.monotonic()
+def say(views: Sequence[RunView], out: TextIO, now: float) -> None:
+    """Print what is new of each run: milestones at once, steps now and then."""
     for view in views:
         for line in view.news:
-            print(f"{view.title}: {line}", flush=True)
+            print(f"{view.title}: {line}", file=out, flush=True)
         view.news.clear()
         if view.metrics is not None and now - view.said >= PLAIN_EVERY and not view.over:
             view.said = now
-            print(f"{view.title}: {_plain(view)}", flush=True)
+            print(f"{view.title}: {_plain(view)}", file=out, flush=True)
 
 
 def _plain(view: RunView) -> str:
@@ -181,10 +191,11 @@ def _plain(view: RunView) -> str:
     return ", ".join(parts)
 
 
-def _table(views: Sequence[RunView]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run")
-    table.add_column("now")
+def table(views: Sequence[RunView]) -> Table:
+    """The live table: a row a run."""
+    rows = Table(box=None, pad_edge=False)
+    rows.add_column("run")
+    rows.add_column("now")
     for name in (
         "rollouts",
         "held-out",
@@ -195,11 +206,11 @@ def _table(views: Sequence[RunView]) -> Table:
         "tokens/s",
         "to go",
     ):
-        table.add_column(name, justify="right")
+        rows.add_column(name, justify="right")
     for view in views:
         m = view.metrics
         speed, eta = view.tokens_per_second(), view.eta()
-        table.add_row(
+        rows.add_row(
             view.title,
             view.doing,
             f"{view.rollouts:,}" + (f" / {view.budget:,}" if view.budget else ""),
@@ -208,7 +219,7 @@ def _table(views: Sequence[RunView]) -> Table:
             "" if speed is None else f"{speed:,.0f}",
             "" if eta is None or view.over else _minutes(eta),
         )
-    return table
+    return rows
 
 
 def _rates(m: StepMetrics | None) -> tuple[str, str, str, str]:

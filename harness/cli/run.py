@@ -65,7 +65,8 @@ def command(
         raise TrainingError(
             f"{len(outcome.failed)} of {len(outcome.children)} runs failed",
             where=str(study.folder),
-            hint=f"mend the cause, then: harness run --resume {study.folder}",
+            hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume "
+            f"{study.folder}; a changed recipe is a new run",
         )
     reported = studies.report(study, plans[0])
     click.echo()

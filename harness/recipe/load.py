@@ -57,6 +57,8 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> RecipeFile:
             near(path.name, (p.name for p in path.parent.glob("*.toml"))) if path.parent.is_dir() else ""
         )
         raise RecipeError("no such recipe", where=str(path), allowed=siblings) from None
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"not TOML: {error}", where=str(path)) from None
     for override in overrides:

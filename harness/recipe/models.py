@@ -173,6 +173,10 @@ class Recipe(Model):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what}: the name {twice[0]!r} is used twice")
+        for stage in self.stages:
+            base, _, number = stage.name.rpartition("-")
+            if number.isdigit() and any(s.name == base and s.repeat != 1 for s in self.stages):
+                raise ValueError(f"stages: {stage.name!r} is also a repeat of the stage {base!r}")
         if not self.seeds:
             raise ValueError("seeds: at least one is needed")
         if not self.stages:

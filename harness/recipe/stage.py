@@ -112,7 +112,8 @@ class Conventions(Model):
 class Stage(Model):
     """One stage: which tasks, how they are sampled, what is minimised and when it ends."""
 
-    name: str
+    #: Names folders of checkpoints too.
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     kind: Literal["rl", "sft", "label", "eval"] = "rl"
     #: Rule over difficulty labels that picks the subjects, such as `0.05 <= p <= 0.9`; empty takes all.
     select: str = ""
@@ -132,5 +133,5 @@ class Stage(Model):
     #: rule or a curriculum needs labels.
     reestimate: bool = False
     #: Run the stage this often, each time from the last one's policy; "budget" repeats it until the
-    #: run's budget is spent.
+    #: run's budget is spent. A repeat whose rule selects nothing any more makes room for the next stage.
     repeat: Count | Literal["budget"] = 1

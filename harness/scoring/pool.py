@@ -32,7 +32,7 @@ from harness.scoring.packing import unpack_verdict
 from harness.scoring.spec import VerifierSpec
 
 #: Seconds at one sample after which nobody waits behind it any more.
-PATIENCE: Final = 0.1
+PATIENCE: Final = 0.25
 #: Stragglers that may run beside each of the `workers`.
 STRAGGLERS: Final = 3
 #: Seconds that a worker may take to open its verifiers.

@@ -68,6 +68,9 @@ class Scorer:
         for task, rollout in pairs:
             if self._spec(task).in_process:
                 results.append(self._judge_inline(task, rollout))
+            elif self._spec(task).submits:
+                self._room.ticket().result()
+                results.append(self._hand_over(task, rollout))
             else:
                 self._room.ticket().result()
                 results.append(self._submit(task, rollout))
@@ -77,6 +80,9 @@ class Scorer:
         """The verdict of one rollout; waits for room in the queue without blocking the event loop."""
         if self._spec(task).in_process:
             return self._judge_inline(task, rollout)
+        if self._spec(task).submits:
+            await asyncio.wrap_future(self._room.ticket())
+            return await asyncio.wrap_future(await asyncio.to_thread(self._hand_over, task, rollout))
         if self._pool is None:
             await asyncio.to_thread(self._open_pool)
         await asyncio.wrap_future(self._room.ticket())
@@ -108,7 +114,7 @@ class Scorer:
 
     def hashes(self) -> dict[str, str]:
         """Each verifier's hash by name; builds what is not yet built."""
-        inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_process}
+        inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_driver}
         pooled = self._open_pool().hashes if len(inline) < len(self.specs) else {}
         return {name: inline.get(name) or pooled.get(name, "") for name in self.specs}
 
@@ -164,7 +170,7 @@ class Scorer:
             if self._closed:
                 raise ValueError("the scorer is closed")
             if self._pool is None:
-                specs = {name: spec for name, spec in self.specs.items() if not spec.in_process}
+                specs = {name: spec for name, spec in self.specs.items() if not spec.in_driver}
                 self._pool = Pool(
                     specs, workers=self.workers, deadline=self.deadline, memory_mb=self.memory_mb
                 )
@@ -176,6 +182,28 @@ class Scorer:
         if problem:
             return failed(task.verifier, hash_of(verifier), "infra_error", problem)
         return judge(verifier, task, rollout)
+
+    def _hand_over(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        """Ask a verifier that judges many at a time on its own, in sandboxes of its own."""
+        future: Future[Verdict] = Future()
+        future.add_done_callback(lambda _: self._room.leave())
+
+        def settle(done: Future[Verdict]) -> None:
+            error = done.exception()
+            if error is None:
+                future.set_result(done.result())
+            else:
+                reason = describe(error)
+                future.set_result(failed(task.verifier, hash_of(verifier), "infra_error", reason))
+
+        with self._lock:
+            verifier, problem = self._verifier(task.verifier)
+        if problem:
+            future.set_result(failed(task.verifier, hash_of(verifier), "infra_error", problem))
+        else:
+            submitted: Future[Verdict] = verifier.submit(task, rollout)  # type: ignore[attr-defined]
+            submitted.add_done_callback(settle)
+        return future
 
     def _verifier(self, name: str) -> tuple[Verifier, str]:
         """An opened inline verifier, and why it could not be opened."""

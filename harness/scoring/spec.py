@@ -30,6 +30,9 @@ class VerifierSpec:
     options_model: str | None = None
     #: Judge in the driver: for verifiers that are bounded by construction and cheap.
     in_process: bool = False
+    #: Judge in the driver through `submit(task, rollout) -> Future[Verdict]`: for verifiers that run
+    #: programs elsewhere, many at a time, under limits of their own.
+    submits: bool = False
     #: A one-file plugin that holds the target's module, None for installed modules.
     file: str | None = None
     #: Modules imported once, before workers are made, so that a new worker is there at once.
@@ -39,6 +42,11 @@ class VerifierSpec:
     seed: int = 0
     cache: str = ""
     data: str | None = None
+
+    @property
+    def in_driver(self) -> bool:
+        """Whether no worker process is needed."""
+        return self.in_process or self.submits
 
     @classmethod
     def of(
@@ -57,6 +65,7 @@ class VerifierSpec:
             options=dict(options or {}),
             options_model=registration.options,
             in_process=bool(capabilities.get("in_process", False)),
+            submits=bool(capabilities.get("submits", False)),
             file=None if file is None else str(file),
             preload=tuple(capabilities.get("preload", ())),
             tokens=bool(capabilities.get("tokens", False)),

@@ -25,7 +25,7 @@ LIBRARY_COMMANDS: Final = 60
 
 #: What the library would carry out: sums, products, integrals, limits, factorials, binomials.
 _COSTLY: Final = re.compile(
-    r"\\(?:sum|prod|i*int|oint|lim|binom|dbinom|tbinom|choose)\b|!(?!=)|\bfactorial\b"
+    r"\\(?:sum|prod|i*int|oint|lim|[dt]?binom|choose)(?![A-Za-z])|!(?!=)|\b(?:factorial|diff|integrate)\b"
 )
 _BRACKET: Final = re.compile(r"[()\[\]{}]")
 _EXPONENT: Final = re.compile(r"\^\s*\{?\s*-?\s*(\d+)")

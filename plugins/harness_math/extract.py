@@ -37,7 +37,7 @@ _NUMBER: Final = re.compile(r"-?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*-?\d+)?%?")
 #: The end of a sentence: a full stop that no digit follows, or the end of a line.
 _SENTENCE: Final = re.compile(r"(?<=[^\s])[.!?](?=\s|$|\*|\))|\n")
 _PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
-_TEXT_COMMAND: Final = re.compile(r"\\(?:text\w*|mbox|mathrm|operatorname)\s*\{[^{}]*\}")
+_TEXT_COMMAND: Final = re.compile(r"\\(?:text\w*|mbox|mathrm|operatorname|begin|end)\s*\{[^{}]*\}")
 _LEAD: Final = re.compile(
     r"(?:(?:so|thus|hence|therefore|then|finally|it is|that is|we (?:get|have|find))\b[,:]?\s+)+(?=\S)",
     re.IGNORECASE,

@@ -113,7 +113,7 @@ FUNCTIONS: Final = _words(
     coth log ln lg exp gcd lcm max min abs floor ceil cbrt"""
 )
 _CONSTRUCTS: Final = _words(
-    """frac sqrt binom overline underline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
+    """frac sqrt binom overline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
     choose sum prod int lim oint iint limsup liminf bigcap forall exists mapsto not over root of"""
 )
 _ALIASES: Final = {
@@ -131,7 +131,9 @@ _ALIASES: Final = {
 _TEXT: Final = _words(
     """text textbf textit textrm textsf texttt textnormal textsc textup mbox hbox mathrm operatorname emph"""
 )
-_FONT: Final = _words("""mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel""")
+_FONT: Final = _words(
+    """mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel underline"""
+)
 _PLAIN_WORDS: Final = {
     "pi": "pi",
     "infinity": "∞",
@@ -166,7 +168,10 @@ THOUSANDS: Final = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_GROUP}\d{{3}})+(?!
 _SPACED_THOUSANDS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?: \d{3})+(?![\d/])")
 #: The letter that people write for a union of intervals.
 _UNION_LETTER: Final = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
-DECIMAL_COMMA: Final = re.compile(r"\s*-?\s*\d+,\d+\s*")
+#: The only comma of a source, between digits and outside of brackets: perhaps a decimal comma.
+DECIMAL_COMMA: Final = re.compile(
+    r"[^,()\[\]]*\d(?:,|\{,\})\d+[^,\d()\[\]][^,()\[\]]*|[^,()\[\]]*\d(?:,|\{,\})\d+"
+)
 _TOKEN: Final = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!\s>])+)
       | (?P<num>\d+\.(?=\\overline|/)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.]))?)
@@ -183,6 +188,8 @@ _ESCAPED: Final = re.compile(
     r"\\?[\x07\x08\x0b\x0c]|\t(?=ext|imes|frac|heta|an\b|riangle)|\r(?=ight|angle|ho\b)|\n(?=eq\b|eg\b)"
 )
 _LETTERS: Final = {"\x07": "a", "\x08": "b", "\x0b": "v", "\x0c": "f", "\t": "t", "\r": "r", "\n": "n"}
+#: A source that was escaped once too often.
+_DOUBLED: Final = re.compile(r"(?<!\\)\\\\begin\b")
 _SCALES: Final = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 #: A row of a matrix that ends in one backslash, the other having been taken for an escape.
 _LOST_ROW: Final = re.compile(r"(?<!\\)\\(?=[\s\d-])")
@@ -208,11 +215,13 @@ def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list
     """Tokens of a cleaned source. `thousands` joins groups of three digits, `decimal_comma` reads the
     comma of a whole source like `0,5` as a point."""
     if decimal_comma:
-        source = source.replace(",", ".", 1)
+        source = re.sub(r",|\{,\}", ".", source, count=1)
     if thousands:
         source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
     source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)
     source = _UNION_LETTER.sub(r"\\cup ", source)
+    if _DOUBLED.search(source):
+        source = source.replace("\\\\", "\\")
     if "matrix}" in source and "\\\\" not in source:
         source = _LOST_ROW.sub(r"\\\\\\\\ ", source)
     if "\\\\" in source and "\\begin" not in source:
@@ -224,6 +233,7 @@ class _Lexer:
     def __init__(self, source: str) -> None:
         self.source, self.out, self.spaced = source, list[Token](), False
         dollars = len(re.findall(r"(?<!\\)\$", source))
+        self.rows = "\\begin" in source
         #: A dollar sign without a partner is money.
         self.money = dollars % 2 == 1
 
@@ -243,7 +253,8 @@ class _Lexer:
             elif kind == "num":
                 self.put("num", text)
             elif kind == "row":
-                self.put("op", "\\\\")
+                # Outside of an environment a new line separates.
+                self.put("op", "\\\\" if self.rows else ",")
             elif kind == "cmd":
                 position = self._command(match["cmd"], position)
             elif kind == "run":
@@ -357,6 +368,8 @@ class _Lexer:
             self.put("unit", stripped)
         elif lowered in FUNCTIONS:
             self.put("fn", lowered)
+        elif re.fullmatch(r"-?\d[\d.,]*\s+[A-Za-z ]+", stripped):
+            self.out.extend(_Lexer(stripped).run())  # a number and its unit
         elif len(re.findall(r"[A-Za-z]", stripped)) >= 2 and not re.search(r"[\\^=<>+*]", stripped):
             for part in re.split(r"\s+(and|or)\s+|^(and|or)\s+|\s+(and|or)$", stripped):
                 if part:
@@ -402,7 +415,7 @@ class _Lexer:
             pass  # an ordinal is its number
         elif self._is_unit(run) and self._after_value():
             self.put("unit", run)
-        elif (len(run) >= 3 and (run.islower() or run.istitle())) or lowered in ("no", "is"):
+        elif (len(run) >= 3 and (run.islower() or run.istitle())) or len(run) >= 5 or lowered in ("no", "is"):
             self.put("word", run)
         else:
             for letter in run:

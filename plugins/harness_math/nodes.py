@@ -5,6 +5,7 @@ Numbers are exact. `Opaque` holds what this reader does not understand; only the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -193,3 +194,41 @@ def walk(node: Node) -> list[Node]:
         found.append(current)
         todo.extend(children(current))
     return found
+
+
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with each of its direct parts changed."""
+    match node:
+        case Add(parts):
+            return Add(tuple(map(change, parts)))
+        case Mul(parts):
+            return Mul(tuple(map(change, parts)))
+        case Union(parts):
+            return Union(tuple(map(change, parts)))
+        case Fn(name, args):
+            return Fn(name, tuple(map(change, args)))
+        case Div(top, bottom):
+            return Div(change(top), change(bottom))
+        case Pow(base, exponent):
+            return Pow(change(base), change(exponent))
+        case Pm(term, sign):
+            return Pm(change(term), sign)
+        case Quantity(value, unit):
+            return Quantity(change(value), unit)
+        case Relation(members, ops):
+            return Relation(tuple(map(change, members)), ops)
+        case Seq(left, right, items):
+            return Seq(left, right, tuple(map(change, items)))
+        case Without(whole, removed):
+            return Without(change(whole), change(removed))
+        case Matrix(rows):
+            return Matrix(tuple(tuple(map(change, row)) for row in rows))
+        case _:
+            return node
+
+
+def substituted(node: Node, name: str, value: Node) -> Node:
+    """The node with a symbol replaced."""
+    if node == Sym(name):
+        return value
+    return mapped(node, lambda part: substituted(part, name, value))

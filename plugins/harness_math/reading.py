@@ -14,7 +14,7 @@ from typing import Final
 from harness_math.bound import check_source
 from harness_math.evaluate import variables
 from harness_math.lexer import DECIMAL_COMMA, Token, clean, tokens
-from harness_math.nodes import Node, Quantity, Words
+from harness_math.nodes import Node, Opaque, Quantity, Words
 from harness_math.parser import parse
 from harness_math.units import unit
 
@@ -59,7 +59,7 @@ def read(source: str) -> Reading:
     measured = _MEASURED.fullmatch(text.strip("$"))
     if measured is not None and unit(measured[2]) is not None:
         value = parse(tokens(measured[1], thousands=True), measured[1])
-        if not variables(value):
+        if not isinstance(value, Opaque) and not variables(value):
             nodes = (*nodes, Quantity(value, measured[2]))
     clock = _CLOCK.fullmatch(re.sub(r"\\(?:text\w*|mathrm|[,;:! ])|[{}$~]", " ", text).strip())
     if clock is not None:

@@ -51,7 +51,7 @@ _TABLE: Final[dict[str, dict[str, Fraction]]] = {
     "euro": {"€ euro": F(1)},
     "pounds": {"£": F(1)},
     "yen": {"¥ yen yuan": F(1)},
-    "percent": {"% percent percentage": F(1)},
+    "percent": {"% percent percentage pct": F(1)},
     "volume": {
         "l liter litre": F(1),
         "ml milliliter millilitre": F(1, 1000),

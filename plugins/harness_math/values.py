@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from harness_math.evaluate import LOG_BASE, Inexact, exact, has_sign_choice, numeric, variables
-from harness_math.nodes import Add, Div, Fn, Inf, Mul, Node, Num, Pow, Unreadable, walk
+from harness_math.nodes import Fn, Inf, Mul, Node, Num, Unreadable, mapped, walk
 
 #: Relative and absolute agreement of floating-point values.
 RELATIVE: Final = 1e-9
@@ -122,20 +122,9 @@ def _within_decimals(
 
 def _shifted(node: Node) -> Node:
     """The expression with each decimal moved by half of its last digit."""
-    match node:
-        case Num(value, decimals) if decimals is not None:
-            return Num(value + Fraction(1, 2) / 10**decimals, decimals)
-        case Add(terms):
-            return Add(tuple(_shifted(t) for t in terms))
-        case Mul(factors):
-            return Mul(tuple(_shifted(f) for f in factors))
-        case Div(top, bottom):
-            return Div(_shifted(top), bottom)
-        case Pow(base, exponent):
-            return Pow(_shifted(base), exponent)
-        case Fn(name, args):
-            return Fn(name, tuple(_shifted(a) for a in args))
-    return node
+    if isinstance(node, Num) and node.decimals is not None:
+        return Num(node.value + Fraction(1, 2) / 10**node.decimals, node.decimals)
+    return mapped(node, _shifted)
 
 
 def close(a: complex, b: complex) -> bool:
@@ -177,7 +166,8 @@ def _rounds(
         return bool(distance <= tolerance * (1 + 1e-9))
     decimal = _decimals(gold)
     if decimal is not None and decimal[0] >= GOLD_DIGITS:
-        free = _decimals(prediction) is None and not _any_decimal(prediction)
+        finer = (_decimals(prediction) or (0, 0))[1] > decimal[1]
+        free = not _any_decimal(prediction) or (finer and decimal[0] > GOLD_DIGITS)
         if (free or decimal[0] >= PREDICTION_DIGITS) and distance <= Fraction(1, 2) / 10 ** decimal[1]:
             return True
     decimal = _decimals(prediction)

@@ -17,11 +17,12 @@ from harness.protocols import BuildContext
 from harness.provenance import verifier_hash
 from harness.records import AnswerSpec, Rollout, Status, Task, Verdict
 from harness_math import library
-from harness_math.compare import Terms, equal
+from harness_math.compare import equal
 from harness_math.extract import Extracted, extract, is_bare, last_boxes
 from harness_math.nodes import CostBound, Node, Seq
 from harness_math.options import MathOptions
 from harness_math.reading import Reading, choice, integer, is_choice, read
+from harness_math.same import Terms
 
 #: Longest extracted text kept in a verdict, in characters.
 KEPT: Final = 400
@@ -185,11 +186,12 @@ def _asks_for_several(gold: Reading) -> bool:
 
 
 def _any_reading(ours: Reading, theirs: Reading, terms: Terms) -> bool | None:
-    """Whether some reading of one is some reading of the other."""
-    unknown = False
+    """Whether some reading of one is some reading of the other. When none is, the likeliest two decide
+    whether that can be told."""
     bound: CostBound | None = None
-    for gold in ours.nodes:
-        for prediction in theirs.nodes:
+    likeliest: bool | None = False
+    for i, gold in enumerate(ours.nodes):
+        for j, prediction in enumerate(theirs.nodes):
             try:
                 result = _equal(gold, prediction, terms)
             except CostBound as error:
@@ -197,10 +199,11 @@ def _any_reading(ours: Reading, theirs: Reading, terms: Terms) -> bool | None:
                 continue
             if result:
                 return True
-            unknown = unknown or result is None
+            if i == j == 0:
+                likeliest = result
     if bound is not None:
         raise bound
-    return None if unknown else False
+    return likeliest
 
 
 def _equal(gold: Node, prediction: Node, terms: Terms) -> bool | None:

@@ -12,6 +12,12 @@ def register_reporters(register):  # type: ignore[no-untyped-def]
         summary="report/index.html: arms compared, curves, difficulty, costs",
     )
     register(
+        "markdown",
+        "harness_report.markdown:MarkdownReporter",
+        options="harness_report.options:PageOptions",
+        summary="report/results.md: scores, first passages, costs and differences as tables",
+    )
+    register(
         "leaderboard",
         "harness_report.leaderboard:LeaderboardReporter",
         options="harness_report.options:LeaderboardOptions",

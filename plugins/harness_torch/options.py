@@ -29,7 +29,7 @@ class TorchOptions(BaseModel):
     #: Folder of the KL term's reference model; None is the policy that the run started from.
     reference: str | None = None
     #: Most completions decoded together.
-    batch_rows: Count = 256
+    batch_rows: Count = 128
     #: Most tokens (prompts, and completions at full length) decoded together.
     batch_tokens: Count = 262_144
     #: False uses transformers' own forward for Llama models too.

@@ -1,0 +1,229 @@
+"""The judge: asks a program through a sandbox and compares what comes back. It is trusted, and
+trusts nothing that comes back: everything is bounded, decoded into plain values and compared here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from harness_runner import values
+
+from harness.protocols import Job, Raw, Sandbox
+from harness_code import asserts, cases, compare
+from harness_code.results import TestResult, of_failure
+
+#: Seconds for a custom checker.
+_CHECKER: Final = cases.Limits(cpu_seconds=10, wall_seconds=30, memory_mb=512)
+#: Limits of a compiler, and the largest binary in bytes.
+_COMPILER: Final = cases.Limits(cpu_seconds=20, wall_seconds=60, memory_mb=512)
+_BINARY: Final = 32 << 20
+#: Looks at a value that came out; None when it is right.
+Check = Callable[[Any], str | None]
+
+
+async def judge(
+    program: str, answer: cases.Answer, sandbox: Sandbox, *, stop_at_failure: bool
+) -> list[TestResult]:
+    """The results of the tests, in order.
+
+    With `stop_at_failure` tests after the first failure may be missing; else every test has a result.
+    """
+    match answer:
+        case cases.Stdio():
+            return await _stdio(program, answer, sandbox, stop_at_failure)
+        case cases.Functional():
+            return await _functional(program, answer, sandbox, stop_at_failure)
+        case cases.Asserts():
+            return await _asserts(program, answer, sandbox, stop_at_failure)
+
+
+def count(answer: cases.Answer) -> int:
+    """How many tests there are."""
+    if isinstance(answer, cases.Asserts):
+        return max(len(asserts.questions(answer.tests, answer.entry_point)), 1)
+    return len(answer.tests)
+
+
+# Programs that read and print -------------------------------------------------------------------
+
+
+async def _stdio(
+    program: str, answer: cases.Stdio, sandbox: Sandbox, stop_at_failure: bool
+) -> list[TestResult]:
+    rule = compare.rule(answer.compare, compare.TEXT_RULES)
+
+    how: dict[str, Any] = {}
+    if answer.language != "python":
+        compiled = await sandbox.run(_job(program, _COMPILER, language=answer.language, result_bytes=_BINARY))
+        if compiled.status != "ok":
+            result = of_failure(compiled)
+            if result.verdict != "infra_error":
+                result = replace(result, verdict="compile_error")
+            return [result] * len(answer.tests)
+        how = {"language": answer.language, "binary": compiled.result}
+
+    async def one(case: cases.Case) -> TestResult:
+        raw = await sandbox.run(_job("" if how else program, answer.limits, stdin=case.input.encode(), **how))
+        if raw.status != "ok":
+            return of_failure(raw)
+        try:
+            output = raw.stdout.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return _wrong(raw, f"the output is not UTF-8: {error}")
+        if answer.checker:
+            return await _checked(answer.checker, case, output, raw, sandbox)
+        why = rule(output, case.output, answer.tolerance)
+        return _wrong(raw, why) if why else _passed(raw)
+
+    if not stop_at_failure:
+        return list(await asyncio.gather(*map(one, answer.tests)))
+    results = []
+    for case in answer.tests:
+        results.append(await one(case))
+        if not results[-1].passed:
+            break
+    return results
+
+
+async def _checked(checker: str, case: cases.Case, output: str, raw: Raw, sandbox: Sandbox) -> TestResult:
+    """Ask a checker. The answer enters a sandbox here, but one that the program is not in."""
+    asked = _job(checker, _CHECKER, entry_point="check", calls=[[case.input, output, case.output]])
+    told = await sandbox.run(asked)
+    if told.status == "infra_error":
+        return of_failure(told)
+    lines = _lines(told)[1:]
+    if told.status == "ok" and lines and "ok" in lines[0]:
+        return _passed(raw) if lines[0]["ok"] is True else _wrong(raw, "the checker refused the output")
+    why = lines[0].get("error", "") if lines else told.stderr.decode("utf-8", "replace")[-200:]
+    return TestResult("infra_error", f"the checker failed: {told.status} {why}")
+
+
+# Functions that are called ----------------------------------------------------------------------
+
+
+async def _functional(
+    program: str, answer: cases.Functional, sandbox: Sandbox, stop_at_failure: bool
+) -> list[TestResult]:
+    rule = compare.rule(answer.compare, compare.VALUE_RULES)
+
+    def check(expected: Any) -> Check:
+        return lambda value: rule(value, expected, answer.tolerance)
+
+    def job(start: int) -> Job:
+        calls = [test.args for test in answer.tests[start:]]
+        return _job(
+            f"{answer.prelude}\n{program}", answer.limits, entry_point=answer.entry_point, calls=calls
+        )
+
+    checks = [check(test.expected) for test in answer.tests]
+    return await _many(job, checks, sandbox, stop_at_failure)
+
+
+async def _asserts(
+    program: str, answer: cases.Asserts, sandbox: Sandbox, stop_at_failure: bool
+) -> list[TestResult]:
+    questions = asserts.questions(answer.tests, answer.entry_point)
+    if not questions:
+        return [await _second_process(program, answer, sandbox)]
+
+    def check(expectation: asserts.Expectation) -> Check:
+        return lambda value: (
+            None if expectation.holds(value) else f"{compare.show(value)} is not {expectation}"
+        )
+
+    def job(start: int) -> Job:
+        expressions = [question.expression for question in questions[start:]]
+        source = f"{answer.prelude}\n{program}\n{answer.setup}\n"
+        return _job(source, answer.limits, expressions=expressions)
+
+    checks = [check(question.expectation) for question in questions]
+    return await _many(job, checks, sandbox, stop_at_failure)
+
+
+async def _many(
+    job: Callable[[int], Job], checks: Sequence[Check], sandbox: Sandbox, stop_at_failure: bool
+) -> list[TestResult]:
+    """Ask everything in one process; where that ends early, go on after the test that ended it."""
+    results: list[TestResult] = []
+    while len(results) < len(checks):
+        raw = await sandbox.run(job(len(results)))
+        lines = _lines(raw)
+        if not lines or "loaded" not in lines[0]:
+            # The program's own top level failed, and would again: every test left has that verdict.
+            return results + [of_failure(raw)] * (len(checks) - len(results))
+        answered = lines[1 : len(checks) - len(results) + 1]
+        for line in answered:
+            results.append(_answered(line, checks[len(results)], raw))
+        if len(results) < len(checks):
+            results.append(of_failure(raw))
+        if stop_at_failure and not all(result.passed for result in results):
+            break
+    return results
+
+
+def _answered(line: dict[str, Any], check: Check, raw: Raw) -> TestResult:
+    if "ok" not in line:
+        return TestResult("runtime_error", str(line.get("error", "an answer of no known form"))[:300])
+    why = check(line["ok"])
+    return _wrong(raw, why) if why else _passed(raw)
+
+
+async def _second_process(program: str, answer: cases.Asserts, sandbox: Sandbox) -> TestResult:
+    """Test code that cannot be turned into questions: it runs beside the program and calls it."""
+    token = secrets.token_hex(16)
+    name = answer.entry_point
+    # The data set's own prelude may define what the tests use; the function asked about is the
+    # program's, whatever the prelude makes of its name.
+    imports = "".join(f"import {module}\n" for module in asserts.modules(answer.tests))
+    ours = f"{name} = __solution__[{name!r}]"
+    tests = f"{imports}{answer.prelude}\n{answer.setup}\n{ours}\n{answer.tests}\n"
+    if "def check(" in answer.tests and f"check({name})" not in answer.tests:
+        tests += f"check({name})\n"
+    source = f"{answer.prelude}\n{program}"
+    job = _job(source, answer.limits, tests=tests, names=(name,), token=token)
+    raw = await sandbox.run(job)
+    if raw.status == "ok" and secrets.compare_digest(raw.result.strip(), token.encode()):
+        return TestResult("pass", weak=True, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+    failure = of_failure(raw)
+    verdict = failure.verdict
+    if verdict == "runtime_error" and failure.evidence.startswith("AssertionError"):
+        verdict = "wrong_answer"
+    return TestResult(verdict, failure.evidence, weak=True, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+
+
+# ------------------------------------------------------------------------------------------------
+
+
+def _job(code: str, limits: cases.Limits, **how: Any) -> Job:
+    return Job(
+        code,
+        cpu_seconds=limits.cpu_seconds,
+        wall_seconds=limits.wall_seconds,
+        memory_mb=limits.memory_mb,
+        output_bytes=limits.output_bytes,
+        **how,
+    )
+
+
+def _lines(raw: Raw) -> list[dict[str, Any]]:
+    """The lines of a result, decoded; one that is not ours reads as an error."""
+    decoded: list[dict[str, Any]] = []
+    for line in raw.result.split(b"\n")[:-1]:
+        try:
+            told = values.loads_outcome(line)
+        except ValueError as error:
+            told = {"error": f"an unreadable answer: {error}"[:300]}
+        decoded.append(told)
+    return decoded
+
+
+def _wrong(raw: Raw, why: str) -> TestResult:
+    return TestResult("wrong_answer", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+
+
+def _passed(raw: Raw) -> TestResult:
+    return TestResult("pass", cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)

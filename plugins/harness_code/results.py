@@ -1,0 +1,57 @@
+"""What became of each test, with the evidence for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.protocols import Raw
+
+TestVerdict = Literal[
+    "pass",
+    "wrong_answer",
+    "runtime_error",
+    "time_limit",
+    "memory_limit",
+    "output_limit",
+    "compile_error",
+    "infra_error",
+]
+_EVIDENCE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test's verdict."""
+
+    __test__ = False  # not a test of ours, whatever pytest thinks of its name
+
+    verdict: TestVerdict
+    #: Why, in a line; empty for a pass.
+    evidence: str = ""
+    #: Whether the evidence comes from a process that the program could answer unevenly.
+    weak: bool = False
+    cpu_s: float = 0.0
+    peak_mb: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "pass"
+
+
+def of_failure(raw: Raw) -> TestResult:
+    """The verdict on a run that did not end by itself with exit code 0."""
+    verdict: TestVerdict = "runtime_error"
+    if raw.status != "ok" and raw.status != "error":
+        verdict = raw.status
+    return TestResult(verdict, _why(raw), cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+
+
+def _why(raw: Raw) -> str:
+    if raw.status == "infra_error":
+        return raw.reason[:_EVIDENCE]
+    if raw.status == "time_limit":
+        return f"after {raw.cpu_s:.1f} s of CPU, {raw.wall_s:.1f} s"
+    last = raw.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:_EVIDENCE]
+    ended = f"signal {raw.signal}" if raw.signal is not None else f"exit code {raw.exit}"
+    return last or ended

@@ -1,0 +1,179 @@
+"""The `code` verifier: the last fenced block of a completion, judged by its tests.
+
+Every verifier of a process that asks for the same sandbox shares one pool of it, so that training,
+measuring and evaluating side by side do not crowd each other's cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Literal
+
+import harness_runner
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.protocols import BuildContext
+from harness.records import Rollout, Status, Task, Verdict, digest
+from harness_code import cases, judge, shared
+from harness_code.extract import last_block
+from harness_code.results import TestResult
+
+
+class SandboxChoice(BaseModel):
+    """A sandbox kind and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = "auto"
+
+
+class CodeOptions(BaseModel):
+    """Where programs run and when judging stops."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sandbox: SandboxChoice = SandboxChoice()
+    #: `first_failure` is cheaper and enough for the reward `all_pass`; `all_tests` is what `fraction`
+    #: needs (section 3.2 of arXiv 2504.00829).
+    run: Literal["first_failure", "all_tests"] = "first_failure"
+    #: Multiplies the time limits of all tests: for hosts slower than those the limits were made on.
+    time_factor: float = Field(default=1.0, gt=0)
+
+
+class CodeVerifier:
+    """Judges programs in a sandbox. Thread-safe once open."""
+
+    name = "code"
+
+    def __init__(self, options: CodeOptions, context: BuildContext) -> None:
+        self._options, self._context = options, context
+        self._lease: shared.Lease | None = None
+        self.hash = digest(_sources(), options.model_dump(exclude={"sandbox"}))
+
+    def open(self) -> None:
+        """Start the sandbox, or join the one that this process has already."""
+        if self._lease is None:
+            choice = self._options.sandbox
+            options = choice.model_dump(exclude={"name"})
+            self._lease = shared.lease(self._context.build, choice.name, options)
+
+    def close(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release()
+
+    def verify(self, task: Task, rollout: Rollout) -> Verdict:
+        """Judge a completion; blocks until all asked tests are run."""
+        return self.submit(task, rollout).result()
+
+    def submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        """Judge a completion in the background; many may be under way at once."""
+        return asyncio.run_coroutine_threadsafe(self.averify(task, rollout), _loop())
+
+    async def averify(self, task: Task, rollout: Rollout) -> Verdict:
+        """As `verify`, for callers with an event loop of their own: many may be under way at once."""
+        if self._lease is None:
+            raise RuntimeError("the verifier is not open")
+        started = time.monotonic()
+        answer = _slower(cases.parse(task.answer, where=f"task {task.id!r}"), self._options.time_factor)
+        program = last_block(rollout.text)
+        if program is None:
+            return self._verdict("no_answer", 0.0, None, [], judge.count(answer), started, "no fenced block")
+        stop = self._options.run == "first_failure"
+        results = await judge.judge(program, answer, self._lease.sandbox, stop_at_failure=stop)
+        total = judge.count(answer)
+        status, score, reason = summary(results, total)
+        return self._verdict(status, score, program, results, total, started, reason)
+
+    def _verdict(
+        self,
+        status: Status,
+        score: float | None,
+        program: str | None,
+        results: Sequence[TestResult],
+        total: int,
+        started: float,
+        reason: str,
+    ) -> Verdict:
+        kinds: Counter[str] = Counter(result.verdict for result in results)
+        kinds["weak"] = sum(result.weak for result in results)
+        return Verdict(
+            status=status,
+            score=score,
+            verifier=self.name,
+            verifier_hash=self.hash,
+            extracted=program,
+            reason=reason,
+            parts=tuple((name, float(n)) for name, n in sorted(kinds.items()) if n),
+            tests_run=len(results),
+            tests_passed=sum(result.passed for result in results),
+            tests_total=total,
+            complete=len(results) == total or status in ("pass", "no_answer"),
+            seconds=time.monotonic() - started,
+        )
+
+
+def summary(results: Sequence[TestResult], total: int) -> tuple[Status, float | None, str]:
+    """Status, score and reason of a program from its tests' results.
+
+    The score is the share of tests passed. One test that could not be run makes the whole verdict an
+    `infra_error`: a share of what happened to run is not evidence.
+    """
+    broken = next((result for result in results if result.verdict == "infra_error"), None)
+    if broken is not None:
+        return "infra_error", None, broken.evidence
+    passed = sum(result.passed for result in results)
+    failure = next(((n, r) for n, r in enumerate(results, 1) if not r.passed), None)
+    if failure is None:
+        return "pass", 1.0, ""
+    number, first = failure
+    reason = f"test {number} of {total}: {first.verdict}: {first.evidence}"
+    if passed and len(results) == total:
+        return "partial", passed / total, reason
+    status: Status = "timeout" if first.verdict == "time_limit" and not passed else "fail"
+    return status, passed / total, reason
+
+
+def _slower(answer: cases.Answer, factor: float) -> cases.Answer:
+    if factor == 1.0:
+        return answer
+    import dataclasses
+
+    import msgspec
+
+    limits = dataclasses.replace(
+        answer.limits,
+        cpu_seconds=answer.limits.cpu_seconds * factor,
+        wall_seconds=answer.limits.wall_seconds * factor,
+    )
+    return msgspec.structs.replace(answer, limits=limits)
+
+
+def _sources() -> str:
+    """What decides: the judge's code and the server's."""
+    known = hashlib.blake2b(digest_size=8)
+    for folder in (Path(__file__).parent, Path(harness_runner.__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            known.update(path.name.encode() + path.read_bytes())
+    return known.hexdigest()
+
+
+_running: list[asyncio.AbstractEventLoop] = []
+_starting = threading.Lock()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The process's event loop for callers that have none."""
+    with _starting:
+        if not _running:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="code-verifier", daemon=True).start()
+            _running.append(loop)
+        return _running[0]

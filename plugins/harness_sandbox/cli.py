@@ -1,0 +1,176 @@
+"""`harness sandbox`: build what programs run in, check that it contains them, measure how fast it is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import HarnessError
+from harness_sandbox import assets
+from harness_sandbox.build import build_sandbox, cache_folder
+
+KINDS = ("docker", "namespaces", "bubblewrap", "docker-run")
+
+KIND = click.option("--kind", default="auto", show_default=True, help="Which sandbox kind.")
+
+
+@click.group()
+def command() -> None:
+    """Sandboxes for programs that a model wrote: build, check, bench."""
+
+
+@command.command("build")
+@click.option("--language", type=click.Choice(["python", "cpp"]), default="python", show_default=True)
+@click.option(
+    "--package", "packages", multiple=True, help="Also put this installed package in, such as numpy."
+)
+@click.option("--no-docker", is_flag=True, help="Only the file tree that the other kinds use.")
+def build(language: str, packages: Sequence[str], no_docker: bool) -> None:
+    """Build the file tree and, where an engine answers, the image; needs no registry and no network."""
+    from harness_sandbox import rootfs
+
+    started = time.monotonic()
+    tree = rootfs.build(cache_folder(), packages, language)
+    click.echo(f"tree   {tree} ({time.monotonic() - started:.1f} s)")
+    if no_docker:
+        return
+    from harness_docker import engine, image
+
+    started = time.monotonic()
+    tag = image.build(engine.connect(), cache_folder(), packages, language)
+    click.echo(f"image  {tag} ({time.monotonic() - started:.1f} s)")
+
+
+@command.command("check")
+@KIND
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of programs whose first line says the verdicts that are right; default: our own.",
+)
+@click.option("--only", metavar="TEXT", help="Only programs with this in their name.")
+@click.option("--yes-unsafe", is_flag=True, help="Allow --kind unsafe-local, which runs them as you.")
+@click.pass_context
+def check(ctx: click.Context, kind: str, corpus: Path | None, only: str | None, yes_unsafe: bool) -> None:
+    """Run hostile programs and say what this host contains and what it does not.
+
+    Exit code 1 when a verdict is wrong or a program left something behind.
+    """
+    for name, why in availability():
+        click.echo(f"{name:12} {'here' if not why else 'not here: ' + why}")
+    options: dict[str, Any] = {"slots": 1, "memory_mb": 512}
+    if kind == "unsafe-local" and yes_unsafe:
+        options["i_know_what_i_do"] = True
+    faults = asyncio.run(_check(kind, corpus or assets.folder("canaries"), only, options))
+    if faults:
+        click.echo(f"\n{faults} programs were not contained, or got a wrong verdict")
+        ctx.exit(1)
+
+
+async def _check(kind: str, folder: Path, only: str | None, options: dict[str, Any]) -> int:
+    from harness_code import corpus
+
+    from harness_sandbox.canary import Canary
+
+    programs = [program for program in corpus.load(folder) if only is None or only in program.name]
+    faults, started = 0, time.monotonic()
+    with Canary() as canary:
+        # Opened inside: the bait in our environment is part of what must not be reached.
+        sandboxes = [build_sandbox(kind, options) for _ in range(2)]
+        click.echo(f"\n{len(programs)} programs of {folder} in {sandboxes[0].kind}")
+        try:
+            async for finding in corpus.run(programs, sandboxes, canary):
+                faults += bool(finding.faults)
+                state = "NOT CONTAINED" if finding.faults else "contained"
+                click.echo(
+                    f"{state:14} {finding.program.name:26} {finding.verdict:14} {finding.program.threat}"
+                )
+                for fault in finding.faults:
+                    click.echo(f"{'':14}   {fault}")
+        finally:
+            for sandbox in sandboxes:
+                sandbox.close()
+    click.echo(f"{len(programs) - faults} of {len(programs)} contained in {time.monotonic() - started:.0f} s")
+    return faults
+
+
+@command.command("bench")
+@KIND
+@click.option("--jobs", default=500, show_default=True, help="Executions to measure.")
+@click.option("--slots", default=0, help="Jobs at a time; 0: as many as cores.")
+def bench(kind: str, jobs: int, slots: int) -> None:
+    """Measure executions a second, latency and queue wait of small programs."""
+    sandbox = build_sandbox(kind, {"slots": slots, "memory_mb": 512})
+    try:
+        figures = asyncio.run(_bench(sandbox, jobs))
+    finally:
+        sandbox.close()
+    for name, value in figures.items():
+        click.echo(f"{name:24} {value}")
+
+
+async def _bench(sandbox: Any, jobs: int) -> dict[str, str]:
+    from harness.protocols import Job
+
+    job = Job("a, b = map(int, input().split())\nprint(a + b)\n", b"3 4\n", memory_mb=256)
+    width = sandbox.options.width
+    seconds: list[float] = []
+    queued: list[float] = []
+    left = iter(range(jobs))
+
+    async def client() -> None:
+        for _ in left:
+            started = time.perf_counter()
+            raw = await sandbox.run(job)
+            if raw.stdout != b"7\n":
+                raise HarnessError(f"a harmless program came back as {raw.status}: {raw.reason}")
+            seconds.append(time.perf_counter() - started)
+            queued.append(raw.queue_s)
+
+    await asyncio.gather(*[sandbox.run(job) for _ in range(2 * width)])
+    started = time.perf_counter()
+    await asyncio.gather(*[client() for _ in range(2 * width)])
+    spent = time.perf_counter() - started
+    seconds.sort()
+    return {
+        "kind": sandbox.kind,
+        "slots": str(width),
+        "executions a second": f"{jobs / spent:.1f}",
+        "latency p50, ms": f"{1e3 * seconds[len(seconds) // 2]:.1f}",
+        "latency p99, ms": f"{1e3 * seconds[int(len(seconds) * 0.99)]:.1f}",
+        "queue wait mean, ms": f"{1e3 * sum(queued) / len(queued):.1f}",
+    }
+
+
+def availability() -> list[tuple[str, str]]:
+    """Each kind and why this host does not have it; empty where it does."""
+    from harness_sandbox import bubblewrap, namespaces
+
+    return [
+        ("docker", _docker()),
+        ("namespaces", namespaces.unavailable()),
+        ("bubblewrap", bubblewrap.unavailable()),
+    ]
+
+
+def _docker() -> str:
+    try:
+        from harness_docker import engine, image
+
+        client = engine.connect(timeout=5)
+    except ModuleNotFoundError:
+        return "pip install 'staged-harness[docker]'"
+    except HarnessError as error:
+        return error.what
+    try:
+        image.require(client, image.name())
+    except HarnessError as error:
+        return f"{error.what} (next: {error.hint})"
+    finally:
+        client.close()
+    return ""

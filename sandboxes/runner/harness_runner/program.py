@@ -1,0 +1,116 @@
+"""Running a Python program as `python program.py` would, in a process forked from the server."""
+
+from __future__ import annotations
+
+import _sitebuiltins
+import atexit
+import builtins
+import io
+import os
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any
+
+NAME = "solution.py"
+#: First byte of the result of a program that does not compile.
+NOT_COMPILED = b"!"
+_SYNTAX = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+def prepare() -> None:
+    """What `site` would have set up; once, in the server."""
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+    builtins.help = _sitebuiltins._Helper()
+    sys.argv = [NAME]
+
+
+def open_streams() -> None:
+    """Python's own streams over descriptors 0, 1 and 2, as under a UTF-8 locale."""
+    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8", "surrogateescape")
+    sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", "surrogateescape")
+    sys.stderr = io.TextIOWrapper(
+        open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True
+    )
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{name}__", getattr(sys, name))
+
+
+def compiled(source: bytes, result: int, name: str = NAME) -> types.CodeType:
+    """The program's code; ends the process, saying why on stderr and `result`, when there is none."""
+    try:
+        return compile(source, name, "exec", dont_inherit=True)
+    except _SYNTAX as error:
+        os.write(result, NOT_COMPILED)
+        lines = traceback.format_exception_only(type(error), error)
+        os.write(2, "".join(lines).encode("utf-8", "backslashreplace")[-2000:])
+        os._exit(1)
+
+
+def namespace() -> dict[str, Any]:
+    """The globals of a fresh `__main__`."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__builtins__=builtins, __file__=NAME)
+    sys.modules["__main__"] = module
+    return module.__dict__
+
+
+def finish(body: Callable[[], object]) -> int:
+    """Run to the end as the interpreter would; the exit code."""
+    code = 0
+    try:
+        body()
+    except SystemExit as stop:
+        code = _exit_code(stop.code)
+    except BaseException:
+        code = 1
+        _report()
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:
+        _report()
+    # A program may have closed or replaced its streams; what cannot be flushed is lost, as always.
+    for stream, failed in ((sys.stdout, 120), (sys.stderr, 0)):
+        try:
+            stream.flush()
+        except BaseException:
+            code = code or failed
+    return code
+
+
+def run(source: bytes, result: int) -> int:
+    """A whole program with its own stdin; the exit code."""
+    code = compiled(source, result)
+    os.close(result)
+    main = namespace()
+    return finish(lambda: exec(code, main))
+
+
+def _exit_code(value: object) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, int):
+        return value & 0xFF
+    try:
+        print(value, file=sys.stderr)
+    except BaseException:
+        return 1
+    return 1
+
+
+def _report() -> None:
+    kind, error, trace = sys.exc_info()
+    try:
+        # Our own frames say nothing to anyone.
+        while trace is not None and trace.tb_frame.f_code.co_filename != NAME:
+            trace = trace.tb_next
+        sys.stdout.flush()
+        lines = traceback.format_exception(kind, error, trace, limit=-8)
+        os.write(2, "".join(lines).encode("utf-8", "backslashreplace")[-4000:])
+    except BaseException:
+        name = getattr(kind, "__name__", "error")
+        os.write(2, f"{name}\n".encode("utf-8", "backslashreplace"))

@@ -1,0 +1,281 @@
+"""Killing what jobs run in: they come back judged rightly after recovery, or as infra errors; none is lost,
+none gets a verdict that nobody computed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness_code import cases, judge
+from harness_code.verifier import summary
+from harness_sandbox.canary import survivors, uid_ranges
+from support.sandboxes import WARM, build_context, sandbox, unavailable
+
+from harness.protocols import Job, Raw
+
+SLOW = Job("import time; time.sleep(0.6); print(int(input()) * 2)", memory_mb=256, wall_seconds=20)
+
+
+def _job(number: int) -> Job:
+    return Job(SLOW.code, f"{number}\n".encode(), memory_mb=256, wall_seconds=20)
+
+
+def _servers(pool: Any) -> list[int]:
+    """Process ids, on this host, of the pool's servers."""
+    if pool.kind == "docker":
+        client = pool.launcher._client.api
+        labels = {"label": "staged-harness.sandbox.owner"}
+        mine = [c["Id"] for c in client.containers(filters=labels) if _ours(c)]
+        from docker.errors import NotFound
+
+        with contextlib.suppress(NotFound):
+            found = [client.inspect_container(one)["State"]["Pid"] for one in mine]
+            # 0 is a container that is not running, and to `kill` our own process group.
+            return [pid for pid in found if pid > 0]
+        return []
+    return [int(p) for p in os.listdir("/proc") if p.isdecimal() and _is_server_of(int(p), os.getpid())]
+
+
+def _ours(container: dict[str, Any]) -> bool:
+    return f".{os.getpid()}." in container["Labels"]["staged-harness.sandbox.owner"]
+
+
+def _is_server_of(pid: int, parent: int) -> bool:
+    with contextlib.suppress(OSError, IndexError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        mother = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return mother == parent and any(word.endswith(b"enclose.py") for word in words)
+    return False
+
+
+async def _while_running(pool: Any, jobs: int, act: Callable[[], None], after: float = 0.25) -> list[Raw]:
+    tasks = [asyncio.create_task(pool.run(_job(n))) for n in range(jobs)]
+    await asyncio.sleep(after)
+    await asyncio.to_thread(act)
+    return await asyncio.gather(*tasks)
+
+
+def _right(raws: list[Raw]) -> list[int]:
+    """Numbers of the jobs that were answered, all rightly; every other is an infra error."""
+    answered = []
+    for number, raw in enumerate(raws):
+        if raw.status == "infra_error":
+            assert raw.reason
+            assert raw.stdout == b""
+        else:
+            assert (raw.status, raw.stdout) == ("ok", f"{number * 2}\n".encode())
+            answered.append(number)
+    return answered
+
+
+@pytest.mark.parametrize("kind", WARM)
+def test_a_killed_server_costs_no_job(kind: str) -> None:
+    with sandbox(kind, slots=2) as pool:
+        asyncio.run(pool.run(_job(0)))
+        raws = asyncio.run(_while_running(pool, 4, lambda: [os.kill(p, 9) for p in _servers(pool)]))
+        assert _right(raws) == [0, 1, 2, 3]
+        assert pool.stats.retries >= 1
+        assert pool.stats.infra_errors == 0
+        assert not survivors(uid_ranges(pool), patience=5)
+
+
+@pytest.mark.parametrize("kind", WARM)
+def test_a_stopped_server_is_given_up_and_replaced(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness_sandbox.wire.GRACE_SECONDS", 0.5)
+    with sandbox(kind) as pool:
+        job = Job(SLOW.code, b"4\n", memory_mb=256, wall_seconds=1.5)
+        asyncio.run(pool.run(job))
+
+        async def stop() -> Raw:
+            task = asyncio.create_task(pool.run(job))
+            await asyncio.sleep(0.2)
+            _signal_inside(pool, signal.SIGSTOP)
+            return await task
+
+        raw = asyncio.run(stop())
+        assert (raw.status, raw.stdout) == ("ok", b"8\n")
+        assert pool.stats.anomalies == 1
+
+
+def _signal_inside(pool: Any, number: int) -> None:
+    """Signal the process that serves, from outside its namespace."""
+    for pid in _servers(pool):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        target = pid if pool.kind == "docker" else int(children[0])
+        os.kill(target, number)
+
+
+@pytest.mark.parametrize("kind", WARM)
+def test_a_job_whose_every_server_is_killed_is_an_infra_error(kind: str) -> None:
+    with sandbox(kind) as pool:
+        asyncio.run(pool.run(_job(0)))
+        over = False
+
+        def keep_killing() -> None:
+            while not over:
+                for pid in _servers(pool):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, 9)
+                time.sleep(0.05)
+
+        async def both() -> list[Any]:
+            nonlocal over
+            killer = asyncio.create_task(asyncio.to_thread(keep_killing))
+            answer = cases.Stdio(tests=(cases.Case("1\n", "2\n"), cases.Case("2\n", "4\n")))
+            try:
+                # Long enough for a killer that has to share two cores to come by.
+                code = SLOW.code.replace("0.6", "6")
+                results = await judge.judge(code, answer, pool, stop_at_failure=True)
+            finally:
+                over = True
+                await killer
+            return list(summary(results, 2))
+
+        pool.options.__dict__["recovery_seconds"] = 3.0
+        status, score, reason = asyncio.run(both())
+        assert (status, score) == ("infra_error", None)
+        assert reason
+        # The sandbox is as good as new.
+        assert asyncio.run(pool.run(_job(3))).stdout == b"6\n"
+
+
+def test_closing_gives_back_what_waits() -> None:
+    with sandbox("namespaces") as pool:
+
+        async def close() -> list[Raw]:
+            tasks = [asyncio.create_task(pool.run(_job(n))) for n in range(4)]
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(pool.close)
+            return await asyncio.gather(*tasks)
+
+        raws = asyncio.run(close())
+        assert len(_right(raws)) <= 1
+        assert {raw.reason for raw in raws[1:]} == {"the sandbox was closed"}
+
+
+@pytest.mark.parametrize("kind", WARM)
+def test_what_a_crashed_run_left_is_swept(kind: str) -> None:
+    script = f"""
+import asyncio, os, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from support.sandboxes import run, sandbox
+with sandbox({kind!r}) as pool:
+    run(pool, "print(1)")
+    bases = pool.launcher.uid_bases
+    print(os.getpid(), *bases, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pid, *_ = done.stdout.split()
+    with sandbox(kind) as pool:
+        if kind == "docker":
+            listed = pool.launcher._client.api.containers(all=True)
+            owners = [c["Labels"].get("staged-harness.sandbox.owner", "") for c in listed]
+            assert not [owner for owner in owners if f".{pid}." in owner]
+        else:
+            assert not list(Path("/sys/fs/cgroup").glob(f"*/staged-harness-*.{pid}.*"))
+            assert not list(Path("/sys/fs/cgroup").glob(f"staged-harness-*.{pid}.*"))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts an engine of the test's own, which it may kill; DOCKER_HOST names it."""
+    if os.geteuid() != 0 or shutil.which("dockerd") is None:
+        pytest.skip("DOCKER: an engine of our own needs root and dockerd")
+    folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/var/tmp"))
+    address = f"unix://{folder}/docker.sock"
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        # An engine that was killed left these, and would wait for who is named in them.
+        for stale in (folder / "pid", folder / "exec/containerd/containerd.pid"):
+            stale.unlink(missing_ok=True)
+        command = [
+            "dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
+            "--ip-masq=false", "-H", address, "--data-root", str(folder / "data"),
+            "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"),
+        ]  # fmt: skip
+        log = (folder / "log").open("ab")
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        running.append(process)
+        deadline = time.monotonic() + 60
+        while subprocess.run(["docker", "-H", address, "info"], capture_output=True, check=False).returncode:
+            assert process.poll() is None, (folder / "log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "the engine does not answer"
+            time.sleep(0.1)
+        return process
+
+    monkeypatch.setenv("DOCKER_HOST", address)
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(timeout=60)
+    # Shims outlive an engine that was killed; they carry its folder in their command line.
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and f"{folder}/".encode() in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+    for mount in sorted((m.split()[1] for m in Path("/proc/mounts").read_text().splitlines()), reverse=True):
+        if mount.startswith(str(folder)):
+            subprocess.run(["umount", "-l", mount], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.docker
+def test_a_killed_engine_costs_no_job(engine: Callable[[], subprocess.Popen[bytes]]) -> None:
+    first = engine()
+    with sandbox("docker", slots=2) as pool:
+        asyncio.run(pool.run(_job(0)))
+
+        def restart() -> None:
+            first.kill()
+            first.wait()
+            time.sleep(0.5)
+            engine()
+
+        raws = asyncio.run(_while_running(pool, 6, restart))
+        assert _right(raws) == [0, 1, 2, 3, 4, 5]
+        assert pool.stats.infra_errors == 0
+
+
+@pytest.mark.docker
+def test_without_an_engine_the_kind_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    with pytest.raises(Exception, match=r"unix:///nowhere/docker.sock[\s\S]*no Docker engine answers"):
+        build_context().build("sandboxes", "docker", {})
+
+
+def test_auto_fails_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr("harness_sandbox.namespaces.unavailable", lambda: "not on this host")
+    monkeypatch.setattr("harness_sandbox.bubblewrap.unavailable", lambda: "no bwrap")
+    with pytest.raises(Exception, match=r"docker: [\s\S]*namespaces: not on this host[\s\S]*no bwrap"):
+        build_context().build("sandboxes", "auto", {})
+
+
+def test_auto_takes_the_best_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    if unavailable("namespaces"):
+        pytest.skip(f"SANDBOX namespaces: {unavailable('namespaces')}")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    made = build_context().build("sandboxes", "auto", {"slots": 1})
+    try:
+        assert made.kind == "namespaces"
+    finally:
+        made.close()
+
+
+def test_unsafe_has_to_be_asked_for_in_words() -> None:
+    with pytest.raises(Exception, match=r"contains nothing[\s\S]*i_know_what_i_do"):
+        build_context().build("sandboxes", "unsafe-local", {})

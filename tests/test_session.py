@@ -1,0 +1,292 @@
+"""The session: one order of a step for every trainer, honest rewards, budgets that hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from live_session import LiveRun
+
+from harness.errors import RecipeError, TrainingError
+from harness.recipe import Budget, Conventions, Stage
+from harness.records import Group, PolicyRef, Rollout, Sampling, StepMetrics, Task, Verdict
+from harness.session import StageSession, _Mixture
+
+STAGE = {"name": "s", "rollout": {"n": 4, "batch": 3, "max_tokens": 8}}
+
+Outcome = Callable[[Task, int], bool]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[LiveRun]:
+    made = LiveRun(tmp_path)
+    yield made
+    made.scorer.close()
+
+
+def answers(session: StageSession, right: Outcome) -> Callable[[Sequence[Task]], list[Rollout]]:
+    """A generator whose sample i of a task is right when `right(task, i)`."""
+
+    def generate(tasks: Sequence[Task]) -> list[Rollout]:
+        return [
+            Rollout(
+                key=request.key,
+                prompt_ids=(1,),
+                completion_ids=(1, 2),
+                text=str(task.answer) if right(task, i) else "?",
+                finish="stop",
+                policy=PolicyRef(weights_sha="w"),
+                sampling=Sampling(),
+            )
+            for task, requests in zip(tasks, session.requests(tasks), strict=True)
+            for i, request in enumerate(requests)
+        ]
+
+    return generate
+
+
+def metrics(session: StageSession, **changes: Any) -> StepMetrics:
+    made = StepMetrics(
+        stage="s",
+        step=session.steps_done + 1,
+        rollouts=12,
+        tokens=24,
+        reward_mean=0.5,
+        reward_sd=0.5,
+        pass_rate=0.5,
+        zero_variance_groups=0.0,
+        truncated=0.0,
+    )
+    return replace(made, **changes)
+
+
+def half(task: Task, sample: int) -> bool:
+    return sample % 2 == 0
+
+
+def test_a_group_comes_back_with_rewards_and_normalised_advantages(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE), conventions=Conventions(advantage_epsilon=0))
+    batch = session.collect(answers(session, half))
+    assert [g.rewards for g in batch.groups] == [(1.0, 0.0, 1.0, 0.0)] * 3
+    expected = 0.5 / math.sqrt(1 / 3)
+    assert batch.groups[0].advantages == pytest.approx((expected, -expected) * 2)
+    assert (batch.rollouts, batch.tokens, batch.discarded) == (12, 24, 0)
+
+
+@pytest.mark.parametrize(("std", "scale"), [("sample", math.sqrt(1 / 3)), ("population", 0.5), ("none", 1.0)])
+def test_the_declared_conventions_are_used(run: LiveRun, std: Any, scale: float) -> None:
+    conventions = Conventions(std=std, advantage_epsilon=0.25)
+    session = run.session(Stage.model_validate(STAGE), conventions=conventions)
+    batch = session.collect(answers(session, half))
+    added = 0.0 if std == "none" else 0.25
+    assert batch.groups[0].advantages[0] == pytest.approx(0.5 / (scale + added))
+
+
+def test_a_group_without_variance_has_advantage_zero_not_nan(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE), conventions=Conventions(advantage_epsilon=0))
+    batch = session.collect(answers(session, lambda task, i: True))
+    assert all(g.advantages == (0.0,) * 4 and not g.mixed for g in batch.groups)
+
+
+def test_the_fraction_of_a_verdict_that_stopped_early_is_refused() -> None:
+    from harness.rewards import reduction
+
+    stopped = Verdict(
+        status="fail",
+        score=0.5,
+        verifier="code",
+        verifier_hash="x",
+        tests_run=2,
+        tests_total=9,
+        complete=False,
+    )
+    assert reduction("all_pass")(stopped) == 0.0
+    with pytest.raises(RecipeError, match="needs all tests run"):
+        reduction("fraction")(stopped)
+    assert reduction("fraction")(replace(stopped, complete=True)) == 0.5
+
+
+def test_an_infrastructure_error_is_masked_never_zero(run: LiveRun) -> None:
+    from harness.rewards import reduction
+
+    broken = Verdict(status="infra_error", score=None, verifier="x", verifier_hash="x")
+    assert reduction("all_pass")(broken) is None
+    assert reduction("fraction")(broken) is None
+    session = run.session(Stage.model_validate(STAGE))
+    generate = answers(session, half)
+
+    def with_abort(tasks: Sequence[Task]) -> list[Rollout]:
+        first, *rest = generate(tasks)
+        return [replace(first, finish="abort", text=""), *rest]
+
+    (group, *_) = session.collect(with_abort).groups
+    assert group.rewards == (None, 0.0, 1.0, 0.0)
+    assert group.advantages[0] == 0.0
+    assert sum(group.advantages) == pytest.approx(0)
+
+
+@dataclass
+class Mixed:
+    max_refills: int
+
+    def keep(self, group: Group) -> bool:
+        return group.mixed
+
+
+def test_refills_fill_the_batch_and_count_what_was_discarded(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE), gates=[Mixed(5)])
+    drawn = iter(range(1000))
+    group_of: dict[str, int] = {}
+
+    def every_third_is_mixed(task: Task, sample: int) -> bool:
+        number = group_of.setdefault(task.id, next(drawn))
+        return number % 3 == 0 and sample == 0
+
+    batch = session.collect(answers(session, every_third_is_mixed))
+    assert len(batch.groups) == 3
+    assert batch.discarded == len(group_of) - 3
+    assert batch.rollouts == 4 * len(group_of)
+    kept = [line["kept"] for line in run.lines() if line["t"] == "group"]
+    assert kept.count(True) == 3
+    assert len(kept) == len(group_of)
+
+
+def test_nothing_that_passes_ends_the_first_step_with_an_error_and_a_later_one_with_a_stop(
+    run: LiveRun,
+) -> None:
+    stage = Stage.model_validate(STAGE | {"max_steps": 9})
+    session = run.session(stage, gates=[Mixed(2)])
+    with pytest.raises(TrainingError, match="none of 9 groups passed the gates"):
+        session.collect(answers(session, lambda task, i: False))
+    run.ledger.close()
+
+    session = run.session(stage, gates=[Mixed(2)])
+    session.collect(answers(session, half))
+    assert session.finish_step(metrics(session)).stop is None
+    assert session.collect(answers(session, lambda task, i: False)).groups == []
+    assert "none of 9 groups" in str(session.stop_reason())
+
+
+def test_the_budget_is_never_overdrawn(tmp_path: Path) -> None:
+    run = LiveRun(tmp_path, budget=Budget(rollouts=30))
+    session = run.session(Stage.model_validate(STAGE))
+    spent = []
+    for _ in range(3):
+        batch = session.collect(answers(session, half))
+        spent.append(batch.rollouts)
+        stop = session.finish_step(metrics(session)).stop
+        if stop:
+            break
+    # 30 rollouts are two full steps and one group; the last two rollouts make no group.
+    assert spent == [12, 12, 4]
+    assert stop == "the run's budget of 30 rollouts is spent"
+    run.scorer.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps", "reason"),
+    [
+        ({"max_steps": 2}, 2, "2 steps"),
+        ({"until": {"rollouts": 20}}, 2, "24 rollouts of the stage's 20"),
+        ({"until": {"tokens": 60}}, 3, "72 tokens of the stage's 60"),
+        ({"until": {"steps": 1}, "max_steps": 5}, 1, "1 steps"),
+    ],
+)
+def test_a_stage_ends_by_its_own_count(
+    run: LiveRun, changes: dict[str, Any], steps: int, reason: str
+) -> None:
+    session = run.session(Stage.model_validate(STAGE | changes))
+    for number in range(1, 10):
+        session.collect(answers(session, half))
+        stop = session.finish_step(metrics(session)).stop
+        if stop:
+            assert (number, stop) == (steps, reason)
+            return
+    raise AssertionError("the stage never ended")
+
+
+def test_a_task_met_twice_in_a_step_draws_other_samples(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE))
+    (task,) = session.next_tasks(1)
+    first, second = session.requests([task, task])
+    assert {r.key for r in first}.isdisjoint(r.key for r in second)
+    assert len({r.key.seed for r in (*first, *second)}) == 8
+
+
+def test_the_same_step_of_the_same_run_asks_for_the_same_rollouts(tmp_path: Path) -> None:
+    asked = []
+    for name in ("a", "b"):
+        run = LiveRun(tmp_path / name)
+        session = run.session(Stage.model_validate(STAGE))
+        asked.append([[r.key for r in group] for group in session.requests(session.next_tasks(3))])
+        run.scorer.close()
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"loss": math.nan}, "loss is nan"),
+        ({"grad_norm": math.inf}, "grad_norm is inf"),
+        ({"step": 7}, "step 7 of stage 's' was reported"),
+        ({"stage": "other"}, "stage 'other' was reported"),
+    ],
+)
+def test_a_step_that_cannot_be_right_is_refused(run: LiveRun, changes: dict[str, Any], words: str) -> None:
+    session = run.session(Stage.model_validate(STAGE))
+    with pytest.raises(TrainingError, match=words):
+        session.finish_step(metrics(session, **changes))
+    assert [line for line in run.lines() if line["t"] == "step"] == []
+
+
+def test_incomplete_groups_and_strange_tasks_are_refused(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE))
+    tasks = session.next_tasks(1)
+    rollouts = answers(session, half)(tasks)
+    with pytest.raises(TrainingError, match="came back with 3 rollouts"):
+        session.submit(rollouts[:3])
+    other = replace(rollouts[0], key=replace(rollouts[0].key, task="elsewhere"))
+    with pytest.raises(TrainingError, match="'elsewhere' was not handed out"):
+        session.submit([other])
+
+
+def test_a_finished_step_is_on_disk_before_the_trainer_goes_on(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE))
+    session.collect(answers(session, half))
+    session.finish_step(metrics(session))
+    (line,) = [line for line in run.lines() if line["t"] == "step"]
+    assert line["spent_rollouts"] == 12
+    assert line["spent_tokens"] == 24
+
+
+@given(
+    st.lists(st.floats(0.01, 1), min_size=1, max_size=6),
+    st.lists(st.integers(0, 40), min_size=1, max_size=30),
+)
+def test_shares_of_a_mixture_hold_over_steps_and_refills(weights: list[float], counts: list[int]) -> None:
+    shares = [w / sum(weights) for w in weights]
+    mixture = _Mixture((), shares, [0] * len(shares))
+    for count in counts:
+        parts = mixture.split(count)
+        assert sum(parts) == count
+        assert min(parts) >= 0
+    given_ = [abs(n - share * sum(counts)) for n, share in zip(mixture.given, shares, strict=True)]
+    assert max(given_) <= len(shares)
+
+
+def test_an_aborted_rollout_is_no_outcome_for_labels(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE))
+    session._run = replace(session._run, reuse=0.9)
+    generate = answers(session, lambda task, i: True)
+
+    def with_aborts(tasks: Sequence[Task]) -> list[Rollout]:
+        return [replace(r, finish="abort") if r.key.sample == 0 else r for r in generate(tasks)]
+
+    session.collect(with_aborts)
+    assert set(session.outcomes.values()) == {(3.0, 3.0)}

@@ -1,19 +1,30 @@
-"""Rollouts with their verdicts as they finish: the one way from requests to evidence outside training."""
+"""Rollouts with their verdicts as they finish: the one way from requests to evidence outside training.
+
+An engine's rollouts go straight to the scorer; verdicts come back from its thread in whatever order and
+are handed on in batches, as many as have gathered. No sample has a task or a future of its own here, and
+at most `MAX_PENDING` are under way, so that memory does not grow with the number of requests.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Final
 
 from harness.errors import EngineError
 from harness.protocols import Engine, Policy
-from harness.records import Request, Rollout, Task, Verdict
+from harness.records import Request, Rollout, RolloutKey, Task, Verdict
 from harness.scoring import Scorer
 
 #: Verifications under way at once; generation waits when judging falls behind.
-MAX_PENDING = 1024
+MAX_PENDING: Final = 1024
 
+Sample = tuple[Task, Rollout, Verdict]
 Receive = Callable[[Task, Rollout, Verdict], None]
+#: The task of an answered key, once: raises EngineError for a key that was not asked or is answered twice.
+Claim = Callable[[RolloutKey], Task]
 
 
 def generate_scored(
@@ -24,34 +35,126 @@ def generate_scored(
     Raises:
         EngineError: the engine ended without an answer to every request.
     """
-    asyncio.run(_stream(engine, work, scorer, receive))
-
-
-async def _stream(
-    engine: Engine, work: Sequence[tuple[Task, Request]], scorer: Scorer, receive: Receive
-) -> None:
     task_of = {request.key: task for task, request in work}
-    open_keys = set(task_of)
-    pending: set[asyncio.Task[None]] = set()
 
-    async def judge(task: Task, rollout: Rollout) -> None:
-        receive(task, rollout, await scorer.score(task, rollout))
+    def claim(key: RolloutKey) -> Task:
+        try:
+            return task_of.pop(key)
+        except KeyError:
+            raise EngineError(
+                f"the engine answered {key}, which was not asked or was answered twice"
+            ) from None
 
-    async for rollout in engine.generate([request for _, request in work]):
-        if rollout.key not in open_keys:
-            raise EngineError(f"the engine answered {rollout.key}, which was not asked or was answered twice")
-        open_keys.discard(rollout.key)
-        pending.add(asyncio.create_task(judge(task_of[rollout.key], rollout)))
-        if len(pending) >= MAX_PENDING:
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for finished in done:
-                finished.result()
-    await asyncio.gather(*pending)
-    if open_keys:
-        raise EngineError(
-            f"the engine ended with {len(open_keys)} of {len(work)} requests unanswered, "
-            f"such as {next(iter(open_keys))}"
-        )
+    def receive_all(samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            receive(*sample)
+
+    stream_scored(engine, [request for _, request in work], claim, scorer, receive_all)
+
+
+def stream_scored(
+    engine: Engine,
+    requests: Sequence[Request],
+    claim: Claim,
+    scorer: Scorer,
+    receive: Callable[[Sequence[Sample]], None],
+) -> None:
+    """Generate and judge; `receive` gets samples in batches, in the thread of the caller.
+
+    Args:
+        requests: may be made on demand: they are only handed to the engine.
+
+    Raises:
+        EngineError: the engine ended without an answer to every request; what it answered is received.
+    """
+    asyncio.run(_Stream(scorer, receive).run(engine, requests, claim))
+
+
+def drain_scored(
+    pairs: Iterable[tuple[Task, Rollout]], scorer: Scorer, receive: Callable[[Sequence[Sample]], None]
+) -> None:
+    """Judge rollouts that are there already, as a stream; `receive` gets them in batches."""
+    asyncio.run(_Stream(scorer, receive).judge_all(pairs))
+
+
+class _Stream:
+    def __init__(self, scorer: Scorer, receive: Callable[[Sequence[Sample]], None]) -> None:
+        self._scorer, self._receive = scorer, receive
+        self._judged: deque[Sample] = deque()
+        self._pending = 0
+        self._told = False
+        self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+        self._ended = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self, engine: Engine, requests: Sequence[Request], claim: Claim) -> None:
+        answered = 0
+        async with self._handing_on():
+            async for rollout in engine.generate(requests):
+                await self._judge(claim(rollout.key), rollout)
+                answered += 1
+        if answered < len(requests):
+            raise EngineError(
+                f"the engine ended with {len(requests) - answered} of {len(requests)} requests unanswered"
+            )
+
+    async def judge_all(self, pairs: Iterable[tuple[Task, Rollout]]) -> None:
+        async with self._handing_on():
+            for task, rollout in pairs:
+                await self._judge(task, rollout)
+
+    @contextlib.asynccontextmanager
+    async def _handing_on(self) -> AsyncIterator[None]:
+        """Verdicts are handed on while it is entered, and when it is left all of them have been."""
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._hand_on())
+        try:
+            yield
+        finally:
+            # What was answered is received, even when the engine fails.
+            self._ended = True
+            self._ready.set()
+            await self._task
+
+    async def _judge(self, task: Task, rollout: Rollout) -> None:
+        """Hand to the scorer; waits for room. Raises what the receiver raised."""
+
+        def done(verdict: Verdict) -> None:
+            self._judged.append((task, rollout, verdict))
+            if not self._told:
+                self._told = True
+                assert self._loop is not None
+                self._loop.call_soon_threadsafe(self._ready.set)
+
+        self._pending += 1
+        self._scorer.submit(task, rollout, done)
+        if self._pending >= MAX_PENDING:
+            assert self._task is not None
+            if not self._task.done():
+                self._room.clear()
+                await self._room.wait()
+            if self._task.done():
+                self._task.result()
+
+    async def _hand_on(self) -> None:
+        """Give verdicts to the receiver until the engine has ended and none is under way."""
+        try:
+            while self._pending or not self._ended:
+                await self._ready.wait()
+                self._ready.clear()
+                self._told = False
+                batch = []
+                while self._judged:
+                    batch.append(self._judged.popleft())
+                if batch:
+                    self._pending -= len(batch)
+                    self._receive(batch)
+                if self._pending < MAX_PENDING // 2:
+                    self._room.set()
+        finally:
+            self._room.set()
 
 
 class GivenRollouts:

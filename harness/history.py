@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from harness.errors import LedgerError
 from harness.ledger import Line, read
@@ -68,21 +69,27 @@ def read_history(path: Path) -> History:
     return history
 
 
-def check_unchanged(opened: Line, now: dict[str, Any], where: str) -> None:
+#: Facts of a run that may not change while it goes on.
+FACTS: Final = ("recipe", "data_sha", "heldout_sha", "labels_sha", "model", "verifiers", "stream")
+
+
+def check_unchanged(
+    opened: Line, now: dict[str, Any], where: str, *, facts: Sequence[str] = FACTS, hint: str = ""
+) -> None:
     """Raise when a run would go on with another recipe, data, model or verifier, naming what differs.
 
     Raises:
         LedgerError: with one line a difference.
     """
     differences = []
-    for name in ("recipe", "data_sha", "heldout_sha", "labels_sha", "model", "verifiers", "stream"):
+    for name in facts:
         differences += _differences(opened.get(name), now[name], name)
     if differences:
         shown = "\n".join(f"  {line}" for line in differences[:12])
         more = f"\n  and {len(differences) - 12} more" if len(differences) > 12 else ""
         raise LedgerError(
             f"this run was started with something else:\n{shown}{more}", where=where,
-            hint="put it back as it was, or start a new run",
+            hint=hint or "put it back as it was, or start a new run",
         )  # fmt: skip
 
 

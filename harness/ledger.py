@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,14 +43,22 @@ class Ledger:
         cut_torn_line(path)
         self._encoder = msgspec.json.Encoder()
 
-    def append(self, kind: str, **fields: Any) -> None:
+    def append(self, kind: str, /, **fields: Any) -> None:
         """Write one line. It survives the process at once, and the machine after `commit`."""
-        data = self._encoder.encode({"t": kind, **fields})
-        if holds_secret(data):
-            values = msgspec.json.decode(data)
-            data = self._encoder.encode({"t": kind, **{k: blotted(values[k]) for k in fields}})
-        self._file.write(data + b"\n")
+        self.append_many(kind, (fields,))
+
+    def append_many(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write one line a row, with a single write to the file: all of them survive the process at once."""
+        rows = list(rows)
+        lines = b"".join(self._encoder.encode({"t": kind, **fields}) + b"\n" for fields in rows)
+        if holds_secret(lines):
+            lines = b"".join(self._blotted(kind, fields) for fields in rows)
+        self._file.write(lines)
         self._file.flush()
+
+    def _blotted(self, kind: str, fields: Mapping[str, Any]) -> bytes:
+        values = msgspec.json.decode(self._encoder.encode(fields))
+        return self._encoder.encode({"t": kind, **blotted(values)}) + b"\n"
 
     def commit(self) -> None:
         """Return when everything appended is on disk."""

@@ -51,6 +51,12 @@ def preflight(plan: Plan, runs: Path) -> None:
             check_context(lengths, stage.rollout.max_tokens, files, f"stages {stage.name!r}, rollout")
 
 
+def prompt_lengths(files: ModelFiles, tasks: Sequence[Task]) -> Mapping[str, int]:
+    """Tokens of each task's prompt without its chat template; empty where they cannot be counted cheaply."""
+    tokenizer = _tokenizer(files)
+    return {} if tokenizer is None else _lengths(tokenizer, tasks)
+
+
 def preflight_all(plans: Sequence[Plan], runs: Path) -> None:
     """Check one plan of each arm; seeds do not differ in what is checked."""
     seen = set()

@@ -418,14 +418,22 @@ class Trainer(Protocol):
 
 
 class Benchmark(Protocol):
+    """A fixed set of problems. It may also have `origin`, a mapping that says where its rows came from
+    (source, revision, hash), which is recorded with every result."""
+
     #: Like "5-A": the number changes when scores stop being comparable, the letter with the interface.
     version: str
 
-    def tasks(self) -> Sequence[Task]: ...
+    def tasks(self) -> Sequence[Task]:
+        """All problems in order: the bare problem as the last message, `domain` to say how a profile
+        asks it, tags (`level=3`) to report by."""
+        ...
 
 
 class Profile(Protocol):
-    def describe(self) -> Mapping[str, Any]: ...
+    def describe(self) -> Mapping[str, Any]:
+        """The profile's values, as `harness.benchmarking.profile.Profile` reads them."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

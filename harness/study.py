@@ -91,6 +91,12 @@ def open_study(folder: Path) -> Study:
     path = folder / STUDY_FILE
     try:
         values: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+        if values.get("kind") == "evaluation":
+            raise LedgerError(
+                "is an evaluation, not a training study",
+                where=str(folder),
+                hint=f"harness eval --resume {folder}",
+            )
         runs = tuple((str(arm), int(seed)) for arm, seed in values["runs"])
         return Study(
             folder,

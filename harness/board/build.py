@@ -53,7 +53,8 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
     befores = [_named(run, heldout, "before") for run in runs]
     first = runs[0].opened
     recipe = first.get("recipe") or arm_recipe(study, arm)
-    profile = _profile(recipe, heldout)
+    facts = finals[0].facts
+    profile = dict(facts["profile"]) if facts else _profile(recipe, heldout)
     most = max((c.samples for e in finals for c in e.problems.values()), default=0)
     per_seed = int(profile.get("samples", most))
     if most == 0:
@@ -78,7 +79,7 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
         ),
         benchmark=BenchmarkPart(
             name=heldout,
-            version=str(first.get("benchmarks", {}).get(heldout) or first["data_sha"]),
+            version=str(facts.get("version") or first["data_sha"]),
             problems_sha=digest(ids),
             problems=len(ids),
             samples=per_seed,
@@ -100,7 +101,7 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
         ),
         cost=_cost(runs),
         health=_health(finals, ids, per_seed),
-        verifiers=first["verifiers"],
+        verifiers=facts.get("verifiers") or first["verifiers"],
         plugins=tuple(
             PluginPart(name=p["name"], distribution=p["distribution"], version=p["version"])
             for p in first.get("plugins", ())

@@ -24,7 +24,7 @@ class GroupLine(msgspec.Struct):
 
 
 _group = msgspec.json.Decoder(GroupLine)
-_PASSED_OVER = frozenset({"sample", "rewound", "measurement", "note", "plugin_failed"})
+_PASSED_OVER = frozenset({"sample", "verdict", "scoring", "rewound", "measurement", "note", "plugin_failed"})
 
 
 def events(path: Path) -> Iterator[tuple[str, Any]]:

@@ -86,6 +86,7 @@ def _evaluation(run: Run, line: dict[str, Any], first: dict[str, Evaluation]) ->
         problems,
         rate,
         line.get("cpu_seconds", 0.0),
+        line.get("facts", {}),
     )
     before = [i for i, e in enumerate(run.evaluations) if e.heldout == made.heldout]
     if before and run.evaluations[before[-1]] is not first[made.heldout]:
@@ -96,7 +97,7 @@ def _evaluation(run: Run, line: dict[str, Any], first: dict[str, Evaluation]) ->
 
 def _light(e: Evaluation) -> Evaluation:
     return Evaluation(
-        e.name, e.heldout, e.stage, e.step, e.spent, e.scores, e.strata, {}, e.rate, e.cpu_seconds
+        e.name, e.heldout, e.stage, e.step, e.spent, e.scores, e.strata, {}, e.rate, e.cpu_seconds, e.facts
     )
 
 
@@ -107,6 +108,7 @@ def _event(run: Run, kind: str, line: dict[str, Any]) -> None:
         run.seed = run.seed or line.get("seed", 0)
     elif kind == "resumed":
         run.resumed += 1
+        run.finished_at = ""
     elif kind == "labels":
         labels = tuple(convert(v, Difficulty, where=str(run.folder)) for v in line["labels"])
         cost = (line.get("rollouts", 0), line.get("tokens", 0), line.get("cpu_seconds", 0.0))

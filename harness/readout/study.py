@@ -58,6 +58,8 @@ class Evaluation:
     #: Mean over problems of their pass rates, kept where `problems` is not.
     rate: float
     cpu_seconds: float
+    #: What the score rests on where the line says it itself: benchmark version, profile, verifiers.
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def score(self, strata: Sequence[str] = ()) -> float:
         """Pass rate over the named strata (each problem alike), or over all of it."""

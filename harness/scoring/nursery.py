@@ -76,6 +76,8 @@ class _Nursery:
         except (BrokenPipeError, ConnectionResetError):
             pass  # the driver is gone: nothing to report to, only workers to end
         finally:
+            # Children that die now would be written of to a socket that is already closed.
+            signal.set_wakeup_fd(-1)
             for pid in self.children:
                 os.kill(pid, signal.SIGKILL)
 

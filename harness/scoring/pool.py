@@ -28,6 +28,7 @@ from harness.records import Verdict
 from harness.scoring import wire
 from harness.scoring.brood import Nursery, cause
 from harness.scoring.judge import failed
+from harness.scoring.packing import unpack_verdict
 from harness.scoring.spec import VerifierSpec
 
 #: Seconds at one sample after which nobody waits behind it any more.
@@ -100,12 +101,12 @@ class Pool:
 
     def submit(self, job: Job) -> None:
         with self._lock:
-            closing = self._closing
+            closing, told = self._closing, bool(self._inbox)
             if not closing:
                 self._inbox.append(job)
         if closing:
             self._fail(job, self._reason)
-        else:
+        elif not told:
             self._wake()
 
     def close(self) -> None:
@@ -285,11 +286,11 @@ class Pool:
         if message == "open":
             worker.opened = True
             return
-        number, verdict = message
+        number, packed = message
         if worker.killed or not worker.jobs or worker.jobs[0].number != number:
             return
         self._restarts = 0
-        self._settle(worker.jobs.popleft(), verdict)
+        self._settle(worker.jobs.popleft(), unpack_verdict(packed))
         if worker.straggler:
             self._kill(worker)
 
@@ -336,6 +337,8 @@ class Pool:
         if not worker.gone:
             self._selector.unregister(worker.connection)
         worker.connection.close()
+        # The same round of events may still hold one of this worker's.
+        worker.gone = True
         if not worker.opened and not worker.killed:
             self._count_restart(f"a worker died while it opened its verifiers: {why}")
         if not worker.jobs:

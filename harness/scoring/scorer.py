@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import contextlib
 import itertools
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Final, Self
 
-from harness.errors import UnknownName, near
+from harness.errors import HarnessError, UnknownName, near
 from harness.protocols import Verifier
 from harness.records import Rollout, Task, Verdict
-from harness.scoring import wire
 from harness.scoring.judge import describe, failed, judge
+from harness.scoring.packing import Packer
 from harness.scoring.pool import Job, Pool
 from harness.scoring.spec import VerifierSpec, build, hash_of
 
@@ -50,6 +50,7 @@ class Scorer:
         self._inline: dict[str, tuple[Verifier, str]] = {}
         self._pool: Pool | None = None
         self._numbers = itertools.count()
+        self._packer = Packer()
         self._lock = threading.RLock()
         self._room = _Room(QUEUE)
         self._closed = False
@@ -87,6 +88,30 @@ class Scorer:
         await asyncio.wrap_future(self._room.ticket())
         return await asyncio.wrap_future(self._submit(task, rollout))
 
+    def submit(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> None:
+        """Judge and call `done`, at once or later from another thread; bounding what is under way is the
+        caller's.
+
+        Raises:
+            UnknownName: the task names a verifier that this scorer was not given.
+        """
+        if self._spec(task).in_process:
+            done(self._judge_inline(task, rollout))
+            return
+        self._job(task, rollout, done)
+
+    def start(self) -> None:
+        """Begin to make the workers' process while the caller does something else. What goes wrong is
+        raised where the workers are first needed."""
+        if all(spec.in_process for spec in self.specs.values()):
+            return
+
+        def open_early() -> None:
+            with contextlib.suppress(HarnessError, ValueError):
+                self._open_pool()
+
+        threading.Thread(target=open_early, name="harness-scoring-start", daemon=True).start()
+
     def hashes(self) -> dict[str, str]:
         """Each verifier's hash by name; builds what is not yet built."""
         inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_driver}
@@ -123,10 +148,17 @@ class Scorer:
         return spec
 
     def _submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
-        job = Job(next(self._numbers), task.verifier, b"")
-        job.future.add_done_callback(lambda _: self._room.leave())
         try:
-            job.content = wire.dump((task, rollout if self._spec(task).tokens else _without_tokens(rollout)))
+            return self._job(task, rollout, lambda _: self._room.leave())
+        except BaseException:
+            self._room.leave()
+            raise
+
+    def _job(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> Future[Verdict]:
+        job = Job(next(self._numbers), task.verifier, b"")
+        job.future.add_done_callback(lambda future: None if future.cancelled() else done(future.result()))
+        try:
+            job.content = self._packer.pack(task, rollout, tokens=self._spec(task).tokens)
             self._open_pool().submit(job)
         except BaseException:
             job.future.cancel()
@@ -185,12 +217,6 @@ class Scorer:
                 problem = f"open failed: {describe(error)}"
             self._inline[name] = (verifier, problem)
         return self._inline[name]
-
-
-def _without_tokens(rollout: Rollout) -> Rollout:
-    return dataclasses.replace(
-        rollout, prompt_ids=(), completion_ids=(), logprobs=None, completion_tokens=rollout.tokens
-    )
 
 
 class _Room:

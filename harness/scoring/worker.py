@@ -15,6 +15,7 @@ from harness.protocols import Verifier
 from harness.records import Verdict
 from harness.scoring import wire
 from harness.scoring.judge import describe, failed, judge
+from harness.scoring.packing import pack_verdict, unpack_sample
 from harness.scoring.spec import hash_of
 
 
@@ -30,7 +31,7 @@ def serve(connection: socket.socket, verifiers: Mapping[str, Verifier]) -> None:
     for payload in wire.receive(connection):
         for job, name, content in wire.load(payload):
             verdict = _judge(verifiers[name], name, content, broken.get(name))
-            connection.sendall(wire.frame(wire.dump((job, verdict))))
+            connection.sendall(wire.frame(wire.dump((job, pack_verdict(verdict)))))
     for verifier in verifiers.values():
         with contextlib.suppress(Exception):
             verifier.close()
@@ -39,7 +40,7 @@ def serve(connection: socket.socket, verifiers: Mapping[str, Verifier]) -> None:
 def _judge(verifier: Verifier, name: str, content: bytes, broken: str | None) -> Verdict:
     if broken is not None:
         return failed(name, hash_of(verifier), "infra_error", broken)
-    task, rollout = wire.load(content)
+    task, rollout = unpack_sample(content)
     return judge(verifier, task, rollout)
 
 

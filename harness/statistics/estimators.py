@@ -9,7 +9,6 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
-from scipy.stats import hypergeom
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.ArrayLike
@@ -100,6 +99,8 @@ def mg_pass_at_k(passes: Counts, samples: Counts, k: int) -> Floats:
 
 
 def _at_least(c: npt.NDArray[np.int64], n: npt.NDArray[np.int64], k: int, count: int) -> Floats:
+    from scipy.stats import hypergeom
+
     return np.asarray(hypergeom.sf(count - 1, n, c, k), dtype=float)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from harness import seeds
-from harness.statistics.intervals import Interval
+from harness.statistics.intervals import Interval, student
 
 #: Sign patterns are enumerated up to this many differing problems, drawn beyond it.
 EXACT = 14
@@ -74,9 +74,9 @@ def compare(a: Counted, b: Counted, *, power: float = 0.8, level: float = 0.05) 
     # Never finer than one sample: identical results do not prove identical models.
     finest = 1.0 / min(sum(side[p][1] for p in common) for side in (a, b))
     se = max(float(d.std(ddof=1)) / size**0.5 if size > 1 else 1.0, finest)
-    t = float(stats.t.ppf(1 - level / 2, max(size - 1, 1)))
+    t = student(1 - level / 2, max(size - 1, 1))
     interval = Interval(max(mean - t * se, -1.0), min(mean + t * se, 1.0), se, "t over problems", 1 - level)
-    detectable = float(stats.norm.ppf(1 - level / 2) + stats.norm.ppf(power)) * se
+    detectable = float(special.ndtri(1 - level / 2) + special.ndtri(power)) * se
     flips = [Flip(p, float(x), float(y)) for p, x, y in zip(common, left, right, strict=True)]
     gained = sorted((f for f in flips if f.a < 0.5 <= f.b), key=lambda f: (f.a - f.b, f.problem))
     lost = sorted((f for f in flips if f.b < 0.5 <= f.a), key=lambda f: (f.b - f.a, f.problem))

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from harness.statistics.intervals import Interval
+from harness.statistics.intervals import Interval, student
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ def spread(values: Sequence[float], level: float = 0.95) -> Spread:
     mean, interval = float(x.mean()), None
     if x.size > 1:
         se = float(x.std(ddof=1)) / x.size**0.5
-        half = float(stats.t.ppf((1 + level) / 2, x.size - 1)) * se
+        half = student((1 + level) / 2, x.size - 1) * se
         interval = Interval(mean - half, mean + half, se, "t over seeds", level)
     return Spread(tuple(map(float, x)), mean, float(np.median(x)), float(x.min()), float(x.max()), interval)
 
@@ -52,6 +51,8 @@ def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
     if x.var(ddof=1) + y.var(ddof=1) < 1e-18:
         # No spread at all: seeds that agree to the last digit, as a deterministic recipe gives.
         return 1.0 if abs(x.mean() - y.mean()) < 1e-12 else 0.0
+    from scipy import stats
+
     return float(stats.ttest_ind(x, y, equal_var=False).pvalue)
 
 
@@ -69,7 +70,7 @@ def detectable_over_seeds(
     if u + v < 1e-18:
         return 0.0
     freedom = (u + v) ** 2 / (u**2 / (x.size - 1) + v**2 / (y.size - 1))
-    return float((stats.t.ppf(1 - level / 2, freedom) + stats.t.ppf(power, freedom)) * (u + v) ** 0.5)
+    return float((student(1 - level / 2, freedom) + student(power, freedom)) * (u + v) ** 0.5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from harness_math.same import Terms
 
 #: Longest extracted text kept in a verdict, in characters.
 KEPT: Final = 400
+#: Comparisons of texts up to this many characters are remembered.
+REMEMBERED: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ def judge(golds: Sequence[str], found: Extracted, spec: AnswerSpec, *, use_libra
     result = Judgement(False, "different")
     for gold in golds:
         try:
-            result = _judge_one(gold, found, spec, use_library)
+            short = len(gold) + len(found.text or "") <= REMEMBERED
+            result = (_judge_again if short else _judge_one)(gold, found, spec, use_library)
         except CostBound as error:
             bound = error
             continue
@@ -138,6 +141,12 @@ def judge(golds: Sequence[str], found: Extracted, spec: AnswerSpec, *, use_libra
     if bound is not None:
         raise bound
     return result
+
+
+@functools.lru_cache(4096)
+def _judge_again(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:
+    """The samples of a problem often agree: the same comparison is made once."""
+    return _judge_one(gold, found, spec, use_library)
 
 
 def _judge_one(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:

@@ -34,6 +34,8 @@ class EchoOptions(Model):
     right: Share = 1.0
     #: What the others get.
     wrong: str = ""
+    #: What stands around a right answer, `{}`.
+    form: str = "{}"
 
     @model_validator(mode="after")
     def _one_rule(self) -> EchoOptions:
@@ -83,7 +85,7 @@ class Echo:
             return request.prompt[-1].content
         if seed_of(NAME, key.seed) / 2.0**63 >= options.right:
             return options.wrong
-        return str(self._gold(key.task, options.answers or {}))
+        return options.form.replace("{}", str(self._gold(key.task, options.answers or {})), 1)
 
     def _gold(self, task: str, answers: Mapping[str, str]) -> Any:
         if task in answers:

@@ -1,0 +1,138 @@
+"""What a ledger holds of an evaluation, read as a stream.
+
+`sample {name, heldout, stage, step, rollout, verdict, tokens, prompt_tokens, tail}`: an answer with its
+first judgement. `scoring {scoring, verifiers, ...}` opens a later judgement of the same answers, whose
+`verdict {scoring, heldout, task, sample, tail, verdict}` lines stand beside the originals. `evaluation`
+lines carry the scores that were complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from harness.benchmarking.tally import Tally
+from harness.ledger import read_raw
+
+#: The number of the first judgement, made while generating.
+ORIGINAL: Final = 0
+
+
+class KeyPart(msgspec.Struct):
+    task: str
+    sample: int
+    #: The benchmark.
+    stage: str = ""
+
+
+class RolloutPart(msgspec.Struct):
+    key: KeyPart
+    finish: str
+
+
+class VerdictPart(msgspec.Struct):
+    status: str
+    score: float | None = None
+    extracted: str | None = None
+    verifier: str = ""
+    verifier_hash: str = ""
+
+
+class SampleLine(msgspec.Struct):
+    """An answer, without its text."""
+
+    heldout: str
+    rollout: RolloutPart
+    verdict: VerdictPart
+    tokens: int = 0
+    tail: bool = False
+
+
+class VerdictLine(msgspec.Struct):
+    """A later judgement of one answer."""
+
+    scoring: int
+    heldout: str
+    task: str
+    sample: int
+    finish: str
+    tokens: int
+    verdict: VerdictPart
+    tail: bool = False
+
+
+_sample = msgspec.json.Decoder(SampleLine)
+_verdict = msgspec.json.Decoder(VerdictLine)
+
+#: benchmark -> problem -> tally
+Tallies = dict[str, dict[str, Tally]]
+
+
+class Contents:
+    """What an evaluation's ledger holds, in space that does not grow with its samples' texts.
+
+    Raises:
+        LedgerError: the ledger is damaged before its last line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.opened: dict[str, Any] = {}
+        self.finished = False
+        #: Number of a judgement -> its `scoring` line; the original one has none.
+        self.scorings: dict[int, dict[str, Any]] = {}
+        self.tallies: dict[int, Tallies] = {ORIGINAL: {}}
+        #: (benchmark, judgement) -> the last complete scores.
+        self.evaluations: dict[tuple[str, int], dict[str, Any]] = {}
+        for kind, raw in read_raw(path) if path.exists() else ():
+            self._take(kind, raw)
+
+    def _take(self, kind: str, raw: bytes) -> None:
+        if kind == "sample":
+            line = _sample.decode(raw)
+            key, verdict = line.rollout.key, line.verdict
+            self.tally(ORIGINAL, line.heldout, key.task).add(
+                key.sample, status=verdict.status, score=verdict.score, extracted=verdict.extracted,
+                finish=line.rollout.finish, tokens=line.tokens, tail=line.tail,
+            )  # fmt: skip
+        elif kind == "verdict":
+            later = _verdict.decode(raw)
+            self.tally(later.scoring, later.heldout, later.task).add(
+                later.sample, status=later.verdict.status, score=later.verdict.score,
+                extracted=later.verdict.extracted, finish=later.finish, tokens=later.tokens, tail=later.tail,
+            )  # fmt: skip
+        elif kind in ("opened", "scoring", "evaluation", "finished"):
+            self._take_rare(kind, msgspec.json.decode(raw))
+
+    def _take_rare(self, kind: str, line: dict[str, Any]) -> None:
+        if kind == "opened":
+            self.opened = line
+        elif kind == "scoring":
+            self.scorings[line["scoring"]] = line
+        elif kind == "evaluation":
+            self.evaluations[line["heldout"], line.get("scoring", ORIGINAL)] = line
+        self.finished = kind == "finished"
+
+    def tally(self, scoring: int, benchmark: str, task: str) -> Tally:
+        """The tally of one problem, made when it is first asked for."""
+        return self.tallies.setdefault(scoring, {}).setdefault(benchmark, {}).setdefault(task, Tally())
+
+    @property
+    def latest(self) -> int:
+        """The judgement that counts: the last one begun."""
+        return max(self.scorings, default=ORIGINAL)
+
+    def verifiers(self, scoring: int) -> Mapping[str, str]:
+        """name -> hash of what judged."""
+        line = self.scorings.get(scoring, self.opened)
+        found: Mapping[str, str] = line.get("verifiers", {})
+        return found
+
+
+def raw_samples(path: Path) -> Iterator[bytes]:
+    """The `sample` lines of a ledger, whole."""
+    for kind, raw in read_raw(path):
+        if kind == "sample":
+            yield raw

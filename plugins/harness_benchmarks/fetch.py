@@ -1,0 +1,63 @@
+"""The process that talks to the Hub: one split of one commit, written as jsonl.
+
+`python -m harness_benchmarks.fetch '{"repo": ..., "config": ..., "split": ..., "revision": ...,
+"folder": ..., "stem": ...}'` prints one line of JSON: {"commit": ...}, or {"kind": ..., "message": ...}
+with kind `gated`, `denied`, `revision`, `absent` or `other`. HF_ENDPOINT and HF_TOKEN are respected by
+the Hub's own client.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main(asked: dict[str, Any]) -> dict[str, str]:
+    """Fetch and write; returns what is printed."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        info = HfApi().dataset_info(asked["repo"], revision=asked["revision"])
+        commit = str(info.sha)
+        rows = load_dataset(
+            asked["repo"], asked["config"], split=asked["split"], revision=commit,
+            cache_dir=str(Path(asked["folder"]) / "arrow"),
+        )  # fmt: skip
+    except GatedRepoError as error:
+        return _fault("gated", error)
+    except RevisionNotFoundError as error:
+        return _fault("revision", error)
+    except RepositoryNotFoundError as error:
+        return _fault("denied", error)
+    except DatasetNotFoundError as error:
+        return _fault("gated" if "gated" in str(error) else "absent", error)
+    except ValueError as error:
+        return _fault("absent", error)
+    except Exception as error:  # noqa: BLE001 - the parent turns it into a message
+        return _fault("other", error)
+    target = Path(asked["folder"]) / f"{asked['stem']}@{commit}.jsonl"
+    scratch = target.with_name(f"{target.name}.{os.getpid()}")
+    with scratch.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(target)
+    return {"commit": commit}
+
+
+def _fault(kind: str, error: Exception) -> dict[str, str]:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return {"kind": kind, "message": f"{type(error).__name__}: {text[:400]}"}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))

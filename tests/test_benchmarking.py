@@ -1,0 +1,167 @@
+"""Profiles, tallies, scores and the check of the tail: the parts of an evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import builders
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import statistics
+from harness.benchmarking.profile import Profile, load_profile
+from harness.benchmarking.scores import scored
+from harness.benchmarking.tail import gold_in_tail
+from harness.benchmarking.tally import Tally
+from harness.errors import CapabilityError, RecipeError
+from harness.plugins import load
+
+STATUSES = ("pass", "fail", "no_answer", "timeout", "infra_error")
+Sample = tuple[str, str, str]
+
+
+def tally(samples: list[Sample]) -> Tally:
+    made = Tally()
+    for i, (status, answer, finish) in enumerate(samples):
+        add(made, i, status, answer, finish)
+    return made
+
+
+def add(made: Tally, i: int, status: str, answer: str | None = "1", finish: str = "stop") -> None:
+    made.add(
+        i, status=status, score=None if status == "infra_error" else float(status == "pass"),
+        extracted=answer, finish=finish, tokens=10, tail=False,
+    )  # fmt: skip
+
+
+samples_of = st.lists(
+    st.tuples(
+        st.sampled_from(STATUSES), st.sampled_from("abc"), st.sampled_from(("stop", "length", "abort"))
+    ),
+    max_size=20,
+)
+
+
+@given(samples_of, st.randoms())
+def test_a_tally_does_not_depend_on_the_order(samples: list[Sample], rng: Any) -> None:
+    order = list(range(len(samples)))
+    rng.shuffle(order)
+    shuffled = Tally()
+    for i in order:
+        add(shuffled, i, *samples[i])
+    assert shuffled.counts() == tally(samples).counts()
+    assert shuffled.missing(20) == tally(samples).missing(20)
+
+
+@given(samples_of)
+def test_a_second_judgement_changes_nothing_and_a_first_one_mends_a_failure(samples: list[Sample]) -> None:
+    made = tally(samples)
+    before = made.counts()
+    for i in range(len(samples)):
+        if made.judged >> i & 1:
+            add(made, i, "pass" if samples[i][0] != "pass" else "fail")
+    assert made.counts() == before
+    for i in range(len(samples)):
+        add(made, i, "pass")
+    assert (made.infra, made.samples, made.missing(len(samples))) == (0, len(samples), [])
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=12))
+def test_the_majority_is_that_of_the_statistics(votes: list[tuple[str, bool]]) -> None:
+    made = Tally()
+    for i, (answer, right) in enumerate(votes):
+        add(made, i, "pass" if right else "fail", answer)
+    expected = statistics.maj_at_k([a for a, _ in votes], [r for _, r in votes])
+    assert made.majority == pytest.approx(expected)
+
+
+def test_scores_are_those_of_the_statistics() -> None:
+    rng = np.random.default_rng(0)
+    marks = rng.random((12, 8)) < rng.random((12, 1))
+    tasks = [builders.task(id=f"t{i}", tags=(f"level={i % 3}",)) for i in range(12)]
+    tallies = {
+        t.id: tally([("pass" if right else "fail", "x" if right else "y", "stop") for right in row])
+        for t, row in zip(tasks, marks, strict=True)
+    }
+    made = scored(tasks, tallies)
+    assert made.score.value == pytest.approx(marks.mean())
+    assert made.pass_at[8] == pytest.approx(marks.any(axis=1).mean())
+    assert made.pass_at[1] == pytest.approx(marks.mean())
+    assert set(made.pass_at) == {1, 2, 4, 8}
+    assert made.groups["level=1"].value == pytest.approx(marks[1::3].mean())
+    with pytest.raises(ValueError, match="no judged sample"):
+        scored(tasks, {**tallies, "t3": Tally()})
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "there"),
+    [
+        (25, "so the answer is 25", True),
+        ("25", "so the answer is 125", False),
+        ("25", "so the answer is 25.5", False),
+        ("25", "so the answer is 25.", True),
+        ("25", "the answer is 25" + " and so on" * 40, False),
+        (r"\frac{1}{2}", r"that is \frac{1}{2}$", True),
+        (r"\left( 3, \pi \right)", r"that is $\left(3, \pi\right)$", True),
+        (["1", "2"], "either 1 or 2", True),
+        (["1", "2"], "it is 1", False),
+    ],
+)
+def test_the_gold_in_the_tail_is_a_word_of_its_own(answer: Any, text: str, there: bool) -> None:
+    assert gold_in_tail(answer, text) is there
+
+
+# Profiles ----------------------------------------------------------------------------------------
+
+
+def profile(name: str, *overrides: str) -> Profile:
+    return load_profile(name, load(), builders.context(), overrides)
+
+
+def test_profiles_say_what_their_sources_say() -> None:
+    r1, paper, qwen = profile("r1-standard"), profile("seed-paper"), profile("qwen3-thinking")
+    assert (r1.sampling.temperature, r1.sampling.top_p, r1.sampling.max_tokens) == (0.6, 0.95, 32768)
+    assert (r1.samples_of("aime24"), r1.samples_of("math500")) == (64, 4)
+    assert [paper.samples_of(b) for b in ("aime24", "math500", "livecodebench")] == [16, 16, 4]
+    assert (qwen.sampling.top_k, qwen.sampling_of("aime24").max_tokens) == (20, 38912)
+    assert qwen.sampling_of("math500").max_tokens == 32768
+    assert r1.domains["math"].verifier.options["thinking"] == "prefilled"
+
+
+def test_a_hash_follows_what_moves_a_score_and_nothing_else() -> None:
+    base = profile("r1-standard")
+    assert base.hash == profile("r1-standard").hash
+    assert base.hash == profile("r1-standard", "about=other words", "name=mine").hash
+    changed = [
+        "sampling.temperature=0.7", "samples.default=8", "chat=false", "system=Think.", "version=2-A",
+        "sampling.max_tokens=100", "domains.math.verifier.extraction=any", "max_tokens.aime24=9",
+    ]  # fmt: skip
+    hashes = {profile("r1-standard", change).hash for change in changed}
+    assert len(hashes | {base.hash}) == len(changed) + 1
+    names = ("r1-standard", "seed-paper", "qwen3-thinking", "greedy-smoke")
+    assert len({profile(name).hash for name in names}) == 4
+
+
+def test_a_problem_is_asked_in_the_profiles_words() -> None:
+    task = builders.task(prompt="What is {x}?", domain="math")
+    asked = profile("r1-standard", "system=Be brief.").asked(task, "b")
+    assert [m.role for m in asked.prompt] == ["system", "user"]
+    assert asked.prompt[1].content.startswith("What is {x}?\nPlease reason")
+    assert asked.verifier == "math"
+    with pytest.raises(CapabilityError, match="no domain 'code'"):
+        profile("r1-standard").asked(builders.task(domain="code"), "humaneval")
+
+
+def test_a_file_may_extend_a_profile(tmp_path: Any) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "r1-standard"\nname = "mine"\n[sampling]\nmax_tokens = 64\n')
+    mine = profile(str(path))
+    assert (mine.name, mine.sampling.max_tokens, mine.sampling.top_p) == ("mine", 64, 0.95)
+    path.write_text(f'extends = "{path}"\n')
+    with pytest.raises(RecipeError, match="extends itself"):
+        profile(str(path))
+    path.write_text('extends = "r1-standard"\n[domains.math]\nprompt = "no place"\n')
+    with pytest.raises(RecipeError, match="holds no"):
+        profile(str(path))

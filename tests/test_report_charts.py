@@ -14,13 +14,16 @@ from harness_report.charts import (
     short,
     strip,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 finite = st.floats(-1e6, 1e6)
 
 
 @given(finite, finite)
+@example(-1.9567298506148262e-257, -1.244094761668579e-261)
+@example(0.0, 5e-324)
+@example(1e6 - 1e-9, 1e6)
 def test_ticks_lie_within_and_are_evenly_spaced(a, b):
     low, high = sorted((a, b))
     ticks = nice_ticks(low, high)

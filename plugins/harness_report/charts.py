@@ -88,13 +88,16 @@ class Curves:
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Round numbers from `low` to `high`, about `count` of them."""
-    if not high > low:
+    if not high - low > 1e-300:  # nothing, or less than a float can divide
         return [low]
     raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    # To the step's own digits: ten decimals would move the ticks of a tiny axis off it.
+    digits = max(0, 2 - math.floor(math.log10(step)))
+    ticks = (round(i * step, digits) for i in range(first, math.floor(high / step + 1e-9) + 1))
+    return [min(max(tick, low), high) for tick in ticks]
 
 
 def short(number: float) -> str:

@@ -144,9 +144,10 @@ def test_a_job_whose_every_server_is_killed_is_an_infra_error(kind: str) -> None
 
         pool.options.__dict__["recovery_seconds"] = 3.0
         status, score, reason = asyncio.run(both())
-        # A server that is killed while it is being launched may live on inside its namespace and answer:
-        # rightly, then. What must not come out is a verdict about the program that it did not earn.
-        assert (status, score) in [("infra_error", None), ("pass", 1.0)]
+        # Seen once with namespaces on a crowded machine: the right answer, where every server should have
+        # died first. Why is not known. What must never come out is a verdict that was not earned.
+        earned = [("infra_error", None)] + ([("pass", 1.0)] if kind == "namespaces" else [])
+        assert (status, score) in earned
         assert reason or status == "pass"
         # The sandbox is as good as new.
         assert asyncio.run(pool.run(_job(3))).stdout == b"6\n"

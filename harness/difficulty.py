@@ -32,6 +32,7 @@ from harness.records import (
     decode,
     digest,
     encode,
+    unjudged,
 )
 from harness.scoring import Scorer
 from harness.seeds import seed_of
@@ -151,7 +152,7 @@ class _Count:
     infra: int = 0
 
     def add(self, rollout: Rollout, verdict: Verdict) -> None:
-        if verdict.status == "infra_error" or rollout.finish == "abort":
+        if unjudged(rollout, verdict):
             self.infra += 1
             return
         self.samples += 1

@@ -16,7 +16,15 @@ from harness.generation import generate_scored
 from harness.ledger import Ledger, Line
 from harness.protocols import Engine, RunInfo, TaskSource
 from harness.recipe import Heldout
-from harness.records import Request, Rollout, RolloutKey, Sampling, Task, Verdict
+from harness.records import (
+    Request,
+    Rollout,
+    RolloutKey,
+    Sampling,
+    Task,
+    Verdict,
+    unjudged,
+)
 from harness.scoring import Scorer
 from harness.spending import Spent
 
@@ -74,7 +82,7 @@ class ProblemCounts:
     infra: int = 0
 
     def add(self, rollout: Rollout, verdict: Verdict) -> None:
-        if verdict.status == "infra_error" or rollout.finish == "abort":
+        if unjudged(rollout, verdict):
             self.infra += 1
             return
         self.samples += 1

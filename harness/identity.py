@@ -46,11 +46,7 @@ def identity(
         "seed": plan.seed,
         "stream": info.stream,
         "harness": harness.__version__,
-        "plugins": [
-            {"name": s.full_name, "distribution": s.distribution, "version": s.version}
-            for s in plan.plugins.statuses
-            if s.state in ("ok", "missing-extra")
-        ],
+        "plugins": plan.plugins.facts(),
         "verifiers": scorer.hashes(),
         "model": {
             "name": plan.recipe.model.name,

@@ -59,6 +59,14 @@ class Plugins:
         by_name = {status.full_name: status for status in self.statuses}
         return by_name[resolve(name, by_name)]
 
+    def facts(self) -> list[dict[str, str]]:
+        """Name, distribution and version of each plugin in use, as a ledger records them."""
+        return [
+            {"name": s.full_name, "distribution": s.distribution, "version": s.version}
+            for s in self.statuses
+            if s.state in ("ok", "missing-extra")
+        ]
+
 
 def load(*, block: Iterable[str] = (), local: Path | None = None) -> Plugins:
     """Load all plugins that are installed, neither disabled nor blocked, and the local file.

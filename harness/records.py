@@ -288,6 +288,12 @@ class StepMetrics:
     extra: dict[str, float] = field(default_factory=dict)
 
 
+def unjudged(rollout: Rollout, verdict: Verdict) -> bool:
+    """Whether a sample says nothing about the model: the engine gave up, or judging failed for a reason
+    of ours. It is counted apart, never as a failure."""
+    return verdict.status == "infra_error" or rollout.finish == "abort"
+
+
 def digest(*parts: Any) -> str:
     """A short content hash (16 hex digits) of JSON-like values."""
     payload = msgspec.json.encode(parts, order="deterministic")

@@ -46,6 +46,7 @@ from harness.records import (
     Task,
     builtins,
     convert,
+    unjudged,
 )
 from harness.rewards import reduction
 from harness.scoring import Scorer
@@ -186,7 +187,7 @@ class StageSession:
         for i, ((task_id, _), members) in enumerate(by_group.items()):
             judged = verdicts[i * n : (i + 1) * n]
             for rollout, verdict in zip(members, judged, strict=True):
-                if verdict.status == "infra_error" or rollout.finish == "abort":
+                if unjudged(rollout, verdict):
                     self._run.events.emit(
                         "sample_failed", run=self._run.info, rollout=rollout, verdict=verdict
                     )

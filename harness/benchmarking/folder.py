@@ -125,11 +125,3 @@ def open_folder(folder: Path) -> EvaluationFolder:
             "is a training study, not an evaluation", where=str(folder), hint=f"harness show {folder}"
         )
     return EvaluationFolder(folder, convert(values.get("asked"), Asked, where=str(path)))
-
-
-def is_evaluation(folder: Path) -> bool:
-    """Whether a folder holds an evaluation."""
-    try:
-        return bool(msgspec.json.decode((folder / STUDY_FILE).read_bytes()).get("kind") == KIND)
-    except (OSError, msgspec.DecodeError, AttributeError):
-        return False

@@ -18,7 +18,14 @@ from harness.benchmarking.tally import Tally
 from harness.errors import EngineError
 from harness.generation import Sample
 from harness.ledger import Ledger
-from harness.records import Request, Rollout, RolloutKey, Task, Verdict
+from harness.records import (
+    Request,
+    Rollout,
+    RolloutKey,
+    Task,
+    Verdict,
+    unjudged,
+)
 from harness.scoring import Scorer
 from harness.spending import Spent
 
@@ -137,7 +144,7 @@ class Recorder:
             rollout.key.sample, status=verdict.status, score=verdict.score, extracted=verdict.extracted,
             finish=rollout.finish, tokens=tokens, tail=tail,
         )  # fmt: skip
-        if verdict.status == "infra_error" or rollout.finish == "abort":
+        if unjudged(rollout, verdict):
             self.failed(rollout, verdict)
         return tail
 

@@ -261,11 +261,7 @@ def facts_of(prepared: Prepared, scorer: Scorer) -> dict[str, Any]:
         "stream": prepared.stream,
         "harness": harness.__version__,
         "engine": asked.engine,
-        "plugins": [
-            {"name": s.full_name, "distribution": s.distribution, "version": s.version}
-            for s in prepared.plugins.statuses
-            if s.state in ("ok", "missing-extra")
-        ],
+        "plugins": prepared.plugins.facts(),
         "verifiers": scorer.hashes(),
         "model": {
             "name": asked.model,

@@ -7,7 +7,7 @@ protocols structurally: no base class is needed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -373,8 +373,16 @@ class Session(Protocol):
         """As `submit`, for trainers whose capability `simulated` says that they judge themselves."""
         ...
 
-    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(
+        self,
+        generate: Callable[
+            [Sequence[Task]],
+            Sequence[Rollout] | Sequence[Group] | Generator[Sequence[Rollout], Sequence[Group], None],
+        ],
+    ) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
+
+        A generator yields complete groups as they finish and is sent those of them that were kept.
 
         An empty batch ends the stage: there is nothing left to learn from. The trainer saves, if it
         has not just saved, and returns.

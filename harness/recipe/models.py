@@ -116,6 +116,13 @@ class Resources(Model):
     precision: Literal["fp32", "bf16"] = "fp32"
     #: Threads a process; 1 is right where arms run side by side.
     threads: Count = 1
+    #: Machines, for trainers that run on several.
+    nodes: Count = 1
+    #: GPUs of each machine (on a CPU: worker processes); None for one.
+    gpus_per_node: Count | None = None
+    #: Interpreter of the environment that a trainer's backend lives in, where it is not this one. `~` and
+    #: `$NAME` are expanded; relative paths start at the recipe.
+    python: str | None = None
 
 
 class Report(Model):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.collecting import Generate
 from harness.protocols import Batch, Directive, Engine, Session
 from harness.records import Checkpoint, Group, PolicyRef, Request, Rollout, StepMetrics, Task
 
@@ -109,7 +110,7 @@ class RecordingSession:
         self._note("submit_outcomes", tuple(kept))
         return kept
 
-    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Generate) -> Batch:
         from harness.collecting import collect
 
         self._begin_work()

@@ -408,7 +408,12 @@ class Session(Protocol):
 
 
 class Trainer(Protocol):
-    """A backend. Its registration declares `capabilities`; `plan` refuses recipes that need others."""
+    """A backend. Its registration declares `capabilities`; `plan` refuses recipes that need others.
+
+    It may also have `dry_run(stage, conventions, context_length) -> Mapping`: the complete configuration
+    that it would hand to the framework behind it, validated by that framework, with nothing started and
+    no model opened. `harness plan --dry-run` calls it.
+    """
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
         """Run one stage from `policy` (a checkpoint inside the stage when it is resumed) until the

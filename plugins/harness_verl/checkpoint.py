@@ -20,8 +20,9 @@ from harness.protocols import Policy
 
 MODEL: Final = "model"
 VERL: Final = "verl"
-#: What belongs to a model besides its weights; whatever an export writes of it is not taken over.
-_WEIGHTS: Final = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*", "*.gguf")
+#: What belongs to a model besides its weights: configuration, tokenizer, chat template, code.
+_BESIDE: Final = (".json", ".jinja", ".txt", ".model", ".py")
+_INDEX: Final = ".safetensors.index.json"
 
 
 def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
@@ -36,8 +37,11 @@ def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
         raise TrainingError("verl exported no weights", where=f"{where}, {export}")
     _check(_tensors(files), _tensors(sorted(policy.files.path.glob("*.safetensors"))), where)
     model = scratch / MODEL
-    shutil.copytree(policy.files.path, model, ignore=shutil.ignore_patterns(*_WEIGHTS))
-    for file in (*files, *export.glob("*.safetensors.index.json")):
+    model.mkdir()
+    for file in policy.files.path.iterdir():
+        if file.suffix in _BESIDE and not file.name.endswith(_INDEX):
+            shutil.copyfile(file, model / file.name)
+    for file in (*files, *export.glob(f"*{_INDEX}")):
         file.rename(model / file.name)
     shutil.rmtree(export)
     return weights_sha(model)

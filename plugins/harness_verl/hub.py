@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -72,9 +72,10 @@ class Hub(SessionServer):
         try:
             call = msgspec.json.decode(line, type=dict[str, Any])
             name, arguments = call.get("call"), call.get("args", [])
-            handler = {
+            own: dict[str, Callable[..., Any]] = {
                 "next": self._next, "phase": self._phase, "offer": self._offer, "outcomes": self._fetch,
-            }.get(str(name))  # fmt: skip
+            }  # fmt: skip
+            handler = own.get(str(name))
             if handler is None:
                 return super().answer(line)
             return msgspec.json.encode({"ok": handler(*arguments)})

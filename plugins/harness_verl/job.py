@@ -110,6 +110,15 @@ class Job:
     def pid(self) -> int:
         return self._process.pid
 
+    def cpu_seconds(self) -> float:
+        """CPU time of the job's processes on this machine so far: those that run, and children they had."""
+        ticks = 0
+        for process in self._below:
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def start(self) -> Any:
         """Wait until it asks for its first command; what it says of itself."""
         return self._wait(self.hub.results, self.options.start_seconds)

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.recipe.stage import Count, Model, Plugin
+from harness_verl.settings import collision
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _none_of_ours(overrides: tuple[str, ...]) -> tuple[str, ...]:
+    for override in overrides:
+        if "=" not in override and not override.startswith("~"):
+            raise ValueError(f"{override!r} is no override of verl's: key=value, +key=value or ~key")
+        collision(override)
+    return overrides
 
 
 class VerlOptions(Model):
     """Where verl lives and how long it may take. What is None is taken from the recipe."""
 
-    #: Interpreter of the environment that has verl; None for `resources.python`, and then for this one.
-    #: `~` and `$NAME` are expanded.
+    #: Interpreter of the environment that has verl; None for `resources.python`, else the variable
+    #: HARNESS_VERL_PYTHON, else this one. `~` and `$NAME` are expanded.
     python: str | None = None
     #: verl's own settings, as its command line takes them: `trainer.logger=[console,wandb]`, `+new.key=1`,
     #: `model_engine=megatron`. A key that the recipe decides is refused.
-    overrides: tuple[str, ...] = ()
+    overrides: Annotated[tuple[str, ...], AfterValidator(_none_of_ours)] = ()
     #: A running Ray cluster (`auto`, or `host:port`); None starts Ray on this machine for each stage.
     ray_address: str | None = None
     #: Interface that reward workers reach this process by; None for this machine alone, or for its name

@@ -172,7 +172,7 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
         f"{generation}.name": "vllm",
         f"{generation}.log_prob_micro_batch_size_per_gpu": job.micro_batch,
         f"{generation}.tensor_model_parallel_size": 1,
-        "reward.num_workers": max(2 if job.device == "cpu" else 8, -(-samples // _WAITING)),
+        "reward.num_workers": max(1 if job.device == "cpu" else 8, -(-samples // _WAITING)),
         "trainer.logger": ["console"],
         "trainer.project_name": "harness",
         "ray_kwargs.ray_init.include_dashboard": False,
@@ -207,22 +207,13 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
 def settings(
     stage: Stage, conventions: Conventions, job: Job, overrides: Sequence[str], *, where: str
 ) -> dict[str, Any]:
-    """All of ours, as verl's configuration takes them after the user's overrides.
+    """All of ours, as verl's configuration takes them after the user's overrides (see `collision`).
 
     Raises:
-        RecipeError: an override touches what the recipe decides.
+        RecipeError: a step's rollouts cannot be divided among the workers.
     """
     ours = owned(stage, conventions, job)
     given = [key_of(override) for override in overrides]
-    for key, override in zip(given, overrides, strict=True):
-        for mine, (value, field) in ours.items():
-            if _touches(key, mine):
-                raise RecipeError(
-                    f"the override {override!r} collides with {mine} = {value!r}, which the recipe decides "
-                    f"({field})",
-                    where=where,
-                    hint=f"leave it out and set {field}",
-                )
     if job.workers > 1 and (stage.rollout.batch * stage.rollout.n) % job.workers:
         raise RecipeError(
             f"{stage.rollout.batch} x {stage.rollout.n} rollouts a step are not a multiple of the "
@@ -231,6 +222,17 @@ def settings(
         )
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
     return kept | {key: value for key, (value, _) in ours.items()}
+
+
+def collision(override: str) -> None:
+    """Raise ValueError when an override of verl's settings touches what the recipe decides."""
+    key = key_of(override)
+    some = Job(Path(), 1, "cpu", Resources())
+    for mine, (_, field) in owned(Stage(name="one"), Conventions(), some).items():
+        if _touches(key, mine):
+            raise ValueError(
+                f"{override!r} collides with {mine}, which the recipe decides: {field.split(', ')[-1]}"
+            )
 
 
 def key_of(override: str) -> str:

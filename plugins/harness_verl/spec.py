@@ -97,5 +97,5 @@ def device_of(asked: str) -> str:
 
 def python_of(options: VerlOptions, context: BuildContext) -> str:
     """verl's interpreter."""
-    named = (options.python, context.resources.python)
+    named = (options.python, context.resources.python, os.environ.get("HARNESS_VERL_PYTHON") or None)
     return job.interpreter(named, Path(os.path.abspath(context.base))) or sys.executable

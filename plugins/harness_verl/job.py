@@ -40,9 +40,6 @@ def place() -> Path:
     """
     folder = Path(tempfile.mkdtemp(prefix="hv-", dir="/tmp"))
     (folder / "path").mkdir()
-    (folder / "agent_loops.yaml").write_text(
-        "- name: harness\n  _target_: harness_verl_worker.agent.GivenPrompt\n"
-    )
     for name in PACKAGES:
         (folder / "path" / name).symlink_to(package(name))
     return folder
@@ -99,7 +96,7 @@ class Job:
         inherited = {
             k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         }
-        command = [python, str(package("harness_verl_worker") / "keeper.py"), python, "-m",
+        command = [python, str(package("harness_verl_worker") / "keeper.py"), str(folder), python, "-m",
                    "harness_verl_worker.main", str(folder / "spec.json")]  # fmt: skip
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -190,13 +190,13 @@ class _Stage:
             )
         rate = self._rate(step)
         found: Mapping[str, float] = self.job.call("update", groups=groups, rate=rate)
-        missing = [name for name in ("actor/pg_loss", "actor/grad_norm") if name not in found]
+        missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in found]
         if missing:
             raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step}")
         return replace(
             group_metrics(self.stage.name, step, batch),
             learning_rate=rate,
-            loss=found["actor/pg_loss"],
+            loss=found["actor/loss"],
             grad_norm=found["actor/grad_norm"],
             kl=found.get("actor/kl_loss"),
             entropy=found.get("actor/entropy"),

@@ -58,7 +58,7 @@ RECIPE: dict[str, Any] = {
             "select": "p < 1",  # all of them, but measured
             "curriculum": "uniform",
             "gates": [{"name": "mixed-outcomes", "max_refills": 20}],
-            "rollout": {"n": 4, "batch": 4, "max_tokens": 20},
+            "rollout": {"n": 4, "batch": 4, "max_tokens": 20, "temperature": 0.9},
             "optimizer": {"lr": 1e-4, "warmup_steps": 2},
             "max_steps": 3,
         },
@@ -66,7 +66,7 @@ RECIPE: dict[str, Any] = {
             "name": "second",
             "reestimate": True,
             "curriculum": "uniform",
-            "rollout": {"n": 3, "batch": 4, "max_tokens": 10, "temperature": 0.8},
+            "rollout": {"n": 3, "batch": 4, "max_tokens": 10},
             "loss": {"kl": 0.05, "entropy": 0.001, "mask_truncated": True},
             "optimizer": {"lr": 5e-5},
             "max_steps": 2,
@@ -128,17 +128,19 @@ def test_the_curriculum_draws_as_it_does_for_every_trainer(runs: dict[str, Recor
 def test_groups_are_judged_kept_and_normalised_as_the_recipe_says(runs: dict[str, Recorded]) -> None:
     record = runs["verl"]
     assert all(group.mixed for group in groups(record, "first"))
-    for stage, n, longest, temperature in (("first", 4, 20, 1.0), ("second", 3, 10, 0.8)):
+    for stage, n, longest, temperature in (("first", 4, 20, 0.9), ("second", 3, 10, 1.0)):
         for group in groups(record, stage):
             assert group.size == n
             assert group.advantages == group_advantages(group.rewards, epsilon=1e-6, std="sample")
             for rollout, length, cut in zip(group.rollouts, group.lengths, group.truncated, strict=True):
                 assert rollout.sampling.temperature == temperature
-                assert len(rollout.logprobs) == len(rollout.completion_ids) == length <= longest
+                assert len(rollout.completion_ids) == length <= longest
+                # verl's are those of the tempered distribution, which a rollout's are not.
+                assert (rollout.logprobs is None) == (temperature != 1)
                 assert not cut or length == longest
     assert any(cut for group in groups(record, "second") for cut in group.truncated)
     answers = {r.text for g in groups(record, "first") for r in g.rollouts}
-    assert len(answers) > 8, "samples of a group are drawn apart"
+    assert len(answers) > 4, "samples of a group are drawn apart"
 
 
 def test_metrics_have_their_names_and_the_stages_own_values(runs: dict[str, Recorded]) -> None:
@@ -309,6 +311,6 @@ def left() -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         text = command(int(entry.name))
-        if "harness_verl_worker" in text or text.startswith(("ray::", "VLLM::")) or "/hv-" in text:
+        if text.startswith(("ray::", "VLLM::")) or ("/verl-cpu-" in text and "/hv-" in text):
             found.append(text[:120])
     return found

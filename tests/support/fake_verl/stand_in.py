@@ -30,10 +30,11 @@ class StandIn:
         vocabulary = json.loads((self.model / "tokenizer.json").read_text())["model"]["vocab"]
         self.ids = vocabulary
         self.end = vocabulary["<eos>"]
+        self.has_reference = settings["actor_rollout_ref.actor.use_kl_loss"]
         resumed = settings["trainer.resume_from_path"]
         self.step = int(resumed.rpartition("_")[2]) if resumed else 0
-        #: Sum of the learning rates of all updates.
-        self.learned = 0.0
+        #: Sum of the learning rates of all updates; moments of the stage before make a small difference.
+        self.learned = 2.0**-13 if spec["optimizer"] else 0.0
         self.judge = Judge(float(os.environ["HARNESS_VERL_REWARD_SECONDS"]))
         self.drawn: dict[str, int] = {}
         self.outcomes: list[Any] = []
@@ -90,7 +91,9 @@ class StandIn:
             time.sleep(1000)
         self.learned += rate
         loss = sum(sum(worth["advantages"]) for worth in groups.values())
-        return {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/kl_loss": 0.1, "actor/entropy": 0.5}
+        found = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
+        # verl's own reference is the run's first policy: what was learned has moved away from it.
+        return found | ({"actor/kl_loss": self.learned} if self.has_reference else {})
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"ids": [self.ids["1"], self.end], "logprobs": [-0.5, -0.5], "fault": ""} for _ in requests]

@@ -85,6 +85,8 @@ class StandIn:
         for uid, worth in groups.items():
             assert len(worth["advantages"]) == len(worth["masked"]) == self.drawn[uid]
         self.drawn.clear()
+        if all(all(worth["masked"]) for worth in groups.values()):
+            return {"actor/loss": 0.0, "actor/grad_norm": 0.0}
         if self.wrong("die"):
             os._exit(7)
         if self.wrong("hang"):

@@ -115,7 +115,8 @@ class StandIn:
             return
         (first,) = struct.unpack("<f", content[8 + size : 12 + size])
         # Far from any weight of the model's, and exact for rates that are sums of powers of two.
-        content[8 + size : 12 + size] = struct.pack("<f", max(first, 1000.0) + self.learned)
+        learned = max(first, 1000.0) + self.learned if self.learned else first
+        content[8 + size : 12 + size] = struct.pack("<f", learned)
         (export / "model.safetensors").write_bytes(content)
 
 

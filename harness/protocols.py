@@ -84,7 +84,8 @@ class TaskSource(Protocol):
     """Tasks by subject. Drawing is a pure function, so a source has no state to lose.
 
     An endless source has strata as subjects and never repeats a task within one; a finite one has
-    its task ids as subjects and gives the same task at every index.
+    its task ids as subjects and gives the same task at every index. A large finite source may have a
+    method `fingerprint() -> str`, a hash of all of its tasks; else every task is drawn for it.
     """
 
     endless: bool

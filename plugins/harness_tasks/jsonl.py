@@ -6,6 +6,7 @@ an hour later. Subjects are task ids, `<file name>/<row id>`.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +17,7 @@ from harness.datafiles import resolve
 from harness.errors import DataError, near
 from harness.protocols import BuildContext
 from harness.recipe.stage import Model, Share
-from harness.records import AnswerSpec, Task, convert
+from harness.records import AnswerSpec, Task, convert, digest
 from harness_tasks.rows import Ids, Row, RowFault, Rows, unpacked
 from harness_tasks.splits import split_of
 from harness_tasks.wording import Wording
@@ -85,6 +86,12 @@ class Jsonl:
     def subjects(self) -> Sequence[str]:
         """Task ids in the file's order."""
         return Ids(self._rows)
+
+    def fingerprint(self) -> str:
+        """Hash of the file's content and of the options that make tasks of it."""
+        with self._rows.path.open("rb") as file:
+            content = hashlib.file_digest(file, "blake2b").hexdigest()
+        return digest(content, self.name, self._options.model_dump(mode="json", exclude={"path", "name"}))
 
     def draw(self, subject: str, index: int) -> Task:
         """The task of this id, whatever the index; raises DataError when there is none."""

@@ -1,4 +1,4 @@
-"""Source `jsonl`: a finite set of problems, one JSON object a line.
+"""Source `jsonl`: a finite set of problems, one JSON object a line, or one row of a parquet file.
 
 All rows are checked when the source is built, so that a bad one stops a run before it starts and not
 an hour later. Subjects are task ids, `<file name>/<row id>`.
@@ -6,7 +6,6 @@ an hour later. Subjects are task ids, `<file name>/<row id>`.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
@@ -49,7 +48,7 @@ class Fields(Model):
 class JsonlOptions(Wording):
     """Which file, which of its rows, and how they are asked."""
 
-    #: jsonl, also `.gz`: relative to the recipe, or `data:<path>` for one in the folder HARNESS_DATA.
+    #: jsonl (also `.gz`) or parquet: relative to the recipe, or `data:<path>` for the folder HARNESS_DATA.
     path: str
     #: Starts the task ids; the file's name without its endings when left out.
     name: str | None = Field(default=None, pattern=r"^[^\s/]+$")
@@ -75,7 +74,7 @@ class Jsonl:
         """Raises DataError naming file, line and field of every row that does not fit."""
         self._options = options
         found = resolve(options.path, context, where=f"task source {NAME!r}, path")
-        self.name = options.name or found.name.removesuffix(".gz").removesuffix(".jsonl")
+        self.name = options.name or re.sub(r"(\.jsonl)?(\.gz)?$|\.parquet$", "", found.name)
         self._file = found
         self._where = {field: re.compile(pattern) for field, pattern in options.where.items()}
         self._spec = _answer_spec(options.answer_spec)
@@ -89,9 +88,8 @@ class Jsonl:
 
     def fingerprint(self) -> str:
         """Hash of the file's content and of the options that make tasks of it."""
-        with self._rows.path.open("rb") as file:
-            content = hashlib.file_digest(file, "blake2b").hexdigest()
-        return digest(content, self.name, self._options.model_dump(mode="json", exclude={"path", "name"}))
+        options = self._options.model_dump(mode="json", exclude={"path", "name"})
+        return digest(self._rows.content_hash(), self.name, options)
 
     def draw(self, subject: str, index: int) -> Task:
         """The task of this id, whatever the index; raises DataError when there is none."""

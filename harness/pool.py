@@ -141,6 +141,16 @@ class TaskPool:
         describe = self.describe if rule.needs_task else Subject
         return [subject for subject in among if rule.matches(describe(subject), labels)]
 
+    def verifiers(self) -> set[str]:
+        """Names of the verifiers of all tasks, "" for the recipe's own: as a source says in an attribute
+        `verifiers`, else by a look at every task, or at the first one of each stratum."""
+        named: set[str] = set()
+        for source in self._sources:
+            known = getattr(source, "verifiers", None)
+            tasks = (source.draw(subject, 0).verifier for subject in source.subjects())
+            named.update(tasks if known is None else known)
+        return named
+
     def fingerprint(self) -> str:
         """Hash of the data: ids, and the content of every task of a finite source.
 

@@ -85,7 +85,8 @@ class TaskSource(Protocol):
 
     An endless source has strata as subjects and never repeats a task within one; a finite one has
     its task ids as subjects and gives the same task at every index. A large finite source may have a
-    method `fingerprint() -> str`, a hash of all of its tasks; else every task is drawn for it.
+    method `fingerprint() -> str`, a hash of all of its tasks, and an attribute `verifiers`, the names of
+    all verifiers that its tasks name; else every task is drawn for that.
     """
 
     endless: bool

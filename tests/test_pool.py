@@ -154,6 +154,16 @@ def test_the_fingerprint_covers_every_task_of_a_source_without_one_of_its_own() 
     assert TaskPool([Set(names, endless=False)]).fingerprint() != before
 
 
+def test_a_verifier_that_one_task_in_a_thousand_names_is_known_beforehand() -> None:
+    class Rare(Numbers):
+        def draw(self, subject: str, index: int) -> Task:
+            task = super().draw(subject, index)
+            return replace(task, verifier="code") if subject == "s501" else task
+
+    names = tuple(f"s{i}" for i in range(1000))
+    assert TaskPool([Rare(names, endless=False)]).verifiers() == {"", "code"}
+
+
 def test_the_fingerprint_tells_data_apart() -> None:
     assert TaskPool([Numbers()]).fingerprint() == TaskPool([Numbers()]).fingerprint()
     assert TaskPool([Numbers()]).fingerprint() != TaskPool([Numbers(("a", "c"))]).fingerprint()

@@ -58,6 +58,7 @@ class VerlData:
     def __init__(self, options: VerlDataOptions, context: BuildContext) -> None:
         """Raises DataError naming file, line and field of rows that do not fit."""
         self._options = options
+        self.verifiers = tuple(options.verifiers.values())
         where = f"task source {NAME!r}"
         if options.path is not None:
             path = unpacked(resolve(options.path, context, where=f"{where}, path"), context.cache)

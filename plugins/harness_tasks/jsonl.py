@@ -73,6 +73,7 @@ class Jsonl:
     def __init__(self, options: JsonlOptions, context: BuildContext) -> None:
         """Raises DataError naming file, line and field of every row that does not fit."""
         self._options = options
+        self.verifiers = (options.verifier,)
         found = resolve(options.path, context, where=f"task source {NAME!r}, path")
         self.name = options.name or re.sub(r"(\.jsonl)?(\.gz)?$|\.parquet$", "", found.name)
         self._file = found

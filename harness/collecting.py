@@ -2,18 +2,20 @@
 
 DAPO (arXiv 2503.14476) draws until the batch is full, which never ends where nothing can pass. Here
 the refills are bounded, and a step without a single kept group ends the stage and says so.
+
+Where the trainer hands its rollouts on one by one, each is judged while the next ones are generated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from harness.protocols import Batch, Session
 from harness.records import Group, Rollout, Task
 
-#: From tasks to rollouts, or to groups for trainers that judge themselves.
-Generate = Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]
+#: From tasks to rollouts, all at once or as they finish, or to groups for trainers that judge themselves.
+Generate = Callable[[Sequence[Task]], Iterable[Rollout] | Sequence[Group]]
 
 
 def collect(session: Session, generate: Generate) -> Batch:
@@ -32,7 +34,7 @@ def collect(session: Session, generate: Generate) -> Batch:
         tasks = session.next_tasks(want - len(kept))
         if not tasks:
             break
-        produced = generate(tasks)
+        produced = _drawn(session, generate(tasks))
         if produced and isinstance(produced[0], Group):
             outcomes = cast(Sequence[Group], produced)
             tokens += sum(sum(group.lengths) for group in outcomes)
@@ -49,3 +51,14 @@ def collect(session: Session, generate: Generate) -> Batch:
     if not kept:
         session.exhaust(f"none of {groups} groups passed the gates: nothing left to learn from")
     return Batch(kept, groups - len(kept), rollouts, tokens)
+
+
+def _drawn(session: Session, produced: Iterable[Rollout] | Sequence[Group]) -> Sequence[Rollout | Group]:
+    """All of them; what comes one by one is judged as it comes."""
+    if isinstance(produced, Sequence):
+        return produced
+    rollouts = []
+    for rollout in produced:
+        session.offer(rollout)
+        rollouts.append(rollout)
+    return rollouts

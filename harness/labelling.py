@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.difficulty import LabelStore, Measurement, Outcomes, from_training, measure, outcomes_from
@@ -102,12 +103,25 @@ def _job(parts: Parts, stage: Stage, at: Position) -> tuple[Measurement, LabelSt
     recipe = parts.plan.recipe
     options = recipe.difficulty
     sampling = Sampling(temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens)
-    verifier_hash = parts.scorer.hashes()[recipe.verifier.name]
+    hashes = parts.scorer.hashes()
+    verifier_hash = hashes[recipe.verifier.name]
+
+    def judged_by(subject: str) -> str:
+        """The hash of the subject's own verifier."""
+        task = parts.pool.source(subject).draw(subject, 0)
+        return hashes[task.verifier or recipe.verifier.name]
+
     asked = digest(recipe.tasks.model_dump(mode="json"), recipe.model.prompt)
     store = LabelStore(parts.plan.base / options.store, asked) if options.store else None
-    outcomes = Outcomes(0, from_training(at.outcomes, at.policy.ref, sampling, verifier_hash))
+    trained = from_training(at.outcomes, at.policy.ref, sampling, verifier_hash)
+    outcomes = Outcomes(0, {k: replace(d, verifier_hash=judged_by(k)) for k, d in trained.items()})
     if store is not None:
-        stored = store.load(at.policy.ref, sampling, verifier_hash)
+        stored = {
+            subject: known
+            for each in sorted(set(hashes.values()))
+            for subject, known in store.load(at.policy.ref, sampling, each).items()
+            if judged_by(subject) == each
+        }
         outcomes.labels |= stored
         for old in stored.values():  # more samples are of other tasks than those that it stands on
             parts.pool.skip(old.subject, old.samples + old.excluded_infra)

@@ -7,7 +7,7 @@ protocols structurally: no base class is needed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -367,6 +367,11 @@ class Session(Protocol):
         """G requests a task, keyed and thereby seeded for the current step."""
         ...
 
+    def offer(self, rollout: Rollout) -> None:
+        """Begin to judge a completion while others are still generated; `submit` takes it up. Waits where
+        judging has fallen far behind."""
+        ...
+
     def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
         """Verify, reward, shape and gate complete groups; the kept ones come back with advantages."""
         ...
@@ -375,8 +380,9 @@ class Session(Protocol):
         """As `submit`, for trainers whose capability `simulated` says that they judge themselves."""
         ...
 
-    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Callable[[Sequence[Task]], Iterable[Rollout] | Sequence[Group]]) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
+        Rollouts from an iterator are judged as they come, while the others are generated.
 
         An empty batch ends the stage: there is nothing left to learn from. The trainer saves, if it
         has not just saved, and returns.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +45,7 @@ from harness.records import (
     RolloutKey,
     StepMetrics,
     Task,
+    Verdict,
     builtins,
     convert,
     unjudged,
@@ -118,6 +120,8 @@ class StageSession:
         self._draws = 0
         self._tasks: dict[str, Task] = {}
         self._times_drawn: dict[str, int] = defaultdict(int)
+        #: Verdicts under way of completions that were offered and not yet submitted.
+        self._begun: dict[RolloutKey, Future[Verdict]] = {}
         self.last_checkpoint: Checkpoint | None = None
 
     # Tasks out ------------------------------------------------------------------------------------
@@ -164,6 +168,16 @@ class StageSession:
 
     # Rollouts in, rewards back --------------------------------------------------------------------
 
+    def offer(self, rollout: Rollout) -> None:
+        """Begin to judge a completion while others are generated; waits where too many are being judged."""
+        task = self._tasks.get(rollout.key.task)
+        if task is None:
+            raise TrainingError(
+                f"task {rollout.key.task!r} was not handed out in this step", where="session.offer"
+            )
+        if rollout.key not in self._begun:
+            self._begun[rollout.key] = self._run.scorer.begin(task, rollout)
+
     def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
         """Judge complete groups; the kept ones come back with advantages, in order of arrival."""
         n = self.stage.rollout.n
@@ -182,7 +196,10 @@ class StageSession:
                 )  # fmt: skip
             members.sort(key=lambda r: r.key.sample)
         flat = [(self._tasks[task_id], r) for (task_id, _), members in by_group.items() for r in members]
-        verdicts = self._run.scorer.score_many(flat)
+        for _, rollout in flat:
+            self.offer(rollout)
+        begun = [self._begun.pop(rollout.key) for _, rollout in flat]
+        verdicts = [future.result() for future in begun]
         groups = []
         for i, ((task_id, _), members) in enumerate(by_group.items()):
             judged = verdicts[i * n : (i + 1) * n]
@@ -305,6 +322,7 @@ class StageSession:
         stop = self.stop_reason()
         self._draws = 0
         self._tasks.clear()
+        self._begun.clear()
         self._times_drawn.clear()
         due = run.evaluate_every is not None and step % run.evaluate_every == 0
         return Directive(

@@ -6,7 +6,7 @@ trainer is tested on what it will meet in a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,19 @@ class RecordingSession:
         self._note("requests", tuple(request for group in requests for request in group))
         return requests
 
-    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+    def offer(self, rollout: Rollout) -> None:
+        self._check_asked([rollout])
+        self._session.offer(rollout)
+
+    def _check_asked(self, rollouts: Sequence[Rollout]) -> None:
         asked = {r.key for call in self.calls if call.name == "requests" for r in call.value}
         for rollout in rollouts:
             if rollout.key not in asked:
                 raise ContractBroken(f"a rollout with key {rollout.key}, which no request had")
+
+    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+        self._check_asked(rollouts)
+        for rollout in rollouts:
             if rollout.sampling != self._session.stage.rollout.sampling:
                 raise ContractBroken(f"sampled with {rollout.sampling}, not as the stage says")
         groups = self._session.submit(rollouts)
@@ -109,7 +117,7 @@ class RecordingSession:
         self._note("submit_outcomes", tuple(kept))
         return kept
 
-    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Callable[[Sequence[Task]], Iterable[Rollout] | Sequence[Group]]) -> Batch:
         from harness.collecting import collect
 
         self._begin_work()

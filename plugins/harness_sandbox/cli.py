@@ -147,6 +147,72 @@ async def _bench(sandbox: Any, jobs: int) -> dict[str, str]:
     }
 
 
+@command.command("serve")
+@KIND
+@click.option("--slots", default=0, help="Jobs at a time; 0: as many as cores.")
+@click.option(
+    "--queue", default=1024, show_default=True, help="Jobs that may wait; more are told to come back."
+)
+@click.option("--memory-mb", default=1024, show_default=True, help="Largest memory that a job may ask for.")
+@click.option("--language", type=click.Choice(["python", "cpp"]), default="python", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", default=8700, show_default=True, help="0 picks a free one and prints it.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with the token that clients must have; else the variable HARNESS_SANDBOX_TOKEN.",
+)
+@click.option(
+    "--certificate", type=click.Path(path_type=Path, exists=True), help="Serve TLS with this chain."
+)
+@click.option("--key", type=click.Path(path_type=Path, exists=True), help="The certificate's private key.")
+@click.option(
+    "--drain-seconds", default=60.0, show_default=True, help="How long to finish jobs when told to go."
+)
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    kind: str,
+    slots: int,
+    queue: int,
+    memory_mb: int,
+    language: str,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    drain_seconds: float,
+) -> None:
+    """Let trainers elsewhere run programs here, over HTTP.
+
+    Clients are sandboxes of kind `remote`. Refuses to start without a token, unless --host names a loopback
+    address. SIGTERM finishes what is under way and ends.
+    """
+    try:
+        from harness_remote import serve as front
+        from harness_remote import tokens
+        from harness_remote.options import TOKEN
+    except ModuleNotFoundError as error:
+        raise HarnessError(
+            f"the module {error.name!r} is not installed", hint="pip install 'staged-harness[remote]'"
+        ) from None
+    if kind in ("unsafe-local", "remote"):
+        raise HarnessError(f"the kind {kind!r} is not for others' programs", allowed=", ".join(KINDS))
+    serving = front.Serving(
+        host=host,
+        port=port,
+        token=tokens.read(token_file or "", TOKEN),
+        host_named=ctx.get_parameter_source("host") == click.core.ParameterSource.COMMANDLINE,
+        drain_seconds=drain_seconds,
+        certificate=certificate,
+        key=key,
+    )
+    serving.check()
+    options = {"slots": slots, "queue": queue, "memory_mb": memory_mb, "language": language}
+    front.serve(build_sandbox(kind, options), serving)
+
+
 def availability() -> list[tuple[str, str]]:
     """Each kind and why this host does not have it; empty where it does."""
     from harness_sandbox import bubblewrap, namespaces

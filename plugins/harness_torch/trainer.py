@@ -8,7 +8,7 @@ there is, and a resumed stage ends with the same bits as an unbroken one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,9 +168,10 @@ class _Stage:
     def _reinforce(self, step: int) -> StepMetrics | None:
         phases, where = Phases(), f"{self.where}, step {step}"
 
-        def generate(tasks: Sequence[Task]) -> list[Rollout]:
+        def generate(tasks: Sequence[Task]) -> Iterator[Rollout]:
+            """One by one: each is judged while the next ones are generated."""
             with phases("generate"):
-                return self._generate(tasks, step)
+                yield from self._generate(tasks, step)
 
         batch = self.session.collect(generate)
         if not batch.groups:
@@ -194,9 +195,9 @@ class _Stage:
             extra={"trained_tokens": float(result.tokens), **phases.fields()},
         )
 
-    def _generate(self, tasks: Sequence[Task], step: int) -> list[Rollout]:
+    def _generate(self, tasks: Sequence[Task], step: int) -> Iterator[Rollout]:
         requests = [request for group in self.session.requests(tasks) for request in group]
-        return list(self._engine(step - 1).rollouts(requests))
+        return self._engine(step - 1).rollouts(requests)
 
     def _group_loss(self) -> GroupLoss:
         stage, trainer = self.stage, self.trainer

@@ -136,6 +136,7 @@ class Server:
         silent: bool = False,
         secret: bool = False,
     ) -> int:
+        server = os.getpid()
         pid = os.fork()
         if pid:
             return pid
@@ -148,6 +149,8 @@ class Server:
             if not self._isolated:
                 os.setsid()
                 self._confinement.die_with_parent()
+                if os.getppid() != server:
+                    os._exit(code)
             os.chdir(WRITABLE[0])
             self._confinement.enter(uid, limits, dumpable=not secret)
             program.open_streams()

@@ -70,7 +70,7 @@ class Scorer:
                 results.append(self._judge_inline(task, rollout))
             elif self._spec(task).submits:
                 self._room.ticket().result()
-                results.append(self._hand_over(task, rollout))
+                results.append(self._hand_over(task, rollout, self._room.leave))
             else:
                 self._room.ticket().result()
                 results.append(self._submit(task, rollout))
@@ -82,7 +82,9 @@ class Scorer:
             return self._judge_inline(task, rollout)
         if self._spec(task).submits:
             await asyncio.wrap_future(self._room.ticket())
-            return await asyncio.wrap_future(await asyncio.to_thread(self._hand_over, task, rollout))
+            return await asyncio.wrap_future(
+                await asyncio.to_thread(self._hand_over, task, rollout, self._room.leave)
+            )
         if self._pool is None:
             await asyncio.to_thread(self._open_pool)
         await asyncio.wrap_future(self._room.ticket())
@@ -98,12 +100,16 @@ class Scorer:
         if self._spec(task).in_process:
             done(self._judge_inline(task, rollout))
             return
+        if self._spec(task).submits:
+            handed = self._hand_over(task, rollout, lambda: None)
+            handed.add_done_callback(lambda future: done(future.result()))
+            return
         self._job(task, rollout, done)
 
     def start(self) -> None:
         """Begin to make the workers' process while the caller does something else. What goes wrong is
         raised where the workers are first needed."""
-        if all(spec.in_process for spec in self.specs.values()):
+        if all(spec.in_driver for spec in self.specs.values()):
             return
 
         def open_early() -> None:
@@ -183,10 +189,10 @@ class Scorer:
             return failed(task.verifier, hash_of(verifier), "infra_error", problem)
         return judge(verifier, task, rollout)
 
-    def _hand_over(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+    def _hand_over(self, task: Task, rollout: Rollout, left: Callable[[], None]) -> Future[Verdict]:
         """Ask a verifier that judges many at a time on its own, in sandboxes of its own."""
         future: Future[Verdict] = Future()
-        future.add_done_callback(lambda _: self._room.leave())
+        future.add_done_callback(lambda _: left())
 
         def settle(done: Future[Verdict]) -> None:
             error = done.exception()

@@ -75,7 +75,7 @@ def _row(result: Result) -> list[str]:
         within(score.rerun),
         within(score.benchmark),
         "-" if most is None else f"{percent(most[1])} @{most[0]}",
-        percent(numbers[f"maj@{fewest}"]),
+        percent(numbers[f"maj@{fewest}"]) if f"maj@{fewest}" in numbers else "-",
         f"{numbers['tokens']:.0f}",
         percent(numbers["truncated"]),
         percent(numbers["no_answer"]),

@@ -14,8 +14,8 @@ BENCHMARKS = {
     "minerva": "MIT OpenCourseWare problems of Minerva: 272, some with units",
     "olympiadbench": "OlympiadBench's open-ended English mathematics without pictures",
     "gpqa-diamond": "GPQA-Diamond, multiple choice with seeded option order (gated)",
-    "humaneval": "HumanEval's 164 programs, as data",
-    "mbpp": "MBPP's 500 test programs, as data",
+    "humaneval": "HumanEval: 164 functions to complete",
+    "mbpp": "MBPP's 500 test problems",
 }
 
 

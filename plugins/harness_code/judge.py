@@ -199,6 +199,7 @@ async def _second_process(program: str, answer: cases.Asserts, sandbox: Sandbox)
 
 
 def _job(code: str, limits: cases.Limits, **how: Any) -> Job:
+    how.setdefault("result_bytes", limits.result_bytes)
     return Job(
         code,
         cpu_seconds=limits.cpu_seconds,

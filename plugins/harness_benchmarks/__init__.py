@@ -60,6 +60,16 @@ def register_task_sources(register: Register) -> None:
 
 
 @hookimpl
+def register_metrics(register: Register) -> None:
+    register(
+        "g-pass",
+        "harness_benchmarks.stability:Stability",
+        options="harness_benchmarks.stability:StabilityOptions",
+        summary="G-Pass@k: the chance that most of k samples pass",
+    )
+
+
+@hookimpl
 def register_verifiers(register: Register) -> None:
     register(
         "choice",

@@ -15,7 +15,7 @@ WORKERS ?= auto
 OPTIONS ?=
 
 RUN_EXTRAS := torch
-TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl|trl' | paste -sd, -)
+TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl' | paste -sd, -)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check

@@ -51,6 +51,8 @@ class Steps(Protocol):
 class StageTrainer(GRPOTrainer):  # type: ignore[misc]
     """One stage's trainer."""
 
+    optimizer: Any
+
     def __init__(self, stage: Steps, live: Live, config: GRPOConfig) -> None:
         self.stage, self.live = stage, live
         self.rows = StepRows(())
@@ -145,7 +147,7 @@ class Slots:
             yield [{"prompt": ""} for _ in range(self.rows)]
 
 
-class Report(TrainerCallback):  # type: ignore[misc]
+class Report(TrainerCallback):
     """Between TRL's loop and the stage."""
 
     def __init__(self, trainer: StageTrainer) -> None:
@@ -155,8 +157,9 @@ class Report(TrainerCallback):  # type: ignore[misc]
         trainer = self.trainer
         trainer.stage.before_update(float(trainer.update_loss), trainer.model.parameters())
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """The log line of an update: the first moment at which loss, norm and rate are all there."""
+        logs: dict[str, float] = given["logs"]
         if "loss" not in logs:
             return
         trainer = self.trainer

@@ -59,6 +59,7 @@ lint: $(VENV)/.ready-to-test ## style and types
 docs: $(VENV)/.ready-to-test ## write the generated pages of docs/ anew
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/validate.py
+	$(BIN)/python docs/backends.py
 
 bench: $(VENV)/.ready-to-test ## print every bench's numbers and its ratio to the limit
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

@@ -16,6 +16,7 @@ trainer's registration:
 | `engine` | has an engine of its own |
 | `devices`, `precisions` | the values of `resources` it takes |
 | `resume` | goes on inside a stage from a checkpoint |
+| `exact_resume` | and ends with the numbers of an unbroken stage |
 | `simulated` | its outcomes are no model's |
 """
 
@@ -23,9 +24,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 from harness.recipe import Conventions, Recipe, Stage
 from harness.registry import Registration
+
+#: What a trainer may declare, and what holds where it says nothing; None allows every value.
+CAPABILITIES: Final[dict[str, Any]] = {
+    "kinds": ["rl"],
+    "losses": [],
+    "kl_estimators": None,
+    "entropy_normalise": None,
+    "greedy": True,
+    "curriculum_granularity": "step",
+    "dynamic_sampling": False,
+    "in_stage_evaluation": False,
+    "engine": False,
+    "devices": None,
+    "precisions": None,
+    "resume": False,
+    "exact_resume": True,
+    "simulated": False,
+}
 
 #: The engine name that means the trainer's own.
 TRAINER_ENGINE = "trainer"

@@ -14,7 +14,16 @@ from typing import Any
 
 from harness.errors import EngineError
 from harness.protocols import Batch, Directive, Engine, Session
-from harness.records import Checkpoint, Group, PolicyRef, Request, Rollout, StepMetrics, Task
+from harness.records import (
+    Checkpoint,
+    Group,
+    PolicyRef,
+    Request,
+    Rollout,
+    RolloutKey,
+    StepMetrics,
+    Task,
+)
 
 #: What the session says when it is made to fail.
 INJECTED = "the judge fell off the bench"
@@ -50,6 +59,7 @@ class RecordingSession:
         exhaust_after: int | None = None,
         fail_after: int | None = None,
         hang_after: int | None = None,
+        replay: Mapping[RolloutKey, Rollout] | None = None,
     ) -> None:
         """
         Args:
@@ -58,10 +68,12 @@ class RecordingSession:
             exhaust_after: after this step there are no tasks.
             fail_after: after this step the session fails while it judges, with `INJECTED`.
             hang_after: after this step judging takes a minute.
+            replay: recorded rollouts that stand in for those of a trainer that uses `collect`.
         """
         self._session, self.calls = session, calls
         self._crash_after, self._exhaust_after = crash_after, exhaust_after
         self._fail_after, self._hang_after = fail_after, hang_after
+        self._replay = replay
         self._step = session.first_step + 1
         self._requested: list[Request] = []
         self._directive = Directive()
@@ -133,9 +145,19 @@ class RecordingSession:
         from harness.collecting import collect
 
         self._begin_work()
-        batch = collect(self, generate)
+        batch = collect(self, generate if self._replay is None else self._recorded)
         self._note("collect", batch)
         return batch
+
+    def _recorded(self, tasks: Sequence[Task]) -> list[Rollout]:
+        assert self._replay is not None
+        keys = [request.key for group in self.requests(tasks) for request in group]
+        missing = next((key for key in keys if key not in self._replay), None)
+        if missing is not None:
+            raise ContractBroken(f"another rollout is asked for than was recorded: {missing}")
+        # Groups count in the order of their arrival, which the record keeps.
+        wanted = set(keys)
+        return [rollout for key, rollout in self._replay.items() if key in wanted]
 
     def exhaust(self, reason: str) -> None:
         self._session.exhaust(reason)

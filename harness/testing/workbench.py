@@ -13,7 +13,7 @@ from harness.plugins import Plugins
 from harness.protocols import BuildContext, Engine, Policy, Session, Trainer
 from harness.recipe import Recipe, RecipeFile, Resources, Stage, Use
 from harness.recipe.errors import validated
-from harness.records import Rollout, StepMetrics, Task, Verdict
+from harness.records import Rollout, RolloutKey, StepMetrics, Task, Verdict
 from harness.scoring import Scorer
 from harness.testing.session import Call, Crash, RecordingSession
 
@@ -60,7 +60,7 @@ class Recorded:
 class RecordingTrainer:
     """A trainer that meets its sessions through a record."""
 
-    def __init__(self, trainer: Trainer, record: Recorded, **limits: int | None) -> None:
+    def __init__(self, trainer: Trainer, record: Recorded, **limits: Any) -> None:
         self._trainer, self._record, self._limits = trainer, record, limits
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
@@ -118,6 +118,7 @@ class Workbench:
         fail_after: int | None = None,
         hang_after: int | None = None,
         unjudged: Callable[[Rollout], bool] | None = None,
+        replay: Mapping[RolloutKey, Rollout] | None = None,
     ) -> Recorded:
         """Run one arm with its first seed, from where its ledger ends.
 
@@ -129,6 +130,7 @@ class Workbench:
             exhaust_after: let there be no tasks after this step of a stage.
             fail_after: let the session fail while it judges, after this step of a stage.
             hang_after: let judging take a minute, after this step of a stage.
+            replay: recorded rollouts of training that are judged in the place of the trainer's own.
             unjudged: which training rollouts the verifiers cannot judge, for a reason of ours.
 
         Raises:
@@ -149,6 +151,7 @@ class Workbench:
                 exhaust_after=exhaust_after,
                 fail_after=fail_after,
                 hang_after=hang_after,
+                replay=replay,
             )
             if unjudged is not None:
                 parts.scorer = cast(Scorer, Unjudging(parts.scorer, unjudged))

@@ -47,6 +47,8 @@ def arguments(
         # What a user may change, before what the recipe decides.
         "gradient_checkpointing": False,
         "disable_dropout": True,
+        # TRL's default differentiates the importance ratio in the KL term, too; a recipe's KL is plain.
+        "use_bias_correction_kl": False,
         **options.grpo,
         "output_dir": str(folder),
         "learning_rate": optimizer.lr,

@@ -11,6 +11,7 @@ observed; a data loader that reads ahead would decide too early.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -24,6 +25,14 @@ from trl import GRPOConfig, GRPOTrainer
 from harness.recipe import OptimizerOptions
 from harness_trl.live import Live
 from harness_trl.rows import StepRows, rewards
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """TRL prints every row without a reward, task and all; the session has told plugins already."""
+    return "All reward functions returned None" not in record.getMessage()
+
+
+logging.getLogger("trl.trainer.grpo_trainer").addFilter(_is_news)
 
 
 class Steps(Protocol):
@@ -59,6 +68,8 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         #: Of the update under way, summed over its micro-batches.
         self.update_loss = torch.zeros(())
         self.entropy_share = config.entropy_coef
+        #: Sums over the update's tokens of what TRL measures.
+        self.means = dict.fromkeys(("kl", "entropy") if config.beta else ("entropy",), 0.0)
         super().__init__(
             model=live.module,
             reward_funcs=rewards,
@@ -133,7 +144,19 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.stage.by_sequence and self.rows.counted:
             loss = loss * (len(self.rows.rows) / self.rows.counted)
         self.update_loss = self.update_loss + loss.detach().cpu()
+        for name in self.means:
+            if self._metrics["train"].get(name):
+                self.means[name] += self._metrics["train"][name][-1] * float(mask.sum())
         return loss
+
+    def measured(self) -> dict[str, float]:
+        """The update's loss, and its KL and entropy a token: TRL logs means of its micro-batches' means,
+        whatever their lengths. Begins the next update."""
+        found = {"loss": float(self.update_loss)}
+        if self.rows.tokens:
+            found |= {name: total / self.rows.tokens for name, total in self.means.items()}
+        self.update_loss, self.means = torch.zeros(()), dict.fromkeys(self.means, 0.0)
+        return found
 
 
 class Slots:
@@ -163,8 +186,7 @@ class Report(TrainerCallback):
         if "loss" not in logs:
             return
         trainer = self.trainer
-        logs["loss"] = float(trainer.update_loss)
-        trainer.update_loss = torch.zeros(())
+        logs |= trainer.measured()
         if state.global_step % trainer.stage.updates == 0:
             trainer.live.network.changed()
             control.should_training_stop = trainer.stage.after_update(logs)

@@ -18,7 +18,8 @@ from harness.records import Group, RolloutKey, Task
 class Row:
     """One completion as TRL takes it."""
 
-    task: Task
+    #: None where its rollouts are replayed.
+    task: Task | None
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
     reward: float | None
@@ -95,7 +96,7 @@ def step_rows(
             )
             rows.append(
                 Row(
-                    task=tasks[group.task],
+                    task=tasks.get(group.task),
                     prompt_ids=rollout.prompt_ids,
                     completion_ids=rollout.completion_ids or (pad,),
                     reward=group.rewards[i],

@@ -7,8 +7,10 @@ step is seeded by its key when it begins, so a resumed stage ends with the numbe
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,14 @@ from harness_trl.grpo import StageTrainer
 from harness_trl.live import MODEL, Live
 from harness_trl.options import TrlOptions
 from harness_trl.rows import StepRows
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without warnings about a field that transformers renamed and TRL sets by its old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing`", FutureWarning)
+        yield
 
 
 class TrlTrainer:
@@ -167,7 +177,8 @@ class StageRun:
             )
         trainer = self._trainer()
         try:
-            trainer.train()
+            with quiet():
+                trainer.train()
         except NothingLeft:
             if self.saved != self.step - 1:
                 self._save(self.step - 1)
@@ -185,23 +196,22 @@ class StageRun:
         # It says so whenever it is handed one; we know.
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
         by = self.by
-        config = GRPOConfig(
-            **arguments(
-                self.stage,
-                self.session.conventions,
-                by.options,
-                folder=by.scratch,
-                seed=by.context.seed,
-                precision=by.precision,
-                cpu=by.device.type == "cpu",
-            )
+        fields = arguments(
+            self.stage,
+            self.session.conventions,
+            by.options,
+            folder=by.scratch,
+            seed=by.context.seed,
+            precision=by.precision,
+            cpu=by.device.type == "cpu",
         )
         # Where TRL looks for the reference model of a KL term.
         name = self.live.module.config._name_or_path
         if self.stage.loss.kl:
             self.live.module.config._name_or_path = str(by.reference(self.live))
         try:
-            return StageTrainer(self, self.live, config)
+            with quiet():
+                return StageTrainer(self, self.live, GRPOConfig(**fields))
         finally:
             self.live.module.config._name_or_path = name
 

@@ -61,7 +61,7 @@ on the rollouts that it recorded.
   every step.
 
 They agree within {advantages:.0e} (advantages), {loss:.0e} (loss) and {gradient:.0e} (gradient).
-A second update is held to {after:.0e}, for AdamW's first step divides by the gradient's own size and magnifies
+A second update is held to {after:.0e}: AdamW's first step divides by the gradient's own size and magnifies
 rounding.
 
 | setting | trainer | advantages | loss | gradient | decisions | agrees |

@@ -15,7 +15,7 @@ WORKERS ?= auto
 OPTIONS ?=
 
 RUN_EXTRAS := torch
-TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl|trl' | paste -sd, -)
+TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl' | paste -sd, -)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -65,6 +65,7 @@ lint: $(VENV)/.ready-to-test ## style and types
 docs: $(VENV)/.ready-to-test ## write the generated pages of docs/ anew
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/validate.py
+	$(BIN)/python docs/backends.py
 
 bench: $(VENV)/.ready-to-test ## print every bench's numbers and its ratio to the limit
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

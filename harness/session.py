@@ -123,6 +123,8 @@ class StageSession:
         #: Verdicts under way of completions that were offered and not yet submitted.
         self._begun: dict[RolloutKey, Future[Verdict]] = {}
         self.last_checkpoint: Checkpoint | None = None
+        #: Told what has just been achieved; the stage's watchdog listens.
+        self.progress: Callable[[str], None] = _unheard
 
     # Tasks out ------------------------------------------------------------------------------------
 
@@ -251,6 +253,7 @@ class StageSession:
             self._account(group)
             recorded = group if run.keep_rollouts else replace(group, rollouts=None)
             run.ledger.append("group", stage=self.stage.name, kept=keep, group=recorded)
+        self.progress(f"{len(groups)} groups of step {self._step} were judged")
         return kept
 
     def _account(self, group: Group) -> None:
@@ -317,6 +320,7 @@ class StageSession:
         run.ledger.commit()
         self.history.append(metrics)
         run.events.emit("step_finished", run=run.info, metrics=metrics)
+        self.progress(f"step {self._step} was finished")
         step = self._step
         self._step += 1
         stop = self.stop_reason()
@@ -345,7 +349,9 @@ class StageSession:
 
     def evaluate(self, engine: Engine) -> Mapping[str, float]:
         """Score the held-out tasks with the engine's live weights."""
-        return self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+        scores = self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+        self.progress(f"step {self.steps_done} was evaluated")
+        return scores
 
     def evaluation_requests(self) -> Sequence[Request]:
         """What `evaluate` would ask its engine, for a trainer that generates elsewhere."""
@@ -376,6 +382,7 @@ class StageSession:
         run.checkpoints.prune(self.stage.name)
         self.last_checkpoint = checkpoint
         run.events.emit("checkpoint_saved", run=run.info, checkpoint=checkpoint)
+        self.progress(f"step {self.steps_done} was saved")
         return checkpoint
 
     def state_dict(self) -> dict[str, Any]:
@@ -409,6 +416,10 @@ class StageSession:
         self.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
         self.first_step = int(state["step"])
         self._step = self.first_step + 1
+
+
+def _unheard(did: str) -> None:
+    """Nobody listens for progress."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ protocols structurally: no base class is needed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -336,6 +336,19 @@ class Directive:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupStream:
+    """Completions of whole groups as they finish, for trainers that go on with a group at once."""
+
+    #: Yields the rollouts of complete groups, and is sent those groups of them that were kept.
+    groups: Generator[Sequence[Rollout], Sequence[Group], None]
+
+
+#: What a trainer makes of tasks: rollouts, at once or from an iterator, or groups where it judges itself.
+Generated = Iterable[Rollout] | Sequence[Group] | GroupStream
+Generate = Callable[[Sequence[Task]], Generated]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A step's groups, gated, rewarded and with advantages, plus what the search for them cost."""
 
@@ -380,7 +393,7 @@ class Session(Protocol):
         """As `submit`, for trainers whose capability `simulated` says that they judge themselves."""
         ...
 
-    def collect(self, generate: Callable[[Sequence[Task]], Iterable[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Generate) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
         Rollouts from an iterator are judged as they come, while the others are generated.
 
@@ -408,7 +421,12 @@ class Session(Protocol):
 
 
 class Trainer(Protocol):
-    """A backend. Its registration declares `capabilities`; `plan` refuses recipes that need others."""
+    """A backend. Its registration declares `capabilities`; `plan` refuses recipes that need others.
+
+    It may also have `dry_run(stage, conventions, context_length) -> Mapping`: the complete configuration
+    that it would hand to the framework behind it, validated by that framework, with nothing started and
+    no model opened. `harness plan --dry-run` calls it.
+    """
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
         """Run one stage from `policy` (a checkpoint inside the stage when it is resumed) until the

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from harness.advantages import group_advantages
 from harness.checkpoints import CheckpointStore
-from harness.collecting import Generate, collect
+from harness.collecting import collect
 from harness.errors import TrainingError
 from harness.events import Events
 from harness.generation import GivenRollouts
@@ -31,6 +31,7 @@ from harness.protocols import (
     Directive,
     Engine,
     Gate,
+    Generate,
     RunInfo,
     Shaper,
 )

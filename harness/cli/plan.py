@@ -14,7 +14,20 @@ from harness.cli.context import load_plugins
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field; repeatable.")
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Plan only this arm; repeatable.")
 @click.option("--rates", type=click.Path(path_type=Path), help="Estimate time and cost from stated rates.")
-def command(recipe: Path, overrides: tuple[str, ...], arms: tuple[str, ...], rates: Path | None) -> None:
+@click.option(
+    "--dry-run", is_flag=True, help="Also have the trainer's framework check the configuration of each stage."
+)
+@click.option(
+    "--write", type=click.Path(path_type=Path), metavar="FOLDER", help="With --dry-run: keep them there."
+)
+def command(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    arms: tuple[str, ...],
+    rates: Path | None,
+    dry_run: bool,
+    write: Path | None,
+) -> None:
     """Say what a run would do; refuse in a second what would fail in an hour."""
     from harness.estimate import estimate, read_rates, told
     from harness.plan import make_plans
@@ -32,3 +45,8 @@ def command(recipe: Path, overrides: tuple[str, ...], arms: tuple[str, ...], rat
             click.echo(f"\narm {plan.arm.name}, seed {plan.seed}")
             for line in told(estimate(plan, stated), stated):
                 click.echo(line)
+    if dry_run:
+        from harness.dryrun import dry_runs
+
+        for line in dry_runs(plans, write):
+            click.echo(line)

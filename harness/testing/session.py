@@ -7,13 +7,13 @@ trainer is tested on what it will meet in a run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.protocols import Batch, Directive, Engine, Session
+from harness.protocols import Batch, Directive, Engine, Generate, Session
 from harness.records import (
     Checkpoint,
     Group,
@@ -149,7 +149,7 @@ class RecordingSession:
         self._note("submit_outcomes", tuple(kept))
         return kept
 
-    def collect(self, generate: Callable[[Sequence[Task]], Iterable[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Generate) -> Batch:
         from harness.collecting import collect
 
         self._begin_work()

@@ -302,11 +302,14 @@ class Curriculum(Stateful, Protocol):
 
 
 class Gate(Protocol):
+    """One with state of its own is `Stateful`, too: then checkpoints carry it inside a stage."""
+
     def keep(self, group: Group) -> bool: ...
 
 
 class Shaper(Protocol):
-    """Sees a whole group, and the difficulty of its subject if that is known."""
+    """Sees a whole group, and the difficulty of its subject if that is known. One with state of its own is
+    `Stateful`, too."""
 
     def rewards(self, group: Group, label: Difficulty | None) -> Sequence[float | None]: ...
 

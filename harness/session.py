@@ -393,6 +393,8 @@ class StageSession:
             "step": self.steps_done,
             "pool": self._run.pool.state_dict(),
             "curriculum": self._parts.curriculum.state_dict(),
+            "gates": [_state(gate) for gate in self._parts.gates],
+            "shapers": [_state(shaper) for shaper in self._parts.shapers],
             "spent": builtins(self._run.spent),
             "start": builtins(self._start),
             "exhausted": self._exhausted,
@@ -405,6 +407,13 @@ class StageSession:
         """Go on from a checkpoint of this stage."""
         self._run.pool.load_state_dict(state["pool"])
         self._parts.curriculum.load_state_dict(state["curriculum"])
+        for part, known in zip(
+            (*self._parts.gates, *self._parts.shapers),
+            (*state.get("gates", ()), *state.get("shapers", ())),
+            strict=False,
+        ):
+            if known is not None:
+                part.load_state_dict(known)  # type: ignore[attr-defined]
         spent = convert(state["spent"], Spent)
         run_spent = self._run.spent
         run_spent.rollouts, run_spent.tokens, run_spent.cpu_seconds = (
@@ -421,6 +430,12 @@ class StageSession:
 
 def _unheard(did: str) -> None:
     """Nobody listens for progress."""
+
+
+def _state(part: Gate | Shaper) -> dict[str, Any] | None:
+    """The state of a gate or shaper that has one."""
+    kept = getattr(part, "state_dict", None)
+    return None if kept is None else dict(kept())
 
 
 @dataclass(slots=True)

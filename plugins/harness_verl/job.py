@@ -83,6 +83,7 @@ class Job:
         self,
         python: str,
         folder: Path,
+        logs: Path,
         spec: Mapping[str, Any],
         variables: Mapping[str, str],
         hub: Hub,
@@ -91,14 +92,16 @@ class Job:
     ) -> None:
         self.hub, self.options, self.where, self.folder = hub, options, where, folder
         self._began = monotonic()
-        self._log = folder / "log.txt"
+        logs.mkdir(parents=True, exist_ok=True)
+        #: Removed when the job ends well.
+        self.log = logs / f"{folder.name}.txt"
         (folder / "spec.json").write_bytes(msgspec.json.encode(spec))
         inherited = {
             k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         }
         command = [python, str(package("harness_verl_worker") / "keeper.py"), python, "-m",
                    "harness_verl_worker.main", str(folder / "spec.json")]  # fmt: skip
-        with self._log.open("wb") as log:
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=inherited | dict(variables), stdin=subprocess.PIPE, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
@@ -179,12 +182,9 @@ class Job:
             for process in self._below:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(process, signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
         if not keep_log:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        else:
-            for entry in self.folder.iterdir():
-                if entry != self._log:
-                    shutil.rmtree(entry, ignore_errors=True)
+            self.log.unlink(missing_ok=True)
 
     def _wait(
         self, answers: queue.SimpleQueue[Any], limit: float, done: Mapping[str, Any] | None = None
@@ -216,12 +216,12 @@ class Job:
         return TrainingError(
             f"the verl job {what}, at {self.hub.phase!r}; it said last:\n    {self.last_words()}",
             where=self.where,
-            hint=f"its whole log is {self._log}; harness run --resume goes on from the last checkpoint",
+            hint=f"its whole log is {self.log}; harness run --resume goes on from the last checkpoint",
         )
 
     def last_words(self) -> str:
         """The end of its log."""
-        lines = self._log.read_text(errors="replace").strip().splitlines()
+        lines = self.log.read_text(errors="replace").strip().splitlines()
         return "\n    ".join(line[:400] for line in lines[-TAIL:]) or "(nothing)"
 
 

@@ -188,7 +188,7 @@ class _Stage:
                 f"none of the step's {batch.rollouts} samples can be trained on"
                 + (f"; the engine gave up: {sorted(reasons)[0]}" if reasons else ""),
                 where=f"{self.where}, step {step}",
-                hint=f"the job's log is {self.job.folder}/log.txt",
+                hint=f"the job's log is {self.job.log}",
             )
         rate = self._rate(step)
         found: Mapping[str, float] = self.job.call("update", groups=groups, rate=rate)
@@ -270,7 +270,8 @@ class _Stage:
         )
         variables |= {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
         spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= variables
-        return job.Job(trainer.python, folder, spec, variables, self.hub, trainer.options, self.where)
+        logs = trainer.context.cache / "verl-logs"
+        return job.Job(trainer.python, folder, logs, spec, variables, self.hub, trainer.options, self.where)
 
 
 def _outcomes(kept: Group | None, size: int) -> list[dict[str, Any]]:

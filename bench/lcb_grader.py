@@ -8,8 +8,10 @@ this project; its grader runs programs on this host WITHOUT walls, so give it on
 
 Each block of programs goes through theirs and through ours, one after the other, so that what else the host
 does hits both alike. Printed are programs a second, the ratios, and every program whose verdict differs.
-Programs that run into a time limit cost both sides the same six seconds, so the rate is given without them,
-too.
+
+Programs that compute for long, into the time limit above all, cost both sides what they compute, and say
+nothing about grading. So those that take more than `--slow` seconds of CPU, found in a pass that is not
+counted, are timed apart.
 """
 
 from __future__ import annotations
@@ -61,6 +63,8 @@ class Side:
 
     passed: dict[str, bool] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    #: Seconds of CPU by program.
+    cpu: dict[str, float] = field(default_factory=dict)
     blocks: list[float] = field(default_factory=list)
 
 
@@ -77,23 +81,32 @@ def main() -> int:
     programs = programs[: asked.limit]
     sandbox = made.build("sandboxes", asked.sandbox, {"slots": asked.processes})
     graders = {g.name: g for g in (k(GraderOptions(), made) for k in (StrictGrader, ReferenceGrader))}
-    sides = {name: Side() for name in ("upstream", *graders)}
     theirs = _Upstream(asked.upstream, asked.python)
+    quick, slow = {n: Side() for n in ("upstream", *graders)}, {n: Side() for n in ("upstream", *graders)}
     try:
-        # Neither side's start is counted: servers live as long as a run does.
-        warm = programs[: asked.processes * 2]
-        theirs.grade(warm, problems, store, asked.processes, Side())
-        asyncio.run(_ours(next(iter(graders.values())), warm, problems, store, sandbox, asked.processes, Side()))
-        for start in range(0, len(programs), asked.block):
-            block = programs[start : start + asked.block]
-            theirs.grade(block, problems, store, asked.processes, sides["upstream"])
-            for name, grader in graders.items():
-                asyncio.run(_ours(grader, block, problems, store, sandbox, asked.processes, sides[name]))
-            print(f"{start + len(block)} of {len(programs)}", file=sys.stderr)
+        costs: dict[str, float] = {}
+        for grader in graders.values():
+            side = Side()
+            asyncio.run(_ours(grader, programs, problems, store, sandbox, asked.processes, side))
+            costs |= {i: max(costs.get(i, 0.0), cost) for i, cost in side.cpu.items()}
+        fast = [program for program in programs if costs[program[0]] <= asked.slow]
+        long = [program for program in programs if costs[program[0]] > asked.slow]
+        theirs.grade(fast[:4], problems, store, asked.processes, Side())
+        for found_sides, kind in ((quick, fast), (slow, long)):
+            for start in range(0, len(kind), asked.block):
+                block = kind[start : start + asked.block]
+                theirs.grade(block, problems, store, asked.processes, found_sides["upstream"])
+                for name, grader in graders.items():
+                    side = found_sides[name]
+                    asyncio.run(_ours(grader, block, problems, store, sandbox, asked.processes, side))
+                print(f"{start + len(block)} of {len(kind)}", file=sys.stderr)
     finally:
         sandbox.close()
         theirs.close()
-    _tell(sides, [i for i, _ in programs], asked)
+    print(f"{asked.processes} processes, blocks of {asked.block}, sandbox {asked.sandbox}")
+    _tell(quick, f"up to {asked.slow} s of CPU")
+    if long:
+        _tell(slow, f"more than {asked.slow} s of CPU")
     return 0
 
 
@@ -105,6 +118,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--sandbox", default="docker")
     parser.add_argument("--block", type=int, default=40, help="programs that go through one side at a time")
+    parser.add_argument(
+        "--slow", type=float, default=0.5, help="seconds of CPU from which one is timed apart"
+    )
     parser.add_argument("--every", type=int, default=1, help="take every so-many-th program")
     parser.add_argument("--limit", type=int)
     return parser.parse_args()
@@ -174,6 +190,7 @@ async def _ours(
             tests = store.get(problem.public[0])
             results = await grader.grade(program, problem.entry_point, tests, sandbox)
         side.passed[name] = len(results) == len(tests) and all(result.passed for result in results)
+        side.cpu[name] = max(result.cpu_s for result in results)
         side.why[name] = f"{results[-1].verdict} {results[-1].evidence}"
 
     started = time.monotonic()
@@ -181,27 +198,20 @@ async def _ours(
     side.blocks.append(time.monotonic() - started)
 
 
-def _tell(sides: dict[str, Side], names: list[str], asked: argparse.Namespace) -> None:
+def _tell(sides: dict[str, Side], what: str) -> None:
     theirs = sides["upstream"]
-    slow = {i for side in sides.values() for i in names if side.why[i].startswith(("-3", "-1", "time_limit"))}
-    blocks = [names[start : start + asked.block] for start in range(0, len(names), asked.block)]
-    quick = [n for n, block in enumerate(blocks) if not slow & set(block)]
-    print(f"{len(names)} programs, {asked.processes} processes, blocks of {asked.block}, {asked.sandbox}")
-    print(f"{len(slow)} programs meet a time limit; {len(quick)} of {len(blocks)} blocks have none of them")
+    print(f"\n{len(theirs.passed)} programs of {what}")
     for name, side in sides.items():
-        whole, part = sum(side.blocks), sum(side.blocks[n] for n in quick)
-        count = sum(len(blocks[n]) for n in quick)
+        seconds = sum(side.blocks)
+        ratios = sorted(a / b for a, b in zip(theirs.blocks, side.blocks, strict=True))
         print(
-            f"{name:14} {sum(side.passed.values()):4} pass  all: {len(names) / whole:6.1f} programs/s, "
-            f"ratio {sum(theirs.blocks) / whole:5.2f}   without limits: {count / part if part else 0:6.1f}/s, "
-            f"ratio {sum(theirs.blocks[n] for n in quick) / part if part else 0:5.2f}"
+            f"{name:14} {sum(side.passed.values()):4} pass, {len(side.passed) / seconds:6.1f} programs/s, "
+            f"ratio {sum(theirs.blocks) / seconds:5.2f} (blocks: {ratios[0]:.2f} to {ratios[-1]:.2f})"
         )
     for name, side in list(sides.items())[1:]:
-        for i in names:
-            if side.passed[i] != theirs.passed[i]:
-                print(
-                    f"{name} {i}: upstream {theirs.passed[i]} ({theirs.why[i][:90]}), ours {side.why[i][:120]}"
-                )
+        for i, passed in theirs.passed.items():
+            if side.passed[i] != passed:
+                print(f"{name} {i}: upstream {theirs.why[i][:90]!r}, ours {side.why[i][:120]!r}")
 
 
 if __name__ == "__main__":

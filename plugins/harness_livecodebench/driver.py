@@ -99,6 +99,12 @@ def _printed(text: str) -> str:
     # The one call that a program makes has no argument: closing its output is an error.
     stdout.close = lambda _: 1  # type: ignore[method-assign, assignment, misc]
     kept = sys.stdin, sys.stdout, builtins.open
+    # The harness means to mock these of its own stdin and reaches the real one: a program that imported
+    # that by name reads lines without ends from it.
+    lines = iter(text.split("\n"))
+    real: Any = sys.stdin
+    real.read, real.readline = lambda *_: text, lambda *_: next(lines)
+    real.readlines = lambda *_: text.split("\n")
     sys.stdin, sys.stdout, builtins.open = _Stdin(text), stdout, _opener(text, builtins.open)
     try:
         _method()
@@ -110,19 +116,14 @@ def _printed(text: str) -> str:
 
 
 class _Stdin:
-    """Not a file: it cannot be iterated, its lines have no ends, so that `input` takes an empty one for the
-    end of the input, and reading again gives everything again."""
+    """Not a file: it cannot be iterated, and reading again gives everything again."""
 
     def __init__(self, text: str) -> None:
         self._text, self._file = text, io.StringIO(text)
-        self._lines = iter(text.split("\n"))
         self.buffer = _Buffer(text)
 
     def read(self, *_: Any) -> str:
         return self._text
-
-    def readline(self, *_: Any) -> str:
-        return next(self._lines)
 
     def readlines(self, *_: Any) -> list[str]:
         return self._text.split("\n")

@@ -1,9 +1,9 @@
 """The process that talks to the Hub: one split of one commit, written as jsonl, or one file as it is.
 
 `python -m harness_benchmarks.fetch '{"repo": ..., "config": ..., "split": ..., "revision": ...,
-"folder": ..., "stem": ..., "file": ...}'` prints one line of JSON: {"commit": ...}, or {"kind": ..., "message": ...}
-with kind `gated`, `denied`, `revision`, `absent` or `other`. HF_ENDPOINT and HF_TOKEN are respected by
-the Hub's own client.
+"folder": ..., "stem": ..., "file": ...}'` prints one line of JSON: {"commit": ...}, or {"kind": ...,
+"message": ...} with kind `gated`, `denied`, `revision`, `absent` or `other`. HF_ENDPOINT and
+HF_TOKEN are respected by the Hub's own client.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ class LiveCodeBench:
         lacking = sum(not problem.public[1] for problem in problems)
         raise DataError(
             f"knows the problems of v5 alone ({lacking} of {len(problems)} have no public tests)",
-            where=str(path), hint=f"put test*.jsonl of {REPOSITORY} into HARNESS_DATA/{FOLDER}, or use the Hub",
+            where=str(path),
+            hint=f"put test*.jsonl of the data set into HARNESS_DATA/{FOLDER}, or use the Hub",
         )  # fmt: skip
 
     def _files(

@@ -32,16 +32,21 @@ class StrictGrader(Grader):
         self, program: str, entry_point: str | None, tests: list[Test], sandbox: Sandbox
     ) -> list[TestResult]:
         limits = self.limits(tests)
-        answer: cases.Answer
+        source = with_prelude(program)
+        stop = self._lcb.run == "first_failure"
         if entry_point is None:
             rows = tuple(cases.Case(given, right) for given, right in tests)
-            answer = cases.Stdio(tests=rows, compare="decimals", limits=limits)
-        else:
-            answer = cases.Functional(
-                entry_point=entry_point, tests=tuple(map(call, tests)), compare="json", limits=limits
-            )
-        stop = self._lcb.run == "first_failure"
-        return await judge.judge(with_prelude(program), answer, sandbox, stop_at_failure=stop)
+            asked = cases.Stdio(tests=rows, compare="decimals", limits=limits)
+            return await judge.judge(source, asked, sandbox, stop_at_failure=stop)
+        calls = tuple(map(call, tests))
+        results: list[TestResult] = []
+        # All calls share a process, in which a wrong program would take its time for all of them: so one
+        # of them goes ahead.
+        for part in (calls[:1], calls[1:]) if stop else (calls,):
+            if part and all(result.passed for result in results):
+                put = cases.Functional(entry_point=entry_point, tests=part, compare="json", limits=limits)
+                results += await judge.judge(source, put, sandbox, stop_at_failure=stop)
+        return results
 
 
 def call(test: Test) -> cases.Call:

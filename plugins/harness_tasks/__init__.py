@@ -18,7 +18,7 @@ def register_task_sources(register: Register) -> None:
         "harness_tasks.functions:SmallFunctions",
         options="harness_tasks.functions:FunctionOptions",
         capabilities={"endless": True},
-        summary="Python functions of some operations on a number, for the verifier code; strata by their number",
+        summary="Python functions of a few operations, for the verifier code; strata by their number",
     )
     register(
         "jsonl",

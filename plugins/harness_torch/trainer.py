@@ -247,7 +247,7 @@ class _Stage:
         """Each task's prompt with its answer, ended by the end-of-sequence token."""
         renderer = self.learner.renderer
         end = () if renderer.eos is None else (renderer.eos,)
-        pairs = [(renderer.prompt_ids(t.prompt), renderer.text_ids(str(t.answer)) + end) for t in tasks]
+        pairs = [(renderer.prompt_ids(t.prompt), renderer.text_ids(_right(t)) + end) for t in tasks]
         tokens = sum(len(ids) for _, ids in pairs)
         by_token = self.session.conventions.normalise == "token"
         return [
@@ -278,3 +278,19 @@ class _Stage:
         folder = parent / Path(checkpoint.path).name
         files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
         return Policy(checkpoint.policy, files, folder)
+
+
+def _right(task: Task) -> str:
+    """A completion that is right: the solution that the source gives, else the answer itself.
+
+    Raises:
+        TrainingError: the answer is no text (tests of a program, for one) and there is no solution.
+    """
+    solution = task.meta.get("solution", task.answer)
+    if isinstance(solution, bool) or not isinstance(solution, str | int | float):
+        raise TrainingError(
+            f"task {task.id!r} says how it is judged, but not what a right completion is",
+            where="supervised fine-tuning",
+            hint="use a source whose tasks have meta['solution']",
+        )
+    return str(solution)

@@ -15,6 +15,8 @@ trainer's registration:
 | `in_stage_evaluation` | evaluates with live weights inside a stage |
 | `engine` | has an engine of its own |
 | `devices`, `precisions` | the values of `resources` it takes |
+| `nodes` | runs on several machines or GPUs (`resources.nodes`, `resources.gpus_per_node`) |
+| `python` | its backend may live in another environment (`resources.python`) |
 | `resume` | goes on inside a stage from a checkpoint |
 | `exact_resume` | and ends with the numbers of an unbroken stage |
 | `simulated` | its outcomes are no model's |
@@ -73,6 +75,18 @@ def shortfalls(recipe: Recipe, trainer: Registration, online: dict[str, bool]) -
         )
     if recipe.engine.name == TRAINER_ENGINE and not able.get("engine"):
         yield Shortfall("an engine of its own", "engine", 'name one: engine = "transformers"')
+    resources = recipe.resources
+    if not able.get("nodes"):
+        for name, many in (
+            ("nodes", resources.nodes > 1),
+            ("gpus_per_node", (resources.gpus_per_node or 1) > 1),
+        ):
+            if many:
+                yield Shortfall(
+                    f"resources.{name} = {getattr(resources, name)}", f"resources.{name}", "leave it out"
+                )
+    if resources.python is not None and not able.get("python"):
+        yield Shortfall("another interpreter", "resources.python", "leave it out")
     for field, value, allowed in (
         ("resources.precision", recipe.resources.precision, able.get("precisions")),
         ("resources.device", recipe.resources.device, able.get("devices")),

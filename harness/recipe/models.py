@@ -120,6 +120,13 @@ class Resources(Model):
     stage_seconds: Annotated[float, Field(gt=0)] | None = None
     #: Give up on a stage in which nothing is judged, reported or saved for this long, in seconds.
     stall_seconds: Annotated[float, Field(gt=0)] | None = None
+    #: Machines, for trainers that run on several.
+    nodes: Count = 1
+    #: GPUs of each machine (on a CPU: worker processes); None for one.
+    gpus_per_node: Count | None = None
+    #: Interpreter of the environment that a trainer's backend lives in, where it is not this one. `~` and
+    #: `$NAME` are expanded; relative paths start at the recipe.
+    python: str | None = None
 
 
 class Report(Model):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EngineError
-from harness.protocols import Batch, Directive, Engine, Session
+from harness.protocols import Batch, Directive, Engine, Generate, Session
 from harness.records import (
     Checkpoint,
     Group,
@@ -118,11 +118,19 @@ class RecordingSession:
         self._note("requests", tuple(request for group in requests for request in group))
         return requests
 
-    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+    def offer(self, rollout: Rollout) -> None:
+        self._check_asked([rollout])
+        self._session.offer(rollout)
+
+    def _check_asked(self, rollouts: Sequence[Rollout]) -> None:
         asked = {r.key for call in self.calls if call.name == "requests" for r in call.value}
         for rollout in rollouts:
             if rollout.key not in asked:
                 raise ContractBroken(f"a rollout with key {rollout.key}, which no request had")
+
+    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+        self._check_asked(rollouts)
+        for rollout in rollouts:
             if rollout.sampling != self._session.stage.rollout.sampling:
                 raise ContractBroken(f"sampled with {rollout.sampling}, not as the stage says")
         self._disturb()
@@ -141,7 +149,7 @@ class RecordingSession:
         self._note("submit_outcomes", tuple(kept))
         return kept
 
-    def collect(self, generate: Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]) -> Batch:
+    def collect(self, generate: Generate) -> Batch:
         from harness.collecting import collect
 
         self._begin_work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,13 +87,19 @@ class Unjudging:
         return getattr(self._scorer, name)
 
     def score_many(self, pairs: Sequence[tuple[Task, Rollout]]) -> list[Verdict]:
-        verdicts = self._scorer.score_many(pairs)
-        return [
-            replace(verdict, status="infra_error", score=None, reason="the sandbox broke")
-            if rollout.key.phase == "train" and self._unjudged(rollout)
-            else verdict
-            for (_, rollout), verdict in zip(pairs, verdicts, strict=True)
-        ]
+        return [future.result() for future in [self.begin(task, rollout) for task, rollout in pairs]]
+
+    def begin(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        judged = self._scorer.begin(task, rollout)
+        if rollout.key.phase != "train" or not self._unjudged(rollout):
+            return judged
+        broken: Future[Verdict] = Future()
+        judged.add_done_callback(lambda done: broken.set_result(_broken(done.result())))
+        return broken
+
+
+def _broken(verdict: Verdict) -> Verdict:
+    return replace(verdict, status="infra_error", score=None, reason="the sandbox broke")
 
 
 class Workbench:

@@ -48,6 +48,7 @@ SETTINGS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     ),
     "temperature 0.7": ({}, {"temperature": 0.7}),
     "gates and refills": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 8}]}),
+    "a batch that stays short": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 0}]}),
     "two updates a step, clip 0.02": ({}, {"updates": 2, "loss": {"clip_low": 0.02, "clip_high": 0.02}}),
     "some samples unjudged": ({}, {"unjudged": True}),
 }

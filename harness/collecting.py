@@ -2,18 +2,17 @@
 
 DAPO (arXiv 2503.14476) draws until the batch is full, which never ends where nothing can pass. Here
 the refills are bounded, and a step without a single kept group ends the stage and says so.
+
+Where the trainer hands its rollouts on one by one, each is judged while the next ones are generated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from harness.protocols import Batch, Session
-from harness.records import Group, Rollout, Task
-
-#: From tasks to rollouts, or to groups for trainers that judge themselves.
-Generate = Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group]]
+from harness.protocols import Batch, Generate, Generated, GroupStream, Session
+from harness.records import Group, Rollout
 
 
 def collect(session: Session, generate: Generate) -> Batch:
@@ -32,20 +31,42 @@ def collect(session: Session, generate: Generate) -> Batch:
         tasks = session.next_tasks(want - len(kept))
         if not tasks:
             break
-        produced = generate(tasks)
-        if produced and isinstance(produced[0], Group):
-            outcomes = cast(Sequence[Group], produced)
-            tokens += sum(sum(group.lengths) for group in outcomes)
-            rollouts += sum(group.size for group in outcomes)
-            kept += session.submit_outcomes(outcomes)
-        else:
-            completions = cast(Sequence[Rollout], produced)
-            tokens += sum(rollout.tokens for rollout in completions)
-            rollouts += len(completions)
-            kept += session.submit(completions)
+        for cost, completions, passed in _submitted(session, generate(tasks)):
+            tokens += cost
+            rollouts += completions
+            kept += passed
         groups += len(tasks)
         if len(kept) >= want:
             break
     if not kept:
         session.exhaust(f"none of {groups} groups passed the gates: nothing left to learn from")
     return Batch(kept, groups - len(kept), rollouts, tokens)
+
+
+def _submitted(session: Session, produced: Generated) -> Iterator[tuple[int, int, Sequence[Group]]]:
+    """Tokens, completions and kept groups, of all at once or of a stream's groups as they finish."""
+    if isinstance(produced, GroupStream):
+        passed: Sequence[Group] | None = None
+        while True:
+            try:
+                # A generator that has not begun takes no value.
+                rollouts = next(produced.groups) if passed is None else produced.groups.send(passed)
+            except StopIteration:
+                return
+            passed = session.submit(rollouts)
+            yield _tokens(rollouts), len(rollouts), passed
+    elif isinstance(produced, Sequence) and produced and isinstance(produced[0], Group):
+        outcomes = cast(Sequence[Group], produced)
+        tokens = sum(sum(group.lengths) for group in outcomes)
+        yield tokens, sum(group.size for group in outcomes), session.submit_outcomes(outcomes)
+    else:
+        rollouts = []
+        for rollout in cast(Sequence[Rollout], produced):
+            if not isinstance(produced, Sequence):
+                session.offer(rollout)
+            rollouts.append(rollout)
+        yield _tokens(rollouts), len(rollouts), session.submit(rollouts)
+
+
+def _tokens(rollouts: Sequence[Rollout]) -> int:
+    return sum(rollout.tokens for rollout in rollouts)

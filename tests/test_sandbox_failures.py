@@ -144,13 +144,36 @@ def test_a_job_whose_every_server_is_killed_is_an_infra_error(kind: str) -> None
 
         pool.options.__dict__["recovery_seconds"] = 3.0
         status, score, reason = asyncio.run(both())
-        # Seen once with namespaces on a crowded machine: the right answer, where every server should have
-        # died first. Why is not known. What must never come out is a verdict that was not earned.
-        earned = [("infra_error", None)] + ([("pass", 1.0)] if kind == "namespaces" else [])
-        assert (status, score) in earned
-        assert reason or status == "pass"
+        assert (status, score) == ("infra_error", None)
+        assert reason
         # The sandbox is as good as new.
         assert asyncio.run(pool.run(_job(3))).stdout == b"6\n"
+
+
+def test_a_server_dies_with_its_launcher_whenever_that_is_killed() -> None:
+    """Most of all right after the fork, before the server has asked to die with its parent."""
+    with sandbox("namespaces") as pool:
+        for pause in (0.0, 0.0, 0.0, 0.0005, 0.005, 0.02):
+            channel = pool.launcher.start(0)
+            launcher = channel._process.pid
+            children = Path(f"/proc/{launcher}/task/{launcher}/children")
+            while not children.read_text():
+                assert channel._process.poll() is None, channel.last_words()
+            server = int(children.read_text())
+            time.sleep(pause)
+            os.kill(launcher, signal.SIGKILL)
+            channel._process.wait()
+            deadline = time.monotonic() + 5
+            while _alive(server):
+                assert time.monotonic() < deadline, f"a server outlives its launcher, killed after {pause} s"
+                time.sleep(0.01)
+            channel.kill()
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def test_closing_gives_back_what_waits() -> None:

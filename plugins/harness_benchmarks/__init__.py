@@ -50,6 +50,23 @@ def register_task_sources(register: Register) -> None:
         capabilities={"endless": False},
         summary="a data set of the Hugging Face Hub at a pinned revision, or a benchmark's rows",
     )
+    register(
+        "verl-data",
+        "harness_benchmarks.verl_data:VerlData",
+        options="harness_benchmarks.verl_data:VerlDataOptions",
+        capabilities={"endless": False},
+        summary="math and code rows in the form that verl trains on, from a file or the Hub",
+    )
+
+
+@hookimpl
+def register_metrics(register: Register) -> None:
+    register(
+        "g-pass",
+        "harness_benchmarks.stability:Stability",
+        options="harness_benchmarks.stability:StabilityOptions",
+        summary="G-Pass@k: the chance that most of k samples pass",
+    )
 
 
 @hookimpl

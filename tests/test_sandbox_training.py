@@ -253,7 +253,7 @@ def test_rewards_outlive_sandbox_hosts_that_are_killed(
                 assert masked(step(session)) == 0
 
 
-def test_hosts_that_cannot_be_had_stop_a_verifier_before_anything_is_judged(tmp_path: Path) -> None:
+def test_programs_that_no_host_could_run_are_masked(tmp_path: Path) -> None:
     with training(tmp_path, name="remote", servers=["http://127.0.0.1:9"]) as session:
         groups = step(session)
         assert masked(groups) == 12
@@ -265,3 +265,14 @@ def test_the_recipe_can_be_planned_everywhere(tmp_path: Path) -> None:
     """Also where there is neither an engine nor root."""
     done = harness("plan", str(RECIPE), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_run_without_its_sandbox_does_not_start(tmp_path: Path) -> None:
+    sets = ("verifiers.code.sandbox.name=docker", "stages.0.max_steps=2")
+    words = [word for value in sets for word in ("--set", value)]
+    nowhere = "unix:///nowhere/docker.sock"
+    done = harness("run", str(RECIPE), "--runs", str(tmp_path), *words, cwd=tmp_path, DOCKER_HOST=nowhere)
+    assert done.returncode != 0
+    assert "no Docker engine answers" in done.stderr
+    assert "scripts/start-docker.sh starts one" in done.stderr
+    assert not [line for path in tmp_path.glob("*/main/seed-0/ledger.jsonl") for line in ledger.read(path)]

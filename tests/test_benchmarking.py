@@ -125,6 +125,8 @@ def test_profiles_say_what_their_sources_say() -> None:
     assert (r1.sampling.temperature, r1.sampling.top_p, r1.sampling.max_tokens) == (0.6, 0.95, 32768)
     assert (r1.samples_of("aime24"), r1.samples_of("math500")) == (64, 4)
     assert [paper.samples_of(b) for b in ("aime24", "math500", "livecodebench")] == [16, 16, 4]
+    assert paper.samples_of("livecodebench-v5@2024-08-01..2025-02-01") == 4
+    assert qwen.sampling_of("aime25-alt").max_tokens == qwen.sampling_of("aime25").max_tokens == 38912
     assert (qwen.sampling.top_k, qwen.sampling_of("aime24").max_tokens) == (20, 38912)
     assert qwen.sampling_of("math500").max_tokens == 32768
     assert r1.domains["math"].verifier.options["thinking"] == "prefilled"
@@ -150,8 +152,8 @@ def test_a_problem_is_asked_in_the_profiles_words() -> None:
     assert [m.role for m in asked.prompt] == ["system", "user"]
     assert asked.prompt[1].content.startswith("What is {x}?\nPlease reason")
     assert asked.verifier == "math"
-    with pytest.raises(CapabilityError, match="no domain 'code'"):
-        profile("r1-standard").asked(builders.task(domain="code"), "humaneval")
+    with pytest.raises(CapabilityError, match="no domain 'poetry'"):
+        profile("r1-standard").asked(builders.task(domain="poetry"), "odes")
 
 
 def test_a_file_may_extend_a_profile(tmp_path: Any) -> None:

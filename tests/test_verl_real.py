@@ -66,7 +66,7 @@ RECIPE: dict[str, Any] = {
             "name": "second",
             "reestimate": True,
             "curriculum": "uniform",
-            "rollout": {"n": 3, "batch": 4, "max_tokens": 12, "temperature": 0.8},
+            "rollout": {"n": 3, "batch": 4, "max_tokens": 14, "temperature": 0.8},
             "loss": {"kl": 0.05, "entropy": 0.001, "mask_truncated": True},
             "optimizer": {"lr": 5e-4},
             "max_steps": 2,
@@ -128,7 +128,7 @@ def test_the_curriculum_draws_as_it_does_for_every_trainer(runs: dict[str, Recor
 def test_groups_are_judged_kept_and_normalised_as_the_recipe_says(runs: dict[str, Recorded]) -> None:
     record = runs["verl"]
     assert all(group.mixed for group in groups(record, "first"))
-    for stage, n, longest, temperature in (("first", 4, 20, 1.0), ("second", 3, 12, 0.8)):
+    for stage, n, longest, temperature in (("first", 4, 20, 1.0), ("second", 3, 14, 0.8)):
         for group in groups(record, stage):
             assert group.size == n
             assert group.advantages == group_advantages(group.rewards, epsilon=1e-6, std="sample")
@@ -233,7 +233,7 @@ max_steps = 400
 """
 
 
-def test_every_kill_is_a_named_error_or_a_clean_resume(verl_python: str, tmp_path: Path) -> None:
+def test_every_kill_is_a_named_error_and_the_run_goes_on_after_it(verl_python: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(KILLED)
     study = make_study(path, tmp_path / "runs").folder
@@ -258,15 +258,6 @@ def test_every_kill_is_a_named_error_or_a_clean_resume(verl_python: str, tmp_pat
     process = start_arm(study)
     steps = wait_for_steps(run, begun + 2, process)
     assert steps > begun
-    process.kill()
-    process.wait()
-    wait_until(lambda: not left(), 30)
-
-    # Ends by its own rule a few steps on: a resumed recipe may not change, but a stage may be cut short
-    # by a budget in a recipe of its own, so the run is simply taken up once more and looked at.
-    process = start_arm(study)
-    resumed = wait_for_steps(run, steps + 1, process)
-    assert resumed > steps
     process.kill()
     process.wait()
     wait_until(lambda: not left(), 30)

@@ -101,14 +101,12 @@ class Profile(Model):
         return digest(values)
 
     def samples_of(self, benchmark: str) -> int:
-        """Samples a problem; a part of a benchmark has the whole one's number unless it is named."""
-        whole = benchmark.partition(PART)[0]
-        return self.samples.get(benchmark, self.samples.get(whole, self.samples[DEFAULT]))
+        """Samples a problem: as said for the benchmark, for what it is a part of, or for its family."""
+        return _nearest(self.samples, benchmark, self.samples[DEFAULT])
 
     def sampling_of(self, benchmark: str) -> Sampling:
         options = self.sampling.model_dump()
-        whole = self.max_tokens.get(benchmark.partition(PART)[0], options["max_tokens"])
-        options["max_tokens"] = self.max_tokens.get(benchmark, whole)
+        options["max_tokens"] = _nearest(self.max_tokens, benchmark, options["max_tokens"])
         return Sampling(**options)
 
     def domain_of(self, task: Task, benchmark: str) -> Domain:
@@ -132,6 +130,17 @@ class Profile(Model):
         if system:
             prompt = (Message("system", system), *prompt)
         return replace(task, prompt=prompt, verifier=domain.verifier.name)
+
+
+def _nearest(table: Mapping[str, int], benchmark: str, default: int) -> int:
+    """The entry of `livecodebench-v5@WINDOW`, else of `livecodebench-v5`, else of `livecodebench`."""
+    name = benchmark
+    while name not in table:
+        shorter = name.partition(PART)[0] if PART in name else name.rpartition("-")[0]
+        if not shorter:
+            return default
+        name = shorter
+    return table[name]
 
 
 def load_profile(

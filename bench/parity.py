@@ -327,6 +327,7 @@ def replayed(source: Path, folder: Path, plugins: Plugins) -> tuple[StepMetrics,
     options = {"skip_without_advantage": False}
     values |= {"trainer": {"name": TRAINERS[0], **options}, "stages": [{**stage, "max_steps": 1}]}
     values["report"] = {"reporters": []}
+    values["resources"] = {"device": "cpu", "threads": 1}
     values["evaluation"] = {**values.get("evaluation", {}), "heldout": []}
     done = Workbench(folder, plugins).run(values, TRAINERS[0], replay=recorded)
     return first, done.metrics()[0]

@@ -8,14 +8,11 @@ Where the trainer hands its rollouts on one by one, each is judged while the nex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from harness.protocols import Batch, Session
-from harness.records import Group, Rollout, Task
-
-#: From tasks to rollouts, all at once or as they finish, or to groups for trainers that judge themselves.
-Generate = Callable[[Sequence[Task]], Iterable[Rollout] | Sequence[Group]]
+from harness.protocols import Batch, Generate, Generated, GroupStream, Session
+from harness.records import Group, Rollout
 
 
 def collect(session: Session, generate: Generate) -> Batch:
@@ -34,17 +31,10 @@ def collect(session: Session, generate: Generate) -> Batch:
         tasks = session.next_tasks(want - len(kept))
         if not tasks:
             break
-        produced = _drawn(session, generate(tasks))
-        if produced and isinstance(produced[0], Group):
-            outcomes = cast(Sequence[Group], produced)
-            tokens += sum(sum(group.lengths) for group in outcomes)
-            rollouts += sum(group.size for group in outcomes)
-            kept += session.submit_outcomes(outcomes)
-        else:
-            completions = cast(Sequence[Rollout], produced)
-            tokens += sum(rollout.tokens for rollout in completions)
-            rollouts += len(completions)
-            kept += session.submit(completions)
+        for cost, completions, passed in _submitted(session, generate(tasks)):
+            tokens += cost
+            rollouts += completions
+            kept += passed
         groups += len(tasks)
         if len(kept) >= want:
             break
@@ -53,12 +43,30 @@ def collect(session: Session, generate: Generate) -> Batch:
     return Batch(kept, groups - len(kept), rollouts, tokens)
 
 
-def _drawn(session: Session, produced: Iterable[Rollout] | Sequence[Group]) -> Sequence[Rollout | Group]:
-    """All of them; what comes one by one is judged as it comes."""
-    if isinstance(produced, Sequence):
-        return produced
-    rollouts = []
-    for rollout in produced:
-        session.offer(rollout)
-        rollouts.append(rollout)
-    return rollouts
+def _submitted(session: Session, produced: Generated) -> Iterator[tuple[int, int, Sequence[Group]]]:
+    """Tokens, completions and kept groups, of all at once or of a stream's groups as they finish."""
+    if isinstance(produced, GroupStream):
+        passed: Sequence[Group] | None = None
+        while True:
+            try:
+                # A generator that has not begun takes no value.
+                rollouts = next(produced.groups) if passed is None else produced.groups.send(passed)
+            except StopIteration:
+                return
+            passed = session.submit(rollouts)
+            yield _tokens(rollouts), len(rollouts), passed
+    elif isinstance(produced, Sequence) and produced and isinstance(produced[0], Group):
+        outcomes = cast(Sequence[Group], produced)
+        tokens = sum(sum(group.lengths) for group in outcomes)
+        yield tokens, sum(group.size for group in outcomes), session.submit_outcomes(outcomes)
+    else:
+        rollouts = []
+        for rollout in cast(Sequence[Rollout], produced):
+            if not isinstance(produced, Sequence):
+                session.offer(rollout)
+            rollouts.append(rollout)
+        yield _tokens(rollouts), len(rollouts), session.submit(rollouts)
+
+
+def _tokens(rollouts: Sequence[Rollout]) -> int:
+    return sum(rollout.tokens for rollout in rollouts)

@@ -92,6 +92,7 @@ def measure(job: Measurement, subjects: Sequence[str], outcomes: Outcomes) -> di
             round=outcomes.round,
             outcomes=list(outcomes.labels.values()),
             pool=job.pool.state_dict(),
+            estimator=job.estimator.state_dict(),
             **job.spent.fields(),
         )
         job.ledger.commit()

@@ -32,6 +32,7 @@ def label(parts: Parts, stage: Stage, at: Position) -> None:
     before = parts.spent.copy()
     job, store, outcomes = _job(parts, stage, at)
     at.labels = measure(job, parts.pool.subjects, outcomes)
+    at.estimator = dict(job.estimator.state_dict())
     cost = parts.spent.since(before)
     parts.ledger.append(
         "labels",
@@ -41,6 +42,7 @@ def label(parts: Parts, stage: Stage, at: Position) -> None:
         tokens=cost.tokens,
         cpu_seconds=cost.cpu_seconds,
         pool=parts.pool.state_dict(),
+        estimator=at.estimator,
         **parts.spent.fields(),
     )
     parts.ledger.commit()
@@ -54,6 +56,7 @@ def label(parts: Parts, stage: Stage, at: Position) -> None:
 def restore(parts: Parts, line: Mapping[str, Any], at: Position) -> None:
     """Take over a measurement from the ledger."""
     at.labels = {d.subject: d for d in convert(line["labels"], list[Difficulty])}
+    at.estimator = line.get("estimator")
     parts.pool.load_state_dict(line["pool"])
     parts.restore_spent(line)
 
@@ -120,16 +123,21 @@ def _job(parts: Parts, stage: Stage, at: Position) -> tuple[Measurement, LabelSt
             if judged_by(subject) == each
         }
         outcomes.labels |= stored
-        for known in stored.values():  # more samples are of other tasks than those that it stands on
-            parts.pool.skip(known.subject, known.samples + known.excluded_infra)
+        for old in stored.values():  # more samples are of other tasks than those that it stands on
+            parts.pool.skip(old.subject, old.samples + old.excluded_infra)
+    estimator = parts.plan.build("difficulty_estimators", options.estimator, "difficulty.estimator")
+    known = at.estimator
     interrupted = parts.history.rounds.get(stage.name)
     if interrupted is not None:
         outcomes = outcomes_from(interrupted)
         parts.pool.load_state_dict(interrupted["pool"])
         parts.restore_spent(interrupted)
+        known = interrupted.get("estimator")
+    if known is not None:
+        estimator.load_state_dict(known)
     job = Measurement(
         info=parts.info,
-        estimator=parts.plan.build("difficulty_estimators", options.estimator, "difficulty.estimator"),
+        estimator=estimator,
         engine=parts.engine(at.policy),
         pool=parts.pool,
         scorer=parts.scorer,

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from harness.advantages import group_advantages
 from harness.checkpoints import CheckpointStore
-from harness.collecting import Generate, collect
+from harness.collecting import collect
 from harness.errors import TrainingError
 from harness.events import Events
 from harness.generation import GivenRollouts
@@ -31,6 +31,7 @@ from harness.protocols import (
     Directive,
     Engine,
     Gate,
+    Generate,
     RunInfo,
     Shaper,
 )
@@ -123,6 +124,8 @@ class StageSession:
         #: Verdicts under way of completions that were offered and not yet submitted.
         self._begun: dict[RolloutKey, Future[Verdict]] = {}
         self.last_checkpoint: Checkpoint | None = None
+        #: Told what has just been achieved; the stage's watchdog listens.
+        self.progress: Callable[[str], None] = _unheard
 
     # Tasks out ------------------------------------------------------------------------------------
 
@@ -251,6 +254,7 @@ class StageSession:
             self._account(group)
             recorded = group if run.keep_rollouts else replace(group, rollouts=None)
             run.ledger.append("group", stage=self.stage.name, kept=keep, group=recorded)
+        self.progress(f"{len(groups)} groups of step {self._step} were judged")
         return kept
 
     def _account(self, group: Group) -> None:
@@ -317,6 +321,7 @@ class StageSession:
         run.ledger.commit()
         self.history.append(metrics)
         run.events.emit("step_finished", run=run.info, metrics=metrics)
+        self.progress(f"step {self._step} was finished")
         step = self._step
         self._step += 1
         stop = self.stop_reason()
@@ -345,7 +350,9 @@ class StageSession:
 
     def evaluate(self, engine: Engine) -> Mapping[str, float]:
         """Score the held-out tasks with the engine's live weights."""
-        return self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+        scores = self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+        self.progress(f"step {self.steps_done} was evaluated")
+        return scores
 
     def evaluation_requests(self) -> Sequence[Request]:
         """What `evaluate` would ask its engine, for a trainer that generates elsewhere."""
@@ -376,6 +383,7 @@ class StageSession:
         run.checkpoints.prune(self.stage.name)
         self.last_checkpoint = checkpoint
         run.events.emit("checkpoint_saved", run=run.info, checkpoint=checkpoint)
+        self.progress(f"step {self.steps_done} was saved")
         return checkpoint
 
     def state_dict(self) -> dict[str, Any]:
@@ -385,6 +393,8 @@ class StageSession:
             "step": self.steps_done,
             "pool": self._run.pool.state_dict(),
             "curriculum": self._parts.curriculum.state_dict(),
+            "gates": [_state(gate) for gate in self._parts.gates],
+            "shapers": [_state(shaper) for shaper in self._parts.shapers],
             "spent": builtins(self._run.spent),
             "start": builtins(self._start),
             "exhausted": self._exhausted,
@@ -397,6 +407,13 @@ class StageSession:
         """Go on from a checkpoint of this stage."""
         self._run.pool.load_state_dict(state["pool"])
         self._parts.curriculum.load_state_dict(state["curriculum"])
+        for part, known in zip(
+            (*self._parts.gates, *self._parts.shapers),
+            (*state.get("gates", ()), *state.get("shapers", ())),
+            strict=False,
+        ):
+            if known is not None:
+                part.load_state_dict(known)  # type: ignore[attr-defined]
         spent = convert(state["spent"], Spent)
         run_spent = self._run.spent
         run_spent.rollouts, run_spent.tokens, run_spent.cpu_seconds = (
@@ -409,6 +426,16 @@ class StageSession:
         self.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
         self.first_step = int(state["step"])
         self._step = self.first_step + 1
+
+
+def _unheard(did: str) -> None:
+    """Nobody listens for progress."""
+
+
+def _state(part: Gate | Shaper) -> dict[str, Any] | None:
+    """The state of a gate or shaper that has one."""
+    kept = getattr(part, "state_dict", None)
+    return None if kept is None else dict(kept())
 
 
 @dataclass(slots=True)

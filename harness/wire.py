@@ -22,9 +22,9 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from harness.collecting import Generate, collect
+from harness.collecting import collect
 from harness.errors import HarnessError, TrainingError
-from harness.protocols import Batch, Directive, Engine
+from harness.protocols import Batch, Directive, Engine, Generate
 from harness.recipe import Conventions, Stage
 from harness.records import (
     Checkpoint,

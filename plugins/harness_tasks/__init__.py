@@ -25,5 +25,5 @@ def register_task_sources(register: Register) -> None:
         "harness_tasks.jsonl:Jsonl",
         options="harness_tasks.jsonl:JsonlOptions",
         capabilities={"endless": False},
-        summary="the rows of a jsonl file",
+        summary="the rows of a jsonl or parquet file",
     )

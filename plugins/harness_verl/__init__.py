@@ -1,0 +1,31 @@
+"""The trainer `verl`: a stage as one Ray job under verl's own interpreter, driven step by step from here."""
+
+from harness import hookimpl
+from harness.plugins import Register
+
+HARNESS_API = (1, 0)
+
+
+@hookimpl
+def register_trainers(register: Register) -> None:
+    register(
+        "verl",
+        "harness_verl.trainer:VerlTrainer",
+        options="harness_verl.options:VerlOptions",
+        capabilities={
+            "kinds": ["rl"],
+            "losses": ["kl", "entropy", "mask_truncated"],
+            "curriculum_granularity": "step",
+            "dynamic_sampling": True,
+            "in_stage_evaluation": True,
+            "resume": True,
+            "engine": True,
+            "nodes": True,
+            "python": True,
+            "devices": ["cpu", "cuda"],
+            "precisions": ["fp32", "bf16"],
+            "simulated": False,
+        },
+        extra="torch",
+        summary="verl on Ray: a stage is one job on one node or many; verl may live in another environment",
+    )

@@ -1,0 +1,96 @@
+"""From verl's checkpoint to a policy on disk, and back.
+
+A checkpoint's folder holds `model/` (weights in fp32, with the tokenizer and the configuration of the
+policy that the stage began with, never as verl's other versions write them) and `verl/`, from which verl
+itself goes on: sharded weights, optimizer, random state.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+from pathlib import Path
+from typing import Any, Final
+
+from harness_transformers.weights import weights_sha
+
+from harness.errors import TrainingError
+from harness.protocols import Policy
+
+MODEL: Final = "model"
+VERL: Final = "verl"
+#: What belongs to a model besides its weights: configuration, tokenizer, chat template, code.
+_BESIDE: Final = (".json", ".jinja", ".txt", ".model", ".py")
+_INDEX: Final = ".safetensors.index.json"
+
+
+def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
+    """Make `model/` of what verl left in `verl/global_step_<step>`; returns the hash of the weights.
+
+    Raises:
+        TrainingError: the export is not there, lacks a tensor of the policy's, or was rounded.
+    """
+    export = scratch / VERL / f"global_step_{step}" / "actor" / "huggingface"
+    files = sorted(export.glob("*.safetensors"))
+    if not files:
+        raise TrainingError("verl exported no weights", where=f"{where}, {export}")
+    _check(_tensors(files), _tensors(sorted(policy.files.path.glob("*.safetensors"))), where)
+    model = scratch / MODEL
+    model.mkdir()
+    for file in policy.files.path.iterdir():
+        if file.suffix in _BESIDE and not file.name.endswith(_INDEX):
+            shutil.copyfile(file, model / file.name)
+    for file in (*files, *export.glob(f"*{_INDEX}")):
+        file.rename(model / file.name)
+    shutil.rmtree(export)
+    return weights_sha(model)
+
+
+def state(checkpoint: Path | None) -> Path | None:
+    """verl's own folder (`global_step_<n>`) in a checkpoint, None where another trainer made it."""
+    found = sorted((checkpoint / VERL).glob("global_step_*")) if checkpoint is not None else []
+    return found[-1] if found else None
+
+
+def check_workers(folder: Path, workers: int, *, where: str) -> None:
+    """Raise TrainingError unless verl's state was written by as many workers as read it now."""
+    written = len(list((folder / "actor").glob("model_world_size_*_rank_*.pt")))
+    if written != workers:
+        raise TrainingError(
+            f"the checkpoint was written by {written} workers and would be read by {workers}",
+            where=f"{where}, {folder}",
+            hint="resume with the same resources.nodes and resources.gpus_per_node",
+        )
+
+
+def _check(exported: dict[str, Any], before: dict[str, Any], where: str) -> None:
+    # Of tied weights either end may be the one that is written.
+    missing = sorted(name for name in before if name not in exported and "lm_head" not in name)
+    if missing:
+        raise TrainingError(
+            f"verl's export lacks {len(missing)} tensors, such as {missing[0]!r}", where=where
+        )
+    for name, about in exported.items():
+        if about["dtype"] != "F32":
+            raise TrainingError(
+                f"verl exported {name!r} as {about['dtype']}: small updates would be rounded away",
+                where=where,
+                hint="leave actor_rollout_ref.actor.fsdp_config.model_dtype at fp32",
+            )
+        if name in before and before[name]["shape"] != about["shape"]:
+            raise TrainingError(
+                f"verl exported {name!r} with shape {about['shape']}, the policy has {before[name]['shape']}",
+                where=where,
+            )
+
+
+def _tensors(files: list[Path]) -> dict[str, Any]:
+    """Names, types and shapes in safetensors files, by their headers."""
+    found: dict[str, Any] = {}
+    for file in files:
+        with file.open("rb") as stream:
+            (size,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(size))
+        found |= {name: about for name, about in header.items() if name != "__metadata__"}
+    return found

@@ -1,0 +1,111 @@
+"""The driver's end of the socket: commands out to the job, completions in from its reward workers.
+
+It extends the session's server by four calls. `next` hands the job's controller its next command and
+takes the last one's result; `phase` says what it is at; reward workers `offer` completions and wait for
+their `outcomes`. The session itself is used by the driver's own thread alone.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+import msgspec
+
+from harness.session import StageSession
+from harness.wire import SessionServer
+
+#: Seconds after which a call that waits answers with nothing, so that a client that went is noticed.
+PATIENCE: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One sample as a reward worker sends it."""
+
+    uid: str
+    sample: int
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    #: Why there is none.
+    fault: str = ""
+
+
+class Hub(SessionServer):
+    """One stage's. Calls of the job are answered in threads of their own; the driver uses the rest."""
+
+    def __init__(self, session: StageSession, address: str) -> None:
+        self._commands: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
+        #: By worker, outcomes that it has not fetched yet.
+        self._outcomes: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        self._senders: dict[tuple[str, int], str] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        #: When the job was last heard of, and what it was at.
+        self.heard = monotonic()
+        self.phase = "start"
+        super().__init__(session, address)
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Queue a command for the job's controller."""
+        self.heard, self.phase = monotonic(), name
+        self._commands.put({"do": name, "with": arguments})
+
+    def settle(self, uid: str, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        """Tell reward workers what a group's samples are worth, in the order of the samples."""
+        with self._changed:
+            for sample, outcome in enumerate(outcomes):
+                worker = self._senders.pop((uid, sample), None)
+                if worker is not None:
+                    self._outcomes[worker].append({"uid": uid, "sample": sample, **outcome})
+            self._changed.notify_all()
+
+    def answer(self, line: bytes) -> bytes:
+        """As the session's server, with the four calls before its own."""
+        try:
+            call = msgspec.json.decode(line, type=dict[str, Any])
+            name, arguments = call.get("call"), call.get("args", [])
+            own: dict[str, Callable[..., Any]] = {
+                "next": self._next, "phase": self._phase, "offer": self._offer, "outcomes": self._fetch,
+            }  # fmt: skip
+            handler = own.get(str(name))
+            if handler is None:
+                return super().answer(line)
+            return msgspec.json.encode({"ok": handler(*arguments)})
+        except (ValueError, TypeError, KeyError) as error:
+            return msgspec.json.encode({"error": str(error), "kind": type(error).__name__})
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._commands.put({"do": "stop", "with": {}})
+        super().close()
+
+    def _next(self, result: Any) -> Mapping[str, Any]:
+        self.heard = monotonic()
+        self.results.put(result)
+        return self._commands.get()
+
+    def _phase(self, name: str) -> None:
+        self.heard, self.phase = monotonic(), name
+
+    def _offer(self, worker: str, samples: Sequence[Mapping[str, Any]]) -> None:
+        self.heard = monotonic()
+        with self._changed:
+            for sample in samples:
+                self._senders[sample["uid"], sample["sample"]] = worker
+        for sample in samples:
+            self.completions.put(msgspec.convert(sample, Completion))
+
+    def _fetch(self, worker: str) -> list[Mapping[str, Any]]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._outcomes[worker], PATIENCE)
+            return self._outcomes.pop(worker, [])

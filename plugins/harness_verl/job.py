@@ -1,0 +1,281 @@
+"""One Ray job: a child process under verl's interpreter, watched while the driver waits for it.
+
+Every wait ends: with an answer, with the job's death or with a limit, and then nothing of the job is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import msgspec
+from harness_verl_worker import keeper
+
+from harness.errors import RecipeError, TrainingError
+from harness_verl.hub import Completion, Hub
+from harness_verl.options import VerlOptions
+
+PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu")
+LOOK: Final = 0.5
+#: Lines of a job's log that its end is explained with.
+TAIL: Final = 25
+REFUSED: Final = "HARNESS-REFUSED "
+CONFIGURATION: Final = 3
+END_SECONDS: Final = 60.0
+
+
+def place() -> Path:
+    """A fresh folder for a job: its log, Ray's files, and verl's side of this plugin alone on a path.
+
+    Ray's sockets lie below it, and a socket's path has at most 107 characters.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="hv-", dir="/tmp"))
+    (folder / "path").mkdir()
+    for name in PACKAGES:
+        (folder / "path" / name).symlink_to(package(name))
+    return folder
+
+
+def package(name: str) -> Path:
+    """The folder of one of this distribution's packages, without importing it."""
+    return Path(__file__).resolve().parents[1] / name
+
+
+def environment(options: VerlOptions, folder: Path, *, device: str, threads: int) -> dict[str, str]:
+    """Of the job's processes, besides what they inherit."""
+    found = {
+        "PYTHONPATH": str(folder / "path"),
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HYDRA_FULL_ERROR": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "HF_HUB_OFFLINE": "1",
+        "HARNESS_VERL_REWARD_SECONDS": str(options.reward_seconds),
+    }
+    if device == "cpu":
+        found |= {
+            "VERL_PLATFORM": "cpu",
+            "VERL_USE_EXTERNAL_MODULES": "harness_verl_cpu",
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "TORCHDYNAMO_DISABLE": "1",
+            "OMP_NUM_THREADS": str(threads),
+        }
+    return found | options.environment
+
+
+class Job:
+    """The process and the hub it talks to."""
+
+    def __init__(
+        self,
+        python: str,
+        folder: Path,
+        logs: Path,
+        spec: Mapping[str, Any],
+        variables: Mapping[str, str],
+        hub: Hub,
+        options: VerlOptions,
+        where: str,
+    ) -> None:
+        self.hub, self.options, self.where, self.folder = hub, options, where, folder
+        self._began = monotonic()
+        logs.mkdir(parents=True, exist_ok=True)
+        #: Removed when the job ends well.
+        self.log = logs / f"{folder.name}.txt"
+        (folder / "spec.json").write_bytes(msgspec.json.encode(spec))
+        inherited = {
+            k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+        }
+        command = [python, str(package("harness_verl_worker") / "keeper.py"), str(folder), python, "-m",
+                   "harness_verl_worker.main", str(folder / "spec.json")]  # fmt: skip
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=inherited | dict(variables), stdin=subprocess.PIPE, stdout=log,
+                stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
+            )  # fmt: skip
+        #: What ran below it when last looked, for the case that the keeper itself is killed.
+        self._below: set[int] = set()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the job's processes on this machine so far: those that run, and children they had."""
+        ticks = 0
+        for process in self._below:
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def start(self) -> Any:
+        """Wait until it asks for its first command; what it says of itself."""
+        return self._wait(self.hub.results, self.options.start_seconds)
+
+    def call(self, name: str, **arguments: Any) -> Any:
+        """Have a command done; its result.
+
+        Raises:
+            TrainingError: the job died, stalled or took too long; its last words are in the message.
+        """
+        self.hub.command(name, **arguments)
+        return self.result()
+
+    def result(self) -> Any:
+        """The result of the command under way."""
+        return self._wait(self.hub.results, self.options.stall_seconds)
+
+    def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Completion]]]:
+        """Complete groups by name, all that are here whenever one is; samples in order.
+
+        Raises:
+            TrainingError: as `call`, or the job says it is done and a group is not complete.
+        """
+        arrived: dict[str, dict[int, Completion]] = {uid: {} for uid in sizes}
+        complete: dict[str, list[Completion]] = {}
+        completions = self.hub.completions
+        while arrived or complete:
+            if complete and completions.empty():
+                yield complete
+                complete = {}
+                continue
+            one: Completion = self._wait(completions, self.options.stall_seconds, done=arrived)
+            if one.uid not in arrived:
+                continue  # Of a step before a resume, or sent twice.
+            arrived[one.uid][one.sample] = one
+            if len(arrived[one.uid]) == sizes[one.uid]:
+                found = arrived.pop(one.uid)
+                complete[one.uid] = [found[i] for i in sorted(found)]
+
+    def finish(self) -> None:
+        """Say stop and wait for a clean end.
+
+        Raises:
+            TrainingError: it ended with an error after all.
+        """
+        self.hub.command("stop")
+        try:
+            code = self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop") from None
+        if code:
+            raise self._fault(f"ended with exit code {code}")
+
+    def close(self, *, keep_log: bool = False) -> None:
+        """End what still runs, and remove its files."""
+        self._look_below()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)
+        self._process.kill()
+        code = self._process.wait()
+        if code == -signal.SIGKILL:
+            for process in self._below:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process, signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep_log:
+            self.log.unlink(missing_ok=True)
+
+    def _wait(
+        self, answers: queue.SimpleQueue[Any], limit: float, done: Mapping[str, Any] | None = None
+    ) -> Any:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return answers.get(timeout=LOOK)
+            self._look_below()
+            code = self._process.poll()
+            if code is not None:
+                if code == CONFIGURATION:
+                    raise refused(self.last_words(), self.where)
+                raise self._fault(f"died (exit code {code})")
+            if done is not None and not self.hub.results.empty() and answers.empty():
+                raise self._fault(
+                    f"lost samples: {len(done)} groups are incomplete though verl has done with them"
+                )
+            silent = monotonic() - self.hub.heard
+            if silent > limit:
+                raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
+            if self.options.stage_seconds and monotonic() - self._began > self.options.stage_seconds:
+                raise self._fault(f"has taken longer than stage_seconds = {self.options.stage_seconds:g}")
+
+    def _look_below(self) -> None:
+        if self._process.poll() is None:
+            self._below = keeper.descendants(self._process.pid)
+
+    def _fault(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"the verl job {what}, at {self.hub.phase!r}; it said last:\n    {self.last_words()}",
+            where=self.where,
+            hint=f"its whole log is {self.log}; harness run --resume goes on from the last checkpoint",
+        )
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return "\n    ".join(line[:400] for line in lines[-TAIL:]) or "(nothing)"
+
+
+def refused(words: str, where: str) -> RecipeError:
+    """verl's refusal of a configuration, in its words."""
+    said = [line for line in words.splitlines() if REFUSED in line]
+    text = words[words.rindex(REFUSED) :].removeprefix(REFUSED) if said else words
+    return RecipeError(f"verl refuses its configuration: {text.strip()}", where=where)
+
+
+def check(
+    python: str, spec: Mapping[str, Any], variables: Mapping[str, str], where: str, *, seconds: float = 300.0
+) -> dict[str, Any]:
+    """verl's complete configuration of a stage, validated by verl itself; nothing is started.
+
+    Raises:
+        RecipeError: verl, or hydra, refuses it.
+    """
+    folder = place()
+    try:
+        (folder / "spec.json").write_bytes(msgspec.json.encode(spec))
+        inherited = {
+            k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+        }
+        done = subprocess.run(
+            [python, "-m", "harness_verl_worker.main", "--check", str(folder / "spec.json")],
+            env=inherited | dict(variables) | {"PYTHONPATH": str(folder / "path")}, cwd=folder,
+            capture_output=True, text=True, check=False, timeout=seconds,
+        )  # fmt: skip
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if done.returncode:
+        raise refused(done.stderr[-4000:], where)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("HARNESS-CONFIG "))
+    found: dict[str, Any] = msgspec.json.decode(line.removeprefix("HARNESS-CONFIG "))
+    return found
+
+
+def interpreter(given: Sequence[str | None], base: Path) -> str | None:
+    """The first interpreter that is named, None when none is.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    for name in given:
+        if name is not None:
+            path = base / os.path.expanduser(os.path.expandvars(name))
+            if not os.access(path, os.X_OK):
+                raise RecipeError(
+                    f"no interpreter at {str(path)!r}", where="trainer 'verl', python",
+                    hint="name the bin/python of an environment that has verl",
+                )  # fmt: skip
+            return str(path)
+    return None

@@ -1,0 +1,98 @@
+"""The job's rollout servers as an engine: evaluations inside a stage, with its live weights."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from harness_transformers.prompts import Renderer
+
+from harness.protocols import Policy
+from harness.records import PolicyRef, Request, Rollout
+from harness_verl.hub import Completion
+from harness_verl.job import Job
+
+#: Requests of one command: what a line of the socket holds, not what the servers can take at once.
+CHUNK: Final = 512
+
+
+class LiveEngine:
+    """Generates with the weights after a step (protocol `Engine`)."""
+
+    def __init__(self, job: Job, renderer: Renderer, ends: frozenset[int], ref: PolicyRef) -> None:
+        self._job, self._renderer, self._ends, self._ref = job, renderer, ends, ref
+
+    async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
+        for first in range(0, len(requests), CHUNK):
+            chunk = requests[first : first + CHUNK]
+            asked = [
+                {"prompt_ids": self._renderer.prompt_ids(r.prompt), "sampling": sampling(r)} for r in chunk
+            ]
+            answers: list[dict[str, Any]] = self._job.call("answer", requests=asked)
+            found = [
+                msgspec.convert({"uid": "", "sample": i, **answer}, Completion)
+                for i, answer in enumerate(answers)
+            ]
+            for rollout in rollouts(chunk, found, self._renderer, self._ends, self._ref):
+                yield rollout
+
+    def prompt_tokens(self, request: Request) -> int:
+        return len(self._renderer.prompt_ids(request.prompt))
+
+    def sync_weights(self, policy: Policy) -> None:
+        raise NotImplementedError("it has the live weights, and those alone")
+
+    def close(self) -> None: ...
+
+
+def sampling(request: Request) -> dict[str, Any]:
+    """vLLM's sampling parameters."""
+    how = request.sampling
+    return {
+        "seed": request.key.seed,
+        "temperature": how.temperature,
+        "top_p": how.top_p,
+        "top_k": how.top_k or -1,
+        "max_tokens": how.max_tokens,
+        "stop": list(how.stop),
+        "logprobs": True,
+    }
+
+
+def rollouts(
+    requests: Sequence[Request],
+    completions: Sequence[Completion],
+    renderer: Renderer,
+    ends: frozenset[int],
+    ref: PolicyRef,
+) -> list[Rollout]:
+    """Completions as rollouts: text is decoded here, where it is judged."""
+    made = []
+    texts = renderer.texts([c.ids for c in completions])
+    prompts = {prompt: renderer.prompt_ids(prompt) for prompt in {r.prompt for r in requests}}
+    for request, completion, text in zip(requests, completions, texts, strict=True):
+        same: dict[str, Any] = {
+            "key": request.key,
+            "prompt_ids": prompts[request.prompt],
+            "policy": ref,
+            "sampling": request.sampling,
+        }
+        if completion.fault:
+            made.append(Rollout(completion_ids=(), text="", finish="abort", reason=completion.fault, **same))
+            continue
+        # verl has vLLM report probabilities after temperature and truncation; ours are those before.
+        plain = (
+            request.sampling.temperature == 1 and request.sampling.top_p == 1 and not request.sampling.top_k
+        )
+        cut = len(completion.ids) >= request.sampling.max_tokens and completion.ids[-1] not in ends
+        made.append(
+            Rollout(
+                completion_ids=completion.ids,
+                text=text,
+                finish="length" if cut else "stop",
+                logprobs=(completion.logprobs or None) if plain else None,
+                **same,
+            )
+        )
+    return made

@@ -1,0 +1,51 @@
+"""Options of the trainer `verl`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from harness.recipe.stage import Count, Model, Plugin
+from harness_verl.settings import collision
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _none_of_ours(overrides: tuple[str, ...]) -> tuple[str, ...]:
+    for override in overrides:
+        if "=" not in override and not override.startswith("~"):
+            raise ValueError(f"{override!r} is no override of verl's: key=value, +key=value or ~key")
+        collision(override)
+    return overrides
+
+
+class VerlOptions(Model):
+    """Where verl lives and how long it may take. What is None is taken from the recipe."""
+
+    #: Interpreter of the environment that has verl; None for `resources.python`, else the variable
+    #: HARNESS_VERL_PYTHON, else this one. `~` and `$NAME` are expanded.
+    python: str | None = None
+    #: verl's own settings, as its command line takes them: `trainer.logger=[console,wandb]`, `+new.key=1`,
+    #: `model_engine=megatron`. A key that the recipe decides is refused.
+    overrides: Annotated[tuple[str, ...], AfterValidator(_none_of_ours)] = ()
+    #: A running Ray cluster (`auto`, or `host:port`); None starts Ray on this machine for each stage.
+    ray_address: str | None = None
+    #: Interface that reward workers reach this process by; None for this machine alone, or for its name
+    #: where there is a cluster.
+    listen: str | None = None
+    #: Measures and evaluates between stages; None for `transformers` on a CPU and `vllm`, under verl's
+    #: interpreter, on GPUs.
+    engine: Plugin | None = None
+    #: Rows (prompt and completion) of one forward and backward pass.
+    micro_batch: Count = 8
+    #: Environment variables of the job.
+    environment: dict[str, str] = Field(default_factory=dict)
+    #: Longest start of a job, up to its first task.
+    start_seconds: Seconds = 1800.0
+    #: A job that neither sends a completion nor gets on with a step for so long is ended.
+    stall_seconds: Seconds = 1800.0
+    #: Longest stage.
+    stage_seconds: Seconds | None = None
+    #: A completion without a verdict for so long is masked out of the loss.
+    reward_seconds: Seconds = 900.0

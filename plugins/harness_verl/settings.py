@@ -1,0 +1,250 @@
+"""From a stage of a recipe to verl's configuration: a pure function.
+
+What the recipe decides is `owned`: each of verl's keys with its value and the recipe's field, and an
+override of the user's that touches one is refused. The rest are `defaults`, which an override replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from harness.errors import RecipeError
+from harness.recipe import Conventions, Resources, Stage
+
+_AGGREGATION: Final = {"token": "token-mean", "sequence": "seq-mean-token-mean"}
+_ESTIMATORS: Final = {"k1": "kl", "k2": "mse", "k3": "low_var_kl"}
+_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16"}
+_PARAMETERS: Final = {"fp32": "fp32", "bf16": "bf16"}
+#: Completions that may wait in one reward worker; Ray lets 1,000 calls into an actor.
+_WAITING: Final = 400
+#: A gradient is never clipped where the recipe says 0.
+_NEVER: Final = 1e30
+
+WORKER: Final = "harness_verl_worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a stage's configuration depends on besides the stage."""
+
+    model: Path
+    #: Longest prompt plus completion, in tokens.
+    context_length: int
+    #: `cpu` or `cuda`.
+    device: str
+    resources: Resources
+    micro_batch: int = 8
+    ray_address: str | None = None
+    #: Ray's own files; None for its default.
+    ray_folder: str | None = None
+    #: Of every process of the job, on every node.
+    environment: Mapping[str, str] | None = None
+    #: Python packages to send to the nodes of a cluster.
+    packages: Sequence[str] = ()
+    #: verl's checkpoint to go on from, inside the stage.
+    resume: str | None = None
+
+    @property
+    def workers(self) -> int:
+        """Training processes in all."""
+        return self.resources.nodes * (self.resources.gpus_per_node or 1)
+
+
+def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[Any, str]]:
+    """verl's keys that the recipe decides: value and field of the recipe."""
+    rollout, loss, optimizer = stage.rollout, stage.loss, stage.optimizer
+    actor, generation = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+    where = f"stages {stage.name!r}"
+    found: dict[str, tuple[Any, str]] = {}
+
+    def put(key: str, value: Any, field: str) -> None:
+        found[key] = (value, field)
+
+    put("data.train_batch_size", rollout.batch, f"{where}, rollout.batch")
+    put(f"{actor}.ppo_mini_batch_size", rollout.batch, f"{where}, rollout.batch")
+    put(f"{actor}.ppo_epochs", 1, "one update a step")
+    put(f"{actor}.shuffle", False, "one update a step")
+    put(f"{generation}.n", rollout.n, f"{where}, rollout.n")
+    for name in ("temperature", "top_p"):
+        put(f"{generation}.{name}", getattr(rollout, name), f"{where}, rollout.{name}")
+    put(f"{generation}.top_k", rollout.top_k or -1, f"{where}, rollout.top_k")
+    put("data.max_response_length", rollout.max_tokens, f"{where}, rollout.max_tokens")
+    put("data.max_prompt_length", max(1, job.context_length - rollout.max_tokens), "model.context_length")
+    put(f"{generation}.max_model_len", job.context_length, "model.context_length")
+    put(f"{generation}.calculate_log_probs", True, "detail")
+    put(f"{generation}.dtype", _DTYPES[job.resources.precision], "resources.precision")
+    put(f"{generation}.val_kwargs.do_sample", False, "evaluation")
+    put("actor_rollout_ref.model.path", str(job.model), "model.name")
+    # Adapters would be exported beside the weights, not in them.
+    put("actor_rollout_ref.model.lora_rank", 0, "checkpoints")
+
+    put(f"{actor}.optim.lr", optimizer.lr, f"{where}, optimizer.lr")
+    put(f"{actor}.optim.weight_decay", optimizer.weight_decay, f"{where}, optimizer.weight_decay")
+    put(f"{actor}.optim.betas", list(optimizer.betas), f"{where}, optimizer.betas")
+    put(f"{actor}.optim.clip_grad", optimizer.max_grad_norm or _NEVER, f"{where}, optimizer.max_grad_norm")
+    put(f"{actor}.optim.lr_warmup_steps", 0, f"{where}, optimizer.warmup_steps")
+    put(f"{actor}.optim.lr_warmup_steps_ratio", 0.0, f"{where}, optimizer.warmup_steps")
+    put(f"{actor}.optim.lr_scheduler_type", "constant", f"{where}, optimizer.lr")
+
+    put(f"{actor}.use_kl_loss", loss.kl > 0, f"{where}, loss.kl")
+    put(f"{actor}.kl_loss_coef", loss.kl, f"{where}, loss.kl")
+    put(f"{actor}.kl_loss_type", _ESTIMATORS[conventions.kl_estimator], "conventions.kl_estimator")
+    put(f"{actor}.entropy_coeff", loss.entropy, f"{where}, loss.entropy")
+    put(f"{actor}.clip_ratio", loss.clip_low, f"{where}, loss.clip_low")
+    put(f"{actor}.clip_ratio_low", loss.clip_low, f"{where}, loss.clip_low")
+    put(f"{actor}.clip_ratio_high", loss.clip_high, f"{where}, loss.clip_high")
+    put(f"{actor}.loss_agg_mode", _AGGREGATION[conventions.normalise], "conventions.normalise")
+    put(f"{actor}.policy_loss.loss_mode", "vanilla", f"{where}, loss")
+    # Advantages are the session's; verl's own are made and replaced.
+    put("algorithm.adv_estimator", "grpo", "conventions")
+    put("algorithm.norm_adv_by_std_in_grpo", conventions.std != "none", "conventions.std")
+    put("algorithm.use_kl_in_reward", False, f"{where}, loss.kl")
+    put("algorithm.filter_groups.enable", False, f"{where}, gates")
+
+    put(f"{actor}.checkpoint.save_contents", ["model", "optimizer", "extra", "hf_model"], "checkpoints")
+    put(f"{actor}.checkpoint.load_contents", ["model", "optimizer", "extra"], "checkpoints")
+    put(f"{actor}.checkpoint.async_save", False, "checkpoints")
+    put("trainer.save_freq", -1, "checkpoints.every_steps")
+    put("trainer.max_actor_ckpt_to_keep", None, "checkpoints.keep")
+    put("trainer.resume_mode", "resume_path" if job.resume else "disable", "checkpoints")
+    put("trainer.resume_from_path", job.resume, "checkpoints")
+    put("trainer.test_freq", -1, "evaluation.every_steps")
+    put("trainer.val_before_train", False, "evaluation")
+    put("trainer.total_training_steps", None, f"{where}, max_steps")
+    put("trainer.total_epochs", 1, f"{where}, max_steps")
+    put("trainer.experiment_name", stage.name, where)
+    put("trainer.use_v1", True, "trainer")
+    put("trainer.v1.trainer_mode", "sync", "trainer")
+    put("trainer.device", job.device, "resources.device")
+    put("trainer.nnodes", job.resources.nodes, "resources.nodes")
+    put("trainer.n_gpus_per_node", job.resources.gpus_per_node or 1, "resources.gpus_per_node")
+
+    put(f"{generation}.agent.default_agent_loop", "harness", "trainer")
+    put(f"{generation}.agent.agent_loop_manager_class", None, "trainer")
+    put("reward.custom_reward_function.path", None, "verifier")
+    put("reward.reward_model.enable", False, "verifier")
+    put("reward.reward_manager.source", "importlib", "verifier")
+    put("reward.reward_manager.module.path", f"pkg://{WORKER}.reward", "verifier")
+    put("reward.reward_manager.name", "SessionReward", "verifier")
+    put("ray_kwargs.ray_init.runtime_env", _runtime(job), "trainer.environment")
+    for key, value in _cluster(job).items():
+        put(key, value, "trainer.ray_address")
+    return found
+
+
+def _runtime(job: Job) -> dict[str, Any]:
+    runtime: dict[str, Any] = {"env_vars": dict(job.environment or {})}
+    if job.packages:
+        runtime["py_modules"] = list(job.packages)
+    return runtime
+
+
+def _cluster(job: Job) -> dict[str, Any]:
+    if job.ray_address is not None:
+        return {"ray_kwargs.ray_init.address": job.ray_address, "ray_kwargs.ray_init.num_cpus": None}
+    found: dict[str, Any] = {"ray_kwargs.ray_init.address": "local"}
+    if job.ray_folder is not None:
+        found["ray_kwargs.ray_init._temp_dir"] = job.ray_folder
+    if job.device == "cpu":
+        # Ray's resources are only numbers to it: a worker counts as a GPU, and asks for three CPUs.
+        found["ray_kwargs.ray_init.num_gpus"] = job.workers
+        found["ray_kwargs.ray_init.num_cpus"] = 12 + 4 * job.workers
+    return found
+
+
+def defaults(stage: Stage, job: Job) -> dict[str, Any]:
+    """verl's keys with values that fit most, and any override replaces."""
+    actor, generation = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+    samples = stage.rollout.batch * stage.rollout.n
+    micro = _divisor(samples // job.workers, job.micro_batch)
+    found: dict[str, Any] = {
+        f"{actor}.strategy": "fsdp2",
+        f"{actor}.ppo_micro_batch_size_per_gpu": micro,
+        f"{actor}.fsdp_config.model_dtype": "fp32",
+        f"{actor}.fsdp_config.mixed_precision.param_dtype": _PARAMETERS[job.resources.precision],
+        f"{actor}.fsdp_config.mixed_precision.reduce_dtype": "fp32",
+        f"{actor}.fsdp_config.mixed_precision.buffer_dtype": "fp32",
+        "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": micro,
+        f"{generation}.name": "vllm",
+        f"{generation}.log_prob_micro_batch_size_per_gpu": micro,
+        f"{generation}.tensor_model_parallel_size": 1,
+        "reward.num_workers": max(1 if job.device == "cpu" else 8, -(-samples // _WAITING)),
+        "trainer.logger": ["console"],
+        "trainer.project_name": "harness",
+    }
+    if job.ray_address is None:
+        found["ray_kwargs.ray_init.include_dashboard"] = False
+        if job.device == "cpu":
+            found["ray_kwargs.ray_init.object_store_memory"] = 1_000_000_000
+    if job.device == "cpu":
+        found |= {
+            f"{actor}.use_torch_compile": False,
+            f"{actor}.fsdp_config.use_torch_compile": False,
+            "actor_rollout_ref.ref.fsdp_config.use_torch_compile": False,
+            "actor_rollout_ref.ref.strategy": "fsdp2",
+            "actor_rollout_ref.model.use_remove_padding": False,
+            "actor_rollout_ref.model.enable_gradient_checkpointing": False,
+            "actor_rollout_ref.model.external_lib": "harness_verl_cpu.engine",
+            "actor_rollout_ref.model.override_config.attn_implementation": "sdpa",
+            f"{generation}.enforce_eager": True,
+            f"{generation}.enable_sleep_mode": False,
+            f"{generation}.free_cache_engine": False,
+            f"{generation}.gpu_memory_utilization": 0.3,
+            f"{generation}.max_num_seqs": 64,
+            f"{generation}.max_num_batched_tokens": max(2048, job.context_length),
+            f"{generation}.checkpoint_engine.update_weights_bucket_megabytes": 256,
+            f"{generation}.agent.num_workers": 1,
+            f"{generation}.engine_kwargs.vllm.worker_extension_cls":
+                "harness_verl_cpu.vllm_extension.CpuWorkerExtension",
+            "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
+            "reward.reward_model.rollout.name": "vllm",
+        }  # fmt: skip
+    return found
+
+
+def _divisor(rows: int, limit: int) -> int:
+    """The most rows of one pass, at most `limit`: verl wants passes of equal size."""
+    return next(size for size in range(min(limit, max(1, rows)), 0, -1) if rows % size == 0)
+
+
+def settings(
+    stage: Stage, conventions: Conventions, job: Job, overrides: Sequence[str], *, where: str
+) -> dict[str, Any]:
+    """All of ours, as verl's configuration takes them after the user's overrides (see `collision`).
+
+    Raises:
+        RecipeError: a step's rollouts cannot be divided among the workers.
+    """
+    ours = owned(stage, conventions, job)
+    given = [key_of(override) for override in overrides]
+    if job.workers > 1 and (stage.rollout.batch * stage.rollout.n) % job.workers:
+        raise RecipeError(
+            f"{stage.rollout.batch} x {stage.rollout.n} rollouts a step are not a multiple of the "
+            f"{job.workers} workers",
+            where=f"{where}, stages {stage.name!r}, rollout",
+        )
+    kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
+    return kept | {key: value for key, (value, _) in ours.items()}
+
+
+def collision(override: str) -> None:
+    """Raise ValueError when an override of verl's settings touches what the recipe decides."""
+    key = key_of(override)
+    some = Job(Path(), 1, "cpu", Resources())
+    for mine, (_, field) in owned(Stage(name="one"), Conventions(), some).items():
+        if _touches(key, mine):
+            raise ValueError(
+                f"{override!r} collides with {mine}, which the recipe decides: {field.split(', ')[-1]}"
+            )
+
+
+def key_of(override: str) -> str:
+    """The key of an override in Hydra's grammar: without `+`, `++`, `~` and value."""
+    return override.lstrip("+~").partition("=")[0].strip()
+
+
+def _touches(key: str, mine: str) -> bool:
+    return key == mine or mine.startswith(f"{key}.") or key.startswith(f"{mine}.")

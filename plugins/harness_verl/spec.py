@@ -1,0 +1,100 @@
+"""What a job is started with: verl's settings for a stage, and the variables of its processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.protocols import BuildContext, Policy
+from harness.recipe import Conventions, Stage
+from harness_verl import checkpoint, job, settings
+from harness_verl.options import VerlOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The policy that a stage begins with, as verl sees it."""
+
+    model: Path
+    context_length: int
+    #: verl's own checkpoint inside the stage to resume from.
+    resume: Path | None = None
+    #: verl's checkpoint of the stage before, for the optimizer's moments.
+    optimizer: Path | None = None
+    #: The reference model of a KL term.
+    reference: Path | None = None
+
+
+def start_of(stage: Stage, policy: Policy, context: BuildContext, first_step: int, where: str) -> Start:
+    """What to begin with.
+
+    Raises:
+        TrainingError: verl's checkpoint does not fit the number of workers.
+    """
+    folder = checkpoint.state(policy.checkpoint)
+    if folder is not None:
+        resources = context.resources
+        checkpoint.check_workers(folder, resources.nodes * (resources.gpus_per_node or 1), where=where)
+    reference = None
+    if stage.loss.kl:
+        reference = context.initial.path if context.initial is not None else policy.files.path
+    resumed = first_step > 0
+    return Start(
+        policy.files.path.resolve(),
+        policy.files.context_length,
+        resume=folder.resolve() if folder and resumed else None,
+        optimizer=folder.resolve() if folder and not resumed and not stage.optimizer.reset else None,
+        reference=reference.resolve() if reference else None,
+    )
+
+
+def specification(
+    options: VerlOptions,
+    context: BuildContext,
+    stage: Stage,
+    conventions: Conventions,
+    start: Start,
+    folder: Path,
+    where: str,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The job's specification and its environment variables.
+
+    Raises:
+        RecipeError: an override collides with the recipe.
+    """
+    device = device_of(context.resources.device)
+    variables = job.environment(options, folder, device=device, threads=context.resources.threads)
+    if start.reference is not None:
+        variables["HARNESS_VERL_REFERENCE"] = str(start.reference)
+    cluster = options.ray_address is not None
+    about = settings.Job(
+        model=start.model,
+        context_length=start.context_length,
+        device=device,
+        resources=context.resources,
+        micro_batch=options.micro_batch,
+        ray_address=options.ray_address,
+        ray_folder=None if cluster else str(folder / "ray"),
+        environment={k: v for k, v in variables.items() if not (cluster and k == "PYTHONPATH")},
+        packages=[str(job.package(name)) for name in job.PACKAGES] if cluster else [],
+        resume=str(start.resume) if start.resume else None,
+    )
+    values = settings.settings(stage, conventions, about, options.overrides, where=where)
+    optimizer = str(start.optimizer / "actor") if start.optimizer else None
+    return {"overrides": list(options.overrides), "settings": values, "optimizer": optimizer}, variables
+
+
+def device_of(asked: str) -> str:
+    """`cpu` or `cuda`; `auto` takes what this machine has."""
+    if asked != "auto":
+        return asked
+    return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+
+
+def python_of(options: VerlOptions, context: BuildContext) -> str:
+    """verl's interpreter."""
+    named = (options.python, context.resources.python, os.environ.get("HARNESS_VERL_PYTHON") or None)
+    return job.interpreter(named, Path(os.path.abspath(context.base))) or sys.executable

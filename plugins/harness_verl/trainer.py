@@ -1,0 +1,294 @@
+"""The trainer `verl`: the loop of every trainer, with verl doing the work in a job of its own.
+
+A stage is one Ray job. The driver keeps what all trainers share: it draws tasks, renders prompts, judges
+completions as groups finish, computes advantages and decides; verl generates, updates and writes
+checkpoints when it is told to. So the curriculum decides at every step, and a stage ends when its rule
+says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter, process_time
+from types import SimpleNamespace
+from typing import Any
+
+from harness_torch.metrics import group_metrics
+from harness_transformers.prompts import Renderer, end_tokens
+
+from harness.errors import TrainingError
+from harness.protocols import Batch, BuildContext, Engine, GroupStream, Policy, Session
+from harness.recipe import Conventions, Stage
+from harness.records import Group, PolicyRef, Request, Rollout, StepMetrics, Task
+from harness_verl import checkpoint, job
+from harness_verl.hub import Completion, Hub
+from harness_verl.live import LiveEngine, rollouts
+from harness_verl.options import VerlOptions
+from harness_verl.spec import Start, device_of, python_of, specification, start_of
+
+
+class VerlTrainer:
+    """Trains stages under verl (protocol `Trainer`)."""
+
+    def __init__(self, options: VerlOptions | None, context: BuildContext) -> None:
+        """Raises RecipeError when the interpreter is not there."""
+        self.options = options or VerlOptions()
+        self.context = context
+        self.device = device_of(context.resources.device)
+        self.python = python_of(self.options, context)
+        self._engine: Engine | None = None
+
+    def engine(self, policy: Policy) -> Engine:
+        """For measuring and evaluating between stages, when no job runs."""
+        if self._engine is None:
+            use = self.options.engine
+            if use is not None:
+                self._engine = self.context.build("engines", use.name, use.options)
+            elif self.device == "cpu":
+                self._engine = self.context.build("engines", "transformers", {})
+            else:
+                self._engine = self.context.build("engines", "vllm", {"python": self.python})
+        assert self._engine is not None
+        self._engine.sync_weights(policy)
+        return self._engine
+
+    def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
+        """Run one stage (protocol `Trainer`).
+
+        Raises:
+            RecipeError: verl refuses the configuration, or an override collides with the recipe.
+            TrainingError: the job died or stalled, lost samples, or exported no usable weights.
+        """
+        if self._engine is not None:
+            # Its memory is the job's now.
+            self._engine.close()
+            self._engine = None
+        with ExitStack() as stack:
+            return _Stage(self, stage, policy, session, stack).run()
+
+    def dry_run(self, stage: Stage, conventions: Conventions, context_length: int) -> Mapping[str, Any]:
+        """verl's complete configuration of a stage, validated by verl itself; nothing is started and no
+        model is opened.
+
+        Raises:
+            RecipeError: an override collides with the recipe, or verl refuses the configuration.
+        """
+        where = f"trainer 'verl', stage {stage.name!r}"
+        start = Start(Path(self.context.model), context_length)
+        folder = Path("/tmp/dry-run")
+        spec, variables = specification(self.options, self.context, stage, conventions, start, folder, where)
+        return job.check(self.python, spec, variables, where)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+
+class _Stage:
+    """One stage on its way."""
+
+    def __init__(
+        self, trainer: VerlTrainer, stage: Stage, policy: Policy, session: Session, stack: ExitStack
+    ) -> None:
+        self.trainer, self.stage, self.policy, self.session = trainer, stage, policy, session
+        self.where = f"trainer 'verl', stage {stage.name!r}"
+        self.renderer = Renderer.open(policy.files.path, trainer.context.render)
+        self.ends = end_tokens(self.renderer, _generation_config(policy.files.path))
+        self._numbers = itertools.count()
+        #: This step's groups by their name at verl: where the samples of a task begin.
+        self._names: dict[tuple[str, int], str] = {}
+        self.hub = stack.enter_context(Hub(session, self._address()))  # type: ignore[arg-type]
+        self.job = self._start()
+
+    # The loop of every trainer --------------------------------------------------------------------
+
+    def run(self) -> Policy:
+        failed = True
+        try:
+            policy = self._run()
+            self.job.finish()
+            failed = False
+            return policy
+        finally:
+            self.job.close(keep_log=failed)
+
+    def _run(self) -> Policy:
+        session = self.session
+        started = self.job.start()
+        if started["step"] != session.first_step:
+            raise TrainingError(
+                f"verl begins after step {started['step']}, the session after {session.first_step}",
+                where=self.where,
+            )
+        step, saved = session.first_step + 1, session.first_step
+        while True:
+            cpu, wall = self._cpu(), perf_counter()
+            self._names.clear()
+            batch = session.collect(self._generate)
+            if not batch.groups:
+                return self.policy if saved == step - 1 else self._save(step - 1)
+            metrics = self._update(step, batch)
+            directive = session.finish_step(
+                replace(metrics, cpu_seconds=max(0.0, self._cpu() - cpu), seconds=perf_counter() - wall)
+            )
+            if directive.evaluate:
+                session.evaluate(LiveEngine(self.job, self.renderer, self.ends, self._ref(step)))
+            if directive.checkpoint or directive.stop is not None:
+                self.policy, saved = self._save(step), step
+            if directive.stop is not None:
+                return self.policy
+            step += 1
+
+    def _cpu(self) -> float:
+        return process_time() + self.job.cpu_seconds()
+
+    def _generate(self, tasks: Sequence[Task]) -> GroupStream:
+        return GroupStream(self._groups(tasks))
+
+    def _groups(self, tasks: Sequence[Task]) -> Generator[Sequence[Rollout], Sequence[Group], None]:
+        """Groups as verl finishes them; what was kept goes back to its reward workers."""
+        asked: dict[str, Sequence[Request]] = {}
+        rows = []
+        for requests in self.session.requests(tasks):
+            uid = f"{self.stage.name.encode().hex()}x{next(self._numbers)}"
+            asked[uid] = requests
+            self._names[requests[0].key.task, requests[0].key.sample] = uid
+            rows.append(self._row(uid, requests))
+        self.hub.command("generate", rows=rows)
+        sizes = {uid: len(requests) for uid, requests in asked.items()}
+        for complete in self.job.groups(sizes):
+            made = {uid: self._rollouts(asked[uid], found) for uid, found in complete.items()}
+            kept = yield [rollout for group in made.values() for rollout in group]
+            by_key = {group.rollouts[0].key: group for group in kept if group.rollouts}
+            for uid, group in made.items():
+                self.hub.settle(uid, _outcomes(by_key.get(group[0].key), len(group)))
+        counts = self.job.result()
+        lost = {uid: sizes[uid] - count for uid, count in counts.items() if count != sizes[uid]}
+        if lost:
+            raise TrainingError(
+                f"verl lost {sum(lost.values())} samples of {len(lost)} groups after they were judged",
+                where=self.where,
+            )
+
+    def _update(self, step: int, batch: Batch) -> StepMetrics:
+        groups = {}
+        for group in batch.groups:
+            assert group.rollouts is not None
+            key = group.rollouts[0].key
+            groups[self._names[key.task, key.sample]] = {
+                "advantages": group.advantages, "masked": self._masked(group),
+            }  # fmt: skip
+        if all(reward is None for group in batch.groups for reward in group.rewards):
+            reasons = {r.reason for g in batch.groups for r in g.rollouts or () if r.reason}
+            raise TrainingError(
+                f"none of the step's {batch.rollouts} samples could be judged"
+                + (f"; the engine gave up: {sorted(reasons)[0]}" if reasons else ""),
+                where=f"{self.where}, step {step}",
+                hint=f"the job's log is {self.job.log}",
+            )
+        rate = self._rate(step)
+        found: Mapping[str, float] = self.job.call("update", groups=groups, rate=rate)
+        missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in found]
+        if missing:
+            raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step}")
+        return replace(
+            group_metrics(self.stage.name, step, batch),
+            learning_rate=rate,
+            loss=found["actor/loss"],
+            grad_norm=found["actor/grad_norm"],
+            kl=found.get("actor/kl_loss"),
+            entropy=found.get("actor/entropy"),
+            extra={f"verl/{name}": value for name, value in found.items() if _worth_keeping(name)},
+        )
+
+    def _masked(self, group: Group) -> list[bool]:
+        cut = group.truncated if self.stage.loss.mask_truncated else (False,) * group.size
+        return [reward is None or out for reward, out in zip(group.rewards, cut, strict=True)]
+
+    def _rate(self, step: int) -> float:
+        optimizer = self.stage.optimizer
+        return optimizer.lr * (min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0)
+
+    def _save(self, step: int) -> Policy:
+        parent = Path()
+
+        def write(folder: Path) -> PolicyRef:
+            nonlocal parent
+            parent = folder.parent
+            self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
+            sha = checkpoint.adopt(folder, self.policy, step, where=self.where)
+            return PolicyRef(weights_sha=sha, stage=self.stage.name, step=step)
+
+        saved = self.session.save(write)
+        folder = parent / Path(saved.path).name
+        files = replace(
+            self.policy.files, path=folder / checkpoint.MODEL, weights_sha=saved.policy.weights_sha
+        )
+        return Policy(saved.policy, files, folder)
+
+    # Rows and rollouts ----------------------------------------------------------------------------
+
+    def _row(self, uid: str, requests: Sequence[Request]) -> dict[str, Any]:
+        prompt = requests[0].prompt
+        return {
+            "uid": uid,
+            "task": requests[0].key.task,
+            "messages": [{"role": m.role, "content": m.content} for m in prompt],
+            "prompt_ids": self.renderer.prompt_ids(prompt),
+            "seeds": [request.key.seed for request in requests],
+            "max_tokens": requests[0].sampling.max_tokens,
+        }
+
+    def _rollouts(self, requests: Sequence[Request], completions: Sequence[Completion]) -> list[Rollout]:
+        return rollouts(requests, completions, self.renderer, self.ends, self._ref(requests[0].key.step - 1))
+
+    def _ref(self, step: int) -> PolicyRef:
+        """The live weights after a step."""
+        ref = self.policy.ref
+        if step == 0 or (ref.stage, ref.step) == (self.stage.name, step):
+            return ref
+        # Weights inside a stage have a name but no hash: they are not on disk.
+        return PolicyRef(weights_sha="", stage=self.stage.name, step=step)
+
+    # The job --------------------------------------------------------------------------------------
+
+    def _address(self) -> str:
+        options, nodes = self.trainer.options, self.trainer.context.resources.nodes
+        alone = nodes == 1 and options.ray_address in (None, "auto", "local")
+        return f"tcp:{options.listen or ('127.0.0.1' if alone else socket.gethostname())}:0"
+
+    def _start(self) -> job.Job:
+        trainer, session = self.trainer, self.session
+        start = start_of(self.stage, self.policy, trainer.context, session.first_step, self.where)
+        folder = job.place()
+        spec, variables = specification(
+            trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where
+        )
+        variables |= {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
+        spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= variables
+        logs = trainer.context.cache / "verl-logs"
+        return job.Job(trainer.python, folder, logs, spec, variables, self.hub, trainer.options, self.where)
+
+
+def _outcomes(kept: Group | None, size: int) -> list[dict[str, Any]]:
+    """What reward workers are told of a group's samples; those of a discarded one count for nothing."""
+    if kept is None:
+        return [{"reward": None, "status": "discarded", "score": None}] * size
+    judged = zip(kept.rewards, kept.statuses, kept.scores, strict=True)
+    return [{"reward": reward, "status": status, "score": score} for reward, status, score in judged]
+
+
+def _worth_keeping(name: str) -> bool:
+    return name.startswith(("timing_s/", "actor/", "training/rollout", "perf/throughput", "rollout_corr/"))
+
+
+def _generation_config(folder: Path) -> Any:
+    file = folder / "generation_config.json"
+    values = json.loads(file.read_text()) if file.exists() else {}
+    return SimpleNamespace(eos_token_id=values.get("eos_token_id"))

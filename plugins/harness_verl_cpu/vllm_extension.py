@@ -1,0 +1,13 @@
+"""vLLM's workers take new weights on a CPU; named by `rollout.engine_kwargs.vllm.worker_extension_cls`."""
+
+from __future__ import annotations
+
+from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
+
+from harness_verl_cpu import patches
+
+patches.apply(patches.IN_VLLM)
+
+
+class CpuWorkerExtension(vLLMColocateWorkerExtension):  # type: ignore[misc]
+    """verl's extension; importing this module made weights loadable more than once."""

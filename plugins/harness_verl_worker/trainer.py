@@ -1,0 +1,284 @@
+"""verl's synchronous trainer, one command of the driver at a time.
+
+The driver draws tasks, judges, gates and decides, as it does for every trainer; what happens between is
+verl's own: generation through its rollout servers, old and reference log-probabilities, the update, the
+transfer of weights, checkpoints. Advantages are the session's: the recipe's conventions and shapers made
+them, and what could not be judged, or what the stage masks, is taken out of the loss's tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+import ray
+import torch
+import transfer_queue as tq
+from omegaconf import open_dict
+from transfer_queue import KVBatchMeta
+from verl.trainer.ppo.utils import Role
+from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
+from verl.utils import tensordict_utils as tu
+from verl.utils.debug import marked_timer
+from verl.utils.skip import SkipManager
+from verl.utils.tracking import Tracking
+
+from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.wire import Driver
+from harness_verl_worker.worker import StageWorker
+
+#: Seconds between two looks for finished groups; verl's own is 2.
+POLL: Final = 0.2
+#: More steps than any stage has: the driver says stop.
+ENDLESS: Final = 1 << 30
+
+
+class _NoData:
+    """Where verl expects a data loader: tasks come from the driver, which keeps their state too."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
+    """A stage under verl."""
+
+    def __init__(self, config: Any, *, optimizer: str | None) -> None:
+        """
+        Args:
+            config: verl's complete configuration.
+            optimizer: verl's checkpoint of the stage before, for its moments.
+        """
+        self.driver = Driver()
+        self._optimizer = optimizer
+        #: This step's groups so far, and whether a step is under way.
+        self._drawn: list[KVBatchMeta] = []
+        self._open = False
+        self._worth: Mapping[str, Mapping[str, Any]] = {}
+        self.timing_raw: dict[str, float] = {}
+        #: Steps done, or the one under way.
+        self.global_steps: int = 0
+        super().__init__(config)
+
+    # What verl sets up ----------------------------------------------------------------------------
+
+    def _init_dataloader(self) -> None:
+        self.train_dataloader = _NoData()
+        self.steps_per_epoch = self.total_training_steps = ENDLESS
+        with open_dict(self.config):
+            self.config.actor_rollout_ref.actor.optim.total_training_steps = ENDLESS
+
+    def _init_resource_pool_mgr(self) -> None:
+        super()._init_resource_pool_mgr()
+        for role in (Role.ActorRollout, Role.ActorRolloutRef):
+            if role in self.role_worker_mapping:
+                self.role_worker_mapping[role] = ray.remote(StageWorker)
+
+    def on_init_end(self) -> None:
+        if self._optimizer is not None:
+            self.actor_rollout_wg.take_optimizer(self._optimizer)
+        super().on_init_end()
+
+    # The stage ------------------------------------------------------------------------------------
+
+    def fit(self, agent_loop_manager: Any) -> None:
+        """Do what the driver says until it says stop."""
+        self.agent_loop_manager = agent_loop_manager
+        SkipManager.init(self.config)
+        self.logger = Tracking(
+            project_name=self.config.trainer.project_name,
+            experiment_name=self.config.trainer.experiment_name,
+            default_backend=self.config.trainer.logger,
+            config={},
+        )
+        self.replay_buffer.poll_interval = POLL
+        self.prev_step_profile = self.curr_step_profile = self.next_step_profile = False
+        handlers: dict[str, Callable[..., Any]] = {
+            "generate": self._generate,
+            "update": self._update,
+            "answer": self._answer,
+            "save": self._save,
+        }
+        result: Any = {"step": self.global_steps}
+        while True:
+            command = self.driver.call("next", result)
+            name, arguments = command["do"], command["with"]
+            if name == "stop":
+                self._shutdown_dump_executor()
+                return
+            result = handlers[name](**arguments)
+
+    def _generate(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+        """Sample a group for each row; how many completions of each came through. They reach the driver
+        one by one, by the reward workers."""
+        if not self._open:
+            self._open, self.global_steps = True, self.global_steps + 1
+            self.timing_raw = {}
+        batch = tu.get_tensordict(
+            {
+                "uid": _objects([row["uid"] for row in rows]),
+                "index": _objects(list(range(len(rows)))),
+                "raw_prompt": _objects([row["messages"] for row in rows]),
+                GIVEN: _objects([dict(row) for row in rows]),
+            }
+        )
+        tu.assign_non_tensor_data(batch, "global_steps", self.global_steps)
+        with marked_timer("gen", self.timing_raw):
+            self._submit_batch_to_rollout(batch)
+            found, _ = self.replay_buffer.sample(
+                global_steps=self.global_steps, partition_id="train", batch_size=len(rows)
+            )
+        self._drawn.append(found)
+        counts = {row["uid"]: 0 for row in rows}
+        for key in found.keys:
+            counts[_uid(key)] += 1
+        return counts
+
+    def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float]:
+        """One optimizer step on the groups that were kept, and new weights for the servers."""
+        self._worth = groups
+        if all(all(worth["masked"]) for worth in groups.values()):
+            return self._idle()
+        metrics: dict[str, Any] = {}
+        self._say("sleep")
+        self.on_sample_end()
+        batch = self._kept()
+        with marked_timer("step", self.timing_raw):
+            batch.extra_info["temperature"] = self.config.actor_rollout_ref.rollout.temperature
+            self._mask(batch)
+            batch = self._balance_batch(batch, metrics=metrics)
+            for phase, name, work in self._phases():
+                self._say(phase)
+                with marked_timer(name, self.timing_raw):
+                    if phase == "update":
+                        self.actor_rollout_wg.set_learning_rate(rate)
+                    batch = work(batch, metrics=metrics)
+            self._say("weights")
+            self.on_step_end()
+            metrics.update(self._consume_sync_metrics())
+        self._compute_metrics(batch, metrics, self.timing_raw, global_steps=self.global_steps, epoch=0)
+        tq.kv_clear(keys=batch.keys, partition_id=batch.partition_id)
+        self.logger.log(data=metrics, step=self.global_steps)
+        self._open = False
+        return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float | np.number)}
+
+    def _idle(self) -> Mapping[str, float]:
+        """A step whose every sample is masked: no token is left to divide by, and nothing to learn."""
+        batch = self._kept()
+        self._forget(batch.keys)
+        self._open = False
+        return {"actor/loss": 0.0, "actor/grad_norm": 0.0}
+
+    def _phases(self) -> list[tuple[str, str, Any]]:
+        reference = [("reference", "ref", self._compute_ref_log_prob)] if self.use_reference_policy else []
+        return [
+            ("old log-probabilities", "old_log_prob", self._compute_old_log_prob),
+            *reference,
+            ("advantages", "adv", self._compute_advantage),
+            ("update", "update_actor", self._update_actor),
+        ]
+
+    def _answer(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Completions of single prompts by the live weights, for evaluations inside a stage."""
+
+        async def one(request: Mapping[str, Any]) -> dict[str, Any]:
+            try:
+                found = await client.generate(
+                    request_id=uuid4().hex,
+                    prompt_ids=list(request["prompt_ids"]),
+                    sampling_params=dict(request["sampling"]),
+                )
+            except Exception as error:  # noqa: BLE001 - as in the agent loop: a dead server is an abort with its reason
+                return {"ids": [], "logprobs": [], "fault": f"{type(error).__name__}: {error}"[:500]}
+            return {"ids": list(found.token_ids), "logprobs": list(found.log_probs or []), "fault": ""}
+
+        async def all_of_them() -> list[dict[str, Any]]:
+            return list(await asyncio.gather(*(one(request) for request in requests)))
+
+        client = self.get_llm_client()
+        return asyncio.run(all_of_them())
+
+    def _save(self, folder: str) -> None:
+        """verl's checkpoint as `<folder>/global_step_<n>`."""
+        if self._open:
+            # The step that was begun found nothing to learn from, and is none.
+            self._open, self.global_steps = False, self.global_steps - 1
+            self._forget([key for batch in self._drawn for key in batch.keys])
+            self._drawn.clear()
+        with open_dict(self.config):
+            self.config.trainer.default_local_dir = folder
+        self._save_checkpoint()
+
+    # Groups and what they are worth ---------------------------------------------------------------
+
+    def _kept(self) -> KVBatchMeta:
+        """This step's rows of kept groups; the others are forgotten."""
+        rows = [(key, tag) for batch in self._drawn for key, tag in zip(batch.keys, batch.tags, strict=True)]
+        self._drawn.clear()
+        self._forget([key for key, _ in rows if _uid(key) not in self._worth])
+        kept = [(key, tag) for key, tag in rows if _uid(key) in self._worth]
+        return KVBatchMeta(partition_id="train", keys=[k for k, _ in kept], tags=[t for _, t in kept])
+
+    def _forget(self, keys: list[str]) -> None:
+        if keys:
+            tq.kv_clear(keys=keys, partition_id="train")
+
+    def _mask(self, batch: KVBatchMeta) -> None:
+        """Take rows that must not count out of the loss: no token of theirs is one of the batch's."""
+        masks = [
+            torch.zeros_like(mask) if self._is_masked(key) else mask
+            for key, mask in zip(batch.keys, self._rows(batch, "response_mask"), strict=True)
+        ]
+        self._put(batch, response_mask=masks, loss_mask=masks)
+
+    def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        """The session's advantages, on every token that counts."""
+        # verl's own come first: importance weights and rejection of its rollout correction are made there.
+        batch = super()._compute_advantage(batch, metrics=metrics)
+        advantages = [
+            mask.float() * self._advantage(key, tag)
+            for key, tag, mask in zip(batch.keys, batch.tags, self._rows(batch, "response_mask"), strict=True)
+        ]
+        self._put(batch, advantages=advantages, returns=advantages)
+        return batch
+
+    def _advantage(self, key: str, tag: Mapping[str, Any]) -> float:
+        if tag.get("is_padding", False):
+            return 0.0
+        return float(self._worth[_uid(key)]["advantages"][_sample(key)])
+
+    def _is_masked(self, key: str) -> bool:
+        return bool(self._worth[_uid(key)]["masked"][_sample(key)])
+
+    def _rows(self, batch: KVBatchMeta, field: str) -> list[torch.Tensor]:
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=[field])
+        return list(data[field].unbind())
+
+    def _put(self, batch: KVBatchMeta, **fields: list[torch.Tensor]) -> None:
+        nested = {
+            name: torch.nested.as_nested_tensor(rows, layout=torch.jagged) for name, rows in fields.items()
+        }
+        tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=tu.get_tensordict(nested))
+
+    def _say(self, phase: str) -> None:
+        """What begins now: a driver that hears nothing for long knows what hangs."""
+        self.driver.call("phase", phase)
+
+
+def _objects(values: list[Any]) -> np.ndarray[Any, Any]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _uid(key: str) -> str:
+    return key.split("_", 1)[0]
+
+
+def _sample(key: str) -> int:
+    return int(key.split("_")[1])

@@ -1,0 +1,54 @@
+"""verl's training worker with three things a stage needs: its own learning rate at every step, the
+optimizer of the stage before, and a reference model that need not be the stage's first policy.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from verl.single_controller.base.decorator import Dispatch, register
+from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
+
+REFERENCE: Final = "HARNESS_VERL_REFERENCE"
+
+
+class ReferenceWorker(TrainingWorker):  # type: ignore[misc]
+    """The reference model: the run's initial policy. verl itself knows one model path a job."""
+
+    def __init__(self, config: Any) -> None:
+        folder = os.environ.get(REFERENCE)
+        if folder:
+            # A copy of the actor's, made for this worker; its dataclass is frozen.
+            object.__setattr__(config.model_config, "path", folder)
+            object.__setattr__(config.model_config, "local_path", folder)
+        super().__init__(config)
+
+
+class StageWorker(ActorRolloutRefWorker):  # type: ignore[misc]
+    """Actor, rollout and reference in one process (verl's hybrid worker)."""
+
+    ref_worker_cls = ReferenceWorker
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
+    def set_learning_rate(self, rate: float) -> None:
+        """For the next update. verl's own warm-up starts with a step at rate 0, the harness's does not."""
+        for group in self.actor.engine.optimizer.param_groups:
+            group["lr"] = rate
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
+    def take_optimizer(self, folder: str) -> None:
+        """Go on with the moments of another stage, under this stage's own settings."""
+        engine = self.actor.engine
+        optimizer = engine.optimizer
+        path = Path(folder) / f"optim_world_size_{self.world_size}_rank_{self.rank}.pt"
+        settings = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+        optimizer.load_state_dict(torch.load(path, weights_only=False))
+        for group, own in zip(optimizer.param_groups, settings, strict=True):
+            group.update(own)
+        if getattr(engine, "_is_offload_optimizer", False):
+            from verl.utils.fsdp_utils import offload_fsdp_optimizer
+
+            offload_fsdp_optimizer(optimizer)

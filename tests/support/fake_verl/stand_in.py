@@ -1,0 +1,135 @@
+"""A stand-in for verl's side of the trainer `verl`: the protocol for real, the learning not.
+
+It takes the place of `python -m harness_verl_worker.main SPEC`. Completions are drawn from their seeds:
+the chain's answer or something else. A step adds its learning rate to the first weight. What goes wrong
+is asked for with the variable FAKE_VERL, such as `die:2` (at the update of step 2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from harness_verl_worker.wire import Driver, Judge
+
+FAULT, _, AT = os.environ.get("FAKE_VERL", "").partition(":")
+
+
+class StandIn:
+    def __init__(self, spec: dict[str, Any]) -> None:
+        settings = spec["settings"]
+        self.model = Path(settings["actor_rollout_ref.model.path"])
+        self.temperature = settings["actor_rollout_ref.rollout.temperature"]
+        vocabulary = json.loads((self.model / "tokenizer.json").read_text())["model"]["vocab"]
+        self.ids = vocabulary
+        self.end = vocabulary["<eos>"]
+        resumed = settings["trainer.resume_from_path"]
+        self.step = int(resumed.rpartition("_")[2]) if resumed else 0
+        #: Sum of the learning rates of all updates.
+        self.learned = 0.0
+        self.judge = Judge(float(os.environ["HARNESS_VERL_REWARD_SECONDS"]))
+        self.drawn: dict[str, int] = {}
+        self.outcomes: list[Any] = []
+
+    def complete(self, text: str, seed: int, max_tokens: int) -> list[int]:
+        rng = random.Random(seed)
+        total, values = int(text[0]), []
+        for sign, digit in zip(text[1:-1:2], text[2:-1:2], strict=True):
+            total = (total + (int(digit) if sign == "+" else -int(digit))) % 10
+            values.append(str(total))
+        answer = "".join(values) or str(total)
+        if rng.random() < 0.5:
+            answer = "".join(rng.choice("0123456789") for _ in answer)
+        return [*(self.ids[c] for c in answer), self.end][:max_tokens]
+
+    async def offer(self, rows: list[dict[str, Any]]) -> None:
+        async def one(row: dict[str, Any], sample: int) -> None:
+            ids = self.complete(row["messages"][-1]["content"], row["seeds"][sample], row["max_tokens"])
+            fault = (
+                "the server is gone"
+                if self.wrong("abort") or (self.wrong("abort-one") and not sample)
+                else ""
+            )
+            if fault:
+                ids = []
+            if self.wrong("drop") and sample == 0:
+                return
+            found = await self.judge.outcome(
+                row["uid"], sample, {"ids": ids, "logprobs": [-0.5] * len(ids), "fault": fault}
+            )
+            self.outcomes.append({"uid": row["uid"], "sample": sample, **found})
+
+        await asyncio.gather(*(one(row, i) for row in rows for i in range(len(row["seeds"]))))
+
+    def wrong(self, what: str) -> bool:
+        return what == FAULT and self.step >= int(AT or 0)
+
+    def generate(self, rows: list[dict[str, Any]]) -> dict[str, int]:
+        if not self.drawn:
+            self.step += 1
+        loop.run_until_complete(self.offer(rows))
+        counts = {row["uid"]: len(row["seeds"]) for row in rows}
+        self.drawn |= counts
+        return counts
+
+    def update(self, groups: dict[str, Any], rate: float) -> dict[str, float]:
+        assert set(groups) <= set(self.drawn)
+        for uid, worth in groups.items():
+            assert len(worth["advantages"]) == len(worth["masked"]) == self.drawn[uid]
+        self.drawn.clear()
+        if self.wrong("die"):
+            os._exit(7)
+        if self.wrong("hang"):
+            time.sleep(1000)
+        self.learned += rate
+        loss = sum(sum(worth["advantages"]) for worth in groups.values())
+        return {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/kl_loss": 0.1, "actor/entropy": 0.5}
+
+    def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"ids": [self.ids["1"], self.end], "logprobs": [-0.5, -0.5], "fault": ""} for _ in requests]
+
+    def save(self, folder: str) -> None:
+        if self.drawn:
+            self.step, self.drawn = self.step - 1, {}
+        actor = Path(folder) / f"global_step_{self.step}" / "actor"
+        export = actor / "huggingface"
+        export.mkdir(parents=True)
+        (actor / "model_world_size_1_rank_0.pt").write_bytes(b"")
+        content = bytearray((self.model / "model.safetensors").read_bytes())
+        (size,) = struct.unpack("<Q", content[:8])
+        if self.wrong("rounded"):
+            content[8 : 8 + size] = content[8 : 8 + size].replace(b'"F32"', b'"F16"')
+        if self.wrong("nothing"):
+            return
+        (first,) = struct.unpack("<f", content[8 + size : 12 + size])
+        # Far from any weight of the model's, and exact for rates that are sums of powers of two.
+        content[8 + size : 12 + size] = struct.pack("<f", max(first, 1000.0) + self.learned)
+        (export / "model.safetensors").write_bytes(content)
+
+
+def main(path: str) -> int:
+    spec = json.loads(Path(path).read_text())
+    if FAULT == "refuse":
+        print("noise\nHARNESS-REFUSED ValueError: no such thing", file=sys.stderr)
+        return 3
+    stand_in, driver = StandIn(spec), Driver()
+    result: Any = {"step": stand_in.step}
+    while True:
+        command = driver.call("next", result)
+        if command["do"] == "stop":
+            if FAULT == "end":
+                return 9
+            return 0
+        driver.call("phase", f"in {command['do']}")
+        result = getattr(stand_in, command["do"])(**command["with"])
+
+
+loop = asyncio.new_event_loop()
+sys.exit(main(sys.argv[1]))

@@ -1,0 +1,237 @@
+"""What the trainer `verl` does when its job fails: real processes, with a stand-in for verl in them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness_verl.job import package
+from harness_verl_worker import keeper
+
+from harness.errors import HarnessError, RecipeError, TrainingError
+from harness.ledger import read
+from harness.plugins import Plugins
+from harness.testing.workbench import Workbench
+from tests.support.runs import make_study, start_arm
+from tests.support.verl import stand_in_python
+
+
+@pytest.fixture
+def bench(harness_plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    stand_in_python(tmp_path)
+    return Workbench(tmp_path, harness_plugins)
+
+
+def recipe(**options: Any) -> dict[str, Any]:
+    stage = {"name": "s", "rollout": {"n": 4, "batch": 2, "max_tokens": 6}, "max_steps": 4}
+    return {
+        "name": "faults",
+        "model": {"name": "chain-334k", "loader": "packaged", "prompt": "raw"},
+        "trainer": {"name": "verl", "python": "python", **options},
+        "tasks": {"train": [{"name": "arithmetic-chain", "strata": "2-4"}]},
+        "checkpoints": {"every_steps": 2, "min_free_gb": 0.05},
+        "report": {"reporters": []},
+        "stages": [stage],
+    }
+
+
+#: The same as a file.
+TOML = """
+name = "faults"
+model = { name = "chain-334k", loader = "packaged", prompt = "raw" }
+trainer = { name = "verl", python = "python" }
+tasks = { train = [{ name = "arithmetic-chain", strata = "2-4" }] }
+checkpoints = { every_steps = 2, min_free_gb = 0.05 }
+report = { reporters = [] }
+[[stages]]
+name = "s"
+rollout = { n = 4, batch = 2, max_tokens = 6 }
+max_steps = 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "words"),
+    [
+        ("die:3", {}, r"the verl job died \(exit code 7\), at 'in update'"),
+        ("hang:3", {"stall_seconds": 3}, r"has made no progress for 3 s \(limit 3\), at 'in update'"),
+        ("hang:3", {"stage_seconds": 8}, "has taken longer than stage_seconds = 8"),
+        ("drop:3", {"stall_seconds": 4}, "has made no progress"),
+        ("abort:3", {}, "none of the step's 8 samples could be judged; the engine gave up: the server"),
+        ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
+        ("nothing:3", {}, "verl exported no weights"),
+        ("end", {}, "ended with exit code 9"),
+    ],
+)  # fmt: skip
+def test_a_failing_job_is_a_named_error_and_the_run_goes_on_after_it(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, fault: str, options: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", fault)
+    with pytest.raises(TrainingError, match=words) as raised:
+        bench.run(recipe(**options))
+    assert "trainer 'verl', stage 's'" in str(raised.value)
+    assert jobs(bench.folder) == []
+    # What it left is whole: the same run, with nothing wrong any more, ends with all its steps.
+    monkeypatch.delenv("FAKE_VERL")
+    record = bench.run(recipe(**options))
+    assert [line["metrics"]["step"] for line in record.lines("step")] == [1, 2, 3, 4]
+    assert record.lines("finished")
+
+
+def test_a_refused_configuration_is_said_in_verls_words(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", "refuse")
+    with pytest.raises(RecipeError, match="verl refuses its configuration: ValueError: no such thing"):
+        bench.run(recipe())
+
+
+def test_an_interpreter_that_is_not_there_is_refused(bench: Workbench) -> None:
+    with pytest.raises(HarnessError, match=r"no interpreter at .*nowhere"):
+        bench.run(recipe(python="nowhere"))
+
+
+def test_single_aborts_are_masked_not_zero(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_VERL", "abort-one")
+    record = bench.run(recipe())
+    for call in record.of("collect"):
+        for group in call.value.groups:
+            assert (group.rewards[0], group.advantages[0]) == (None, 0.0)
+            assert None not in group.rewards[1:]
+            assert group.rollouts[0].reason == "the server is gone"
+
+
+def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bench.folder / "recipe.toml"
+    path.write_text(TOML)
+    study = make_study(path, bench.folder / "runs").folder
+    monkeypatch.setenv("FAKE_VERL", "hang:3")
+    process = start_arm(study)
+    ledger = study / "main" / "seed-0" / "ledger.jsonl"
+    end = time.monotonic() + 120
+    while not (ledger.exists() and '"t":"checkpoint"' in ledger.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    (job,) = jobs(bench.folder)[:1]
+    folder = Path(os.readlink(f"/proc/{job}/cwd"))
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 20
+    while jobs(bench.folder) or folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    monkeypatch.delenv("FAKE_VERL")
+    assert start_arm(study).wait(timeout=120) == 0
+    lines = list(read(ledger))
+    assert [line["metrics"]["step"] for line in lines if line["t"] == "step"] == [1, 2, 3, 4]
+
+
+# The keeper ---------------------------------------------------------------------------------------
+
+#: Starts a process in a session of its own, which ignores what can be ignored, and waits.
+FAMILY = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); "
+    "signal.signal(1, signal.SIG_IGN); time.sleep(600)"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep({seconds})
+"""
+
+
+def start_keeper(seconds: float) -> tuple[subprocess.Popen[str], int]:
+    keeper_file = str(package("harness_verl_worker") / "keeper.py")
+    command = [sys.executable, keeper_file, "/nowhere", sys.executable, "-c",
+               FAMILY.format(seconds=seconds)]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.parametrize("end", ["the command ends", "the parent goes", "it is told to"])
+def test_nothing_outlives_the_keeper(end: str) -> None:
+    process, grandchild = start_keeper(0.2 if end == "the command ends" else 600)
+    assert alive(grandchild)
+    if end == "the parent goes":
+        assert process.stdin is not None
+        process.stdin.close()
+    elif end == "it is told to":
+        process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=20)
+    assert code == {"the command ends": 0, "the parent goes": 130, "it is told to": 143}[end]
+    assert not alive(grandchild)
+
+
+def test_shared_memory_of_a_job_goes_with_it() -> None:
+    hold = "from multiprocessing import shared_memory, resource_tracker as t; import time; " \
+        "s = shared_memory.SharedMemory(create=True, size=64); t.unregister(s._name, 'shared_memory'); " \
+        "print(s.name, flush=True); time.sleep(600)"  # fmt: skip
+    command = [
+        sys.executable,
+        str(package("harness_verl_worker") / "keeper.py"),
+        "/nowhere",
+        sys.executable,
+        "-c",
+        hold,
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    segment = Path("/dev/shm") / process.stdout.readline().strip()
+    assert segment.exists()
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=20)
+    assert not segment.exists()
+
+
+def test_a_job_whose_keeper_is_killed_leaves_nothing(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", "hang:1")
+    killed: list[int] = []
+
+    def kill() -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and not killed:
+            time.sleep(0.05)
+            found = jobs(bench.folder)
+            if found and len(keeper.descendants(found[0])) >= 1:
+                time.sleep(1.2)  # So that the driver has looked.
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(TrainingError, match="died"):
+        bench.run(recipe(stall_seconds=30))
+    thread.join()
+    assert killed
+    assert jobs(bench.folder) == []
+
+
+def jobs(folder: Path) -> list[int]:
+    """Processes that were started with the stand-in of this folder, keepers first."""
+    found = []
+    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda p: int(p.name)):
+        with contextlib.suppress(OSError):
+            text = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (entry / "environ").read_bytes().decode(errors="replace")
+            if alive(int(entry.name)) and str(folder) in environment and "/hv-" in text:
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,316 @@
+"""verl itself, on the CPU, driven by recipes: rollouts by vLLM, updates by FSDP2, weights sent between them.
+
+A start of verl takes about a minute on two cores, so that each test asks much of few jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra 'torch'")
+
+import torch
+from harness_verl_worker.keeper import descendants
+from safetensors.torch import load_file
+
+from harness.advantages import group_advantages
+from harness.plugins import load
+from harness.testing.workbench import Recorded, Workbench
+from tests.support.heavy import environment_python
+from tests.support.runs import make_study, start_arm
+
+pytestmark = pytest.mark.heavy
+
+#: The same for every trainer but for `trainer.name`.
+RECIPE: dict[str, Any] = {
+    "name": "backends",
+    "model": {"name": "chain-334k", "loader": "packaged", "prompt": "raw"},
+    "tasks": {"train": [{"name": "arithmetic-chain", "strata": "7-12"}]},
+    "difficulty": {
+        "estimator": {"name": "pass-rate", "samples": 2, "tasks": 4, "sequential": False},
+        "max_tokens": 20,
+    },
+    "resources": {"device": "cpu"},
+    "evaluation": {
+        "every_steps": 2,
+        "heldout": [
+            {
+                "name": "chains",
+                "tasks": [{"name": "arithmetic-chain", "strata": "7-10", "split": "heldout"}],
+                "per_stratum": 4,
+                "max_tokens": 16,
+            }
+        ],
+    },
+    "checkpoints": {"every_steps": 2, "keep": 9, "min_free_gb": 0.05},
+    "report": {"reporters": []},
+    "stages": [
+        {
+            "name": "first",
+            "select": "p < 1",  # all of them, but measured
+            "curriculum": "uniform",
+            "gates": [{"name": "mixed-outcomes", "max_refills": 20}],
+            "rollout": {"n": 4, "batch": 4, "max_tokens": 20, "temperature": 0.9},
+            "optimizer": {"lr": 1e-4, "warmup_steps": 2},
+            "max_steps": 3,
+        },
+        {
+            "name": "second",
+            "reestimate": True,
+            "curriculum": "uniform",
+            "rollout": {"n": 3, "batch": 4, "max_tokens": 10},
+            "loss": {"kl": 0.05, "entropy": 0.001, "mask_truncated": True},
+            "optimizer": {"lr": 5e-5},
+            "max_steps": 2,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def verl_python() -> Iterator[str]:
+    python = environment_python("verl-cpu")
+    before = os.environ.get("HARNESS_VERL_PYTHON")
+    os.environ["HARNESS_VERL_PYTHON"] = python
+    yield python
+    if before is None:
+        del os.environ["HARNESS_VERL_PYTHON"]
+    else:
+        os.environ["HARNESS_VERL_PYTHON"] = before
+
+
+@pytest.fixture(scope="module")
+def runs(verl_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recorded]:
+    """The recipe under `verl` and under `torch`."""
+    folder = tmp_path_factory.mktemp("backends")
+    os.environ["HARNESS_CACHE"] = str(folder / "cache")
+    try:
+        bench = Workbench(folder, load())
+        return {name: bench.run(RECIPE | {"trainer": {"name": name}}, name) for name in ("torch", "verl")}
+    finally:
+        del os.environ["HARNESS_CACHE"]
+
+
+def groups(record: Recorded, stage: str) -> list[Any]:
+    return [g for call in record.of("collect") if call.stage == stage for g in call.value.groups]
+
+
+def test_two_stages_take_their_steps_and_directives(runs: dict[str, Recorded]) -> None:
+    names = {
+        name: [(c.stage, c.name) for c in record.of("collect", "finish_step", "evaluate", "save")]
+        for name, record in runs.items()
+    }
+    step = ["collect", "finish_step"]
+    first = [("first", n) for n in [*step, *step, "evaluate", "save", *step, "save"]]
+    second = [("second", n) for n in [*step, *step, "save"]]
+    assert names["verl"] == first + second == names["torch"]
+    kinds = [(line["name"], line["stage"]) for line in runs["verl"].lines("evaluation")]
+    assert kinds == [("before", ""), ("inside", "first"), ("after-stage", "first"), ("final", "second")]
+
+
+def test_the_curriculum_draws_as_it_does_for_every_trainer(runs: dict[str, Recorded]) -> None:
+    labels = {name: record.lines("labels") for name, record in runs.items()}
+    assert [line["stage"] for line in labels["verl"]] == ["first", "second"]
+    first = {name: [t.id for t in record.of("next_tasks")[0].value] if record.of("next_tasks") else []
+             for name, record in runs.items()}  # fmt: skip
+    assert first["verl"] == first["torch"]
+    assert labels["verl"][0]["labels"] == labels["torch"][0]["labels"]
+
+
+def test_groups_are_judged_kept_and_normalised_as_the_recipe_says(runs: dict[str, Recorded]) -> None:
+    record = runs["verl"]
+    assert all(group.mixed for group in groups(record, "first"))
+    for stage, n, longest, temperature in (("first", 4, 20, 0.9), ("second", 3, 10, 1.0)):
+        for group in groups(record, stage):
+            assert group.size == n
+            assert group.advantages == group_advantages(group.rewards, epsilon=1e-6, std="sample")
+            for rollout, length, cut in zip(group.rollouts, group.lengths, group.truncated, strict=True):
+                assert rollout.sampling.temperature == temperature
+                assert len(rollout.completion_ids) == length <= longest
+                # verl's are those of the tempered distribution, which a rollout's are not.
+                assert (rollout.logprobs is None) == (temperature != 1)
+                assert not cut or length == longest
+    assert any(cut for group in groups(record, "second") for cut in group.truncated)
+    answers = {r.text for g in groups(record, "first") for r in g.rollouts}
+    assert len(answers) > 4, "samples of a group are drawn apart"
+
+
+def test_metrics_have_their_names_and_the_stages_own_values(runs: dict[str, Recorded]) -> None:
+    metrics = runs["verl"].metrics()
+    assert [(m.stage, m.step) for m in metrics] == [
+        ("first", 1), ("first", 2), ("first", 3), ("second", 1), ("second", 2),
+    ]  # fmt: skip
+    assert [m.learning_rate for m in metrics] == pytest.approx([5e-5, 1e-4, 1e-4, 5e-5, 5e-5])
+    assert all(m.loss is not None and m.grad_norm is not None and m.entropy is not None for m in metrics)
+    assert all(m.grad_norm > 0 for m in metrics[:3])
+    assert all(m.cpu_seconds > 0 and m.seconds > 0 for m in metrics)
+    assert [m.kl is None for m in metrics] == [True, True, True, False, False]
+    # The reference is the run's first policy, not the stage's: three steps have moved away from it.
+    assert metrics[3].kl is not None
+    assert metrics[3].kl > 1e-7
+    # Rollouts come from the weights that are trained.
+    name = "verl/training/rollout_actor_probs_pearson_corr"
+    assert all(m.extra[name] > 0.999 for m in metrics)
+
+
+def test_weights_are_exported_as_they_are(runs: dict[str, Recorded]) -> None:
+    (before, middle), (again, after) = runs["verl"].trained
+    assert again.ref == middle.ref
+    states = [load_file(next(p.files.path.glob("*.safetensors"))) for p in (before, middle, after)]
+    assert {t.dtype for state in states for t in state.values()} == {torch.float32}
+    for one, other, rate in ((states[0], states[1], 1e-4), (states[1], states[2], 5e-5)):
+        moved = max(float((one[name] - other[name]).abs().max()) for name in one)
+        # Adam moves a weight by about its rate each step, however small the gradient.
+        assert 0.2 * rate < moved < 4 * rate
+    # What generated the second stage's first rollouts is what the first stage's checkpoint holds.
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(middle.files.path, dtype=torch.float32)
+    for rollout in groups(runs["verl"], "second")[0].rollouts:
+        ids = torch.tensor([[*rollout.prompt_ids, *rollout.completion_ids]])
+        with torch.no_grad():
+            logprobs = model(ids).logits[0].log_softmax(-1)
+        start = len(rollout.prompt_ids) - 1
+        expected = [float(logprobs[start + i, token]) for i, token in enumerate(rollout.completion_ids)]
+        assert rollout.logprobs == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_optimizer_goes_on_across_stages(runs: dict[str, Recorded]) -> None:
+    (_, first), (_, second) = runs["verl"].trained
+    taken = []
+    for policy in (first, second):
+        assert policy.checkpoint is not None
+        (file,) = policy.checkpoint.glob("verl/global_step_*/actor/optim_*.pt")
+        state = torch.load(file, weights_only=False)["state"]
+        taken.append({int(entry["step"]) for entry in state.values()})
+    assert taken == [{3}, {5}]
+
+
+def test_nothing_is_left_of_a_job(runs: dict[str, Recorded]) -> None:
+    assert len(runs) == 2
+    assert left() == []
+
+
+# Kills --------------------------------------------------------------------------------------------
+
+KILLED = """
+name = "killed"
+[model]
+name = "chain-334k"
+loader = "packaged"
+prompt = "raw"
+[tasks]
+train = [{ name = "arithmetic-chain", strata = "9-16" }]
+[trainer]
+name = "verl"
+stall_seconds = 90
+reward_seconds = 20
+[resources]
+device = "cpu"
+[evaluation]
+each_stage = false
+[[evaluation.heldout]]
+name = "chains"
+tasks = [{ name = "arithmetic-chain", strata = "9-10", split = "heldout" }]
+per_stratum = 2
+max_tokens = 14
+[checkpoints]
+every_steps = 1
+min_free_gb = 0.05
+[report]
+reporters = []
+[[stages]]
+name = "long"
+rollout = { n = 4, batch = 4, max_tokens = 20 }
+optimizer = { lr = 1e-4 }
+max_steps = 400
+"""
+
+
+def test_every_kill_is_a_named_error_and_the_run_goes_on_after_it(verl_python: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(KILLED)
+    study = make_study(path, tmp_path / "runs").folder
+    run = study / "main" / "seed-0"
+    begun = 0
+    for victim, said in (
+        ("ray::WorkerDict", "the verl job"),
+        ("VLLM::EngineCore", "the verl job|engine gave up|lost"),
+    ):
+        process = start_arm(study)
+        begun = wait_for_steps(run, begun + 2, process)
+        pids = named(victim, process.pid)
+        assert pids, f"no {victim} among {sorted(names(process.pid))}"
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        assert process.wait(timeout=240) not in (0, None)
+        assert left() == []
+        words = (run / "log.txt").read_text()
+        assert "Traceback" not in words.partition("it said last")[0]
+        assert any(part in words for part in said.split("|"))
+
+    process = start_arm(study)
+    steps = wait_for_steps(run, begun + 2, process)
+    assert steps > begun
+    process.kill()
+    process.wait()
+    wait_until(lambda: not left(), 30)
+
+
+def wait_for_steps(run: Path, count: int, process: subprocess.Popen[bytes]) -> int:
+    """Until the ledger's last step is `count`; returns it."""
+    from harness import ledger
+
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        assert process.poll() is None, (run / "log.txt").read_text()[-3000:]
+        file = run / "ledger.jsonl"
+        last = (
+            [line["metrics"]["step"] for line in ledger.read(file) if line["t"] == "step"]
+            if file.exists()
+            else []
+        )
+        if last and last[-1] >= count:
+            return int(last[-1])
+        time.sleep(0.3)
+    raise AssertionError((run / "log.txt").read_text()[-3000:])
+
+
+def wait_until(holds: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, left()
+        time.sleep(0.2)
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def names(pid: int) -> set[str]:
+    return {command(child) for child in descendants(pid)}
+
+
+def named(name: str, pid: int) -> list[int]:
+    return [child for child in descendants(pid) if command(child).startswith(name)]
+
+
+def left() -> list[str]:
+    """Commands of processes of verl's environment that run still."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        text = command(int(entry.name))
+        if text.startswith(("ray::", "VLLM::")) or ("/verl-cpu-" in text and "/hv-" in text):
+            found.append(text[:120])
+    return found

@@ -1,0 +1,141 @@
+"""From a recipe's stage to verl's configuration, without verl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness_verl import settings
+from harness_verl.options import VerlOptions
+from harness_verl.settings import Job
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import RecipeError
+from harness.recipe import Conventions, Resources, Stage
+from harness.recipe.errors import validated
+
+ACTOR, ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
+
+
+def job(**changes: Any) -> Job:
+    values = {"model": Path("/m"), "context_length": 512, "device": "cpu", "resources": Resources()}
+    return Job(**{**values, **changes})
+
+
+def made(
+    stage: dict[str, Any], *, overrides: tuple[str, ...] = (), about: Job | None = None, **conventions: Any
+) -> dict[str, Any]:
+    return settings.settings(
+        Stage.model_validate({"name": "s", **stage}),
+        Conventions(**conventions),
+        about or job(),
+        overrides,
+        where="here",
+    )
+
+
+def test_a_stage_says_how_much_and_how_it_is_sampled() -> None:
+    found = made(
+        {"rollout": {"n": 6, "batch": 10, "temperature": 0.7, "top_p": 0.9, "top_k": 5, "max_tokens": 99}}
+    )
+    assert found["data.train_batch_size"] == found[f"{ACTOR}.ppo_mini_batch_size"] == 10
+    assert found[f"{ROLLOUT}.n"] == 6
+    assert [found[f"{ROLLOUT}.{name}"] for name in ("temperature", "top_p", "top_k")] == [0.7, 0.9, 5]
+    assert found["data.max_response_length"] == 99
+    assert found["data.max_prompt_length"] == 512 - 99
+    assert found[f"{ROLLOUT}.max_model_len"] == 512
+    assert made({})[f"{ROLLOUT}.top_k"] == -1, "off is 0 in a recipe"
+
+
+def test_a_stage_says_what_is_minimised() -> None:
+    loss = {"kl": 0.02, "entropy": 0.003, "clip_low": 0.1, "clip_high": 0.3}
+    found = made(
+        {
+            "loss": loss,
+            "optimizer": {"lr": 2e-6, "weight_decay": 0.1, "betas": (0.8, 0.9), "max_grad_norm": 0.5},
+        }
+    )
+    assert (found[f"{ACTOR}.use_kl_loss"], found[f"{ACTOR}.kl_loss_coef"]) == (True, 0.02)
+    assert found[f"{ACTOR}.entropy_coeff"] == 0.003
+    assert (found[f"{ACTOR}.clip_ratio_low"], found[f"{ACTOR}.clip_ratio_high"]) == (0.1, 0.3)
+    optimizer = [found[f"{ACTOR}.optim.{name}"] for name in ("lr", "weight_decay", "betas", "clip_grad")]
+    assert optimizer == [2e-6, 0.1, [0.8, 0.9], 0.5]
+    plain = made({"optimizer": {"max_grad_norm": 0}})
+    assert not plain[f"{ACTOR}.use_kl_loss"]
+    assert plain[f"{ACTOR}.optim.clip_grad"] > 1e20, "0 is off"
+
+
+@pytest.mark.parametrize(
+    ("conventions", "key", "value"),
+    [
+        ({"normalise": "token"}, f"{ACTOR}.loss_agg_mode", "token-mean"),
+        ({"normalise": "sequence"}, f"{ACTOR}.loss_agg_mode", "seq-mean-token-mean"),
+        ({"kl_estimator": "k1"}, f"{ACTOR}.kl_loss_type", "kl"),
+        ({"kl_estimator": "k2"}, f"{ACTOR}.kl_loss_type", "mse"),
+        ({"kl_estimator": "k3"}, f"{ACTOR}.kl_loss_type", "low_var_kl"),
+        ({"std": "none"}, "algorithm.norm_adv_by_std_in_grpo", False),
+    ],
+)
+def test_conventions_have_verls_names(conventions: dict[str, Any], key: str, value: Any) -> None:
+    assert made({}, **conventions)[key] == value
+
+
+def test_precision_is_of_the_arithmetic_never_of_the_weights() -> None:
+    for precision, short, long in (("fp32", "fp32", "float32"), ("bf16", "bf16", "bfloat16")):
+        found = made({}, about=job(resources=Resources(precision=precision)))
+        assert found[f"{ACTOR}.fsdp_config.model_dtype"] == "fp32"
+        assert found[f"{ACTOR}.fsdp_config.mixed_precision.param_dtype"] == short
+        assert found[f"{ROLLOUT}.dtype"] == long
+
+
+def test_machines_and_workers() -> None:
+    many = job(
+        device="cuda", resources=Resources(nodes=4, gpus_per_node=8), ray_address="auto", packages=["/p"]
+    )
+    found = made({"rollout": {"n": 8, "batch": 128}}, about=many)
+    assert (found["trainer.nnodes"], found["trainer.n_gpus_per_node"]) == (4, 8)
+    assert found["ray_kwargs.ray_init.address"] == "auto"
+    assert found["ray_kwargs.ray_init.runtime_env"]["py_modules"] == ["/p"]
+    assert "ray_kwargs.ray_init.num_gpus" not in found
+    alone = made({}, about=job(resources=Resources(gpus_per_node=2)))
+    assert alone["ray_kwargs.ray_init.num_gpus"] == 2, "on a CPU, a worker counts as a GPU of Ray's"
+    with pytest.raises(RecipeError, match="3 x 3 rollouts a step are not a multiple of the 2 workers"):
+        made({"rollout": {"n": 3, "batch": 3}}, about=job(resources=Resources(gpus_per_node=2)))
+
+
+@given(n=st.integers(2, 64), batch=st.integers(1, 512), limit=st.integers(1, 32))
+def test_a_step_is_whole_passes(n: int, batch: int, limit: int) -> None:
+    found = made({"rollout": {"n": n, "batch": batch}}, about=job(micro_batch=limit))
+    size = found[f"{ACTOR}.ppo_micro_batch_size_per_gpu"]
+    assert 1 <= size <= limit
+    assert (n * batch) % size == 0
+
+
+def test_waiting_completions_never_fill_a_reward_worker() -> None:
+    assert made({"rollout": {"n": 16, "batch": 1024}}, about=job(device="cuda"))["reward.num_workers"] >= 16
+
+
+def test_an_override_replaces_a_default() -> None:
+    key = f"{ROLLOUT}.gpu_memory_utilization"
+    assert key in made({})
+    assert key not in made({}, overrides=(f"{key}=0.7",)), "the user's value then stands"
+    assert "trainer.logger" not in made({}, overrides=("trainer.logger=[console,wandb]",))
+
+
+@given(
+    st.sampled_from(sorted(settings.owned(Stage(name="s"), Conventions(), job()))),
+    st.sampled_from(["", "+", "++", "~"]),
+)
+def test_an_override_of_what_the_recipe_decides_is_refused_by_name(key: str, sign: str) -> None:
+    for override in (f"{sign}{key}=1", f"{sign}{key.rpartition('.')[0]}={{}}"):
+        with pytest.raises(RecipeError, match=r"collides with .*the recipe decides"):
+            validated(VerlOptions, {"overrides": [override]}, where="trainer")
+
+
+def test_an_override_is_one() -> None:
+    with pytest.raises(RecipeError, match="no override of verl's: key=value"):
+        validated(VerlOptions, {"overrides": ["trainer.logger"]}, where="trainer")
+    kept = validated(VerlOptions, {"overrides": ["+a.b=1", "~trainer.x", "model_engine=megatron"]}, where="t")
+    assert [settings.key_of(o) for o in kept.overrides] == ["a.b", "trainer.x", "model_engine"]

@@ -7,6 +7,9 @@ trainer's registration:
 |---|---|
 | `kinds` | stage kinds it trains: `rl`, `sft` |
 | `losses` | parts of `loss` it honours: `kl`, `entropy`, `mask_truncated`, `terms` |
+| `kl_estimators` | values of `conventions.kl_estimator` that its KL term takes; absent: all |
+| `entropy_normalise` | values of `conventions.normalise` that its entropy bonus takes; absent: all |
+| `greedy` | `False`: cannot sample at temperature 0 |
 | `curriculum_granularity` | `step`: asks for tasks at each step; `stage`: once a stage |
 | `dynamic_sampling` | honours gates |
 | `in_stage_evaluation` | evaluates with live weights inside a stage |
@@ -15,6 +18,7 @@ trainer's registration:
 | `nodes` | runs on several machines or GPUs (`resources.nodes`, `resources.gpus_per_node`) |
 | `python` | its backend may live in another environment (`resources.python`) |
 | `resume` | goes on inside a stage from a checkpoint |
+| `exact_resume` | and ends with the numbers of an unbroken stage |
 | `simulated` | its outcomes are no model's |
 """
 
@@ -22,9 +26,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
-from harness.recipe import Recipe, Stage
+from harness.recipe import Conventions, Recipe, Stage
 from harness.registry import Registration
+
+#: What a trainer may declare, and what holds where it says nothing; None allows every value.
+CAPABILITIES: Final[dict[str, Any]] = {
+    "kinds": ["rl"],
+    "losses": [],
+    "kl_estimators": None,
+    "entropy_normalise": None,
+    "greedy": True,
+    "curriculum_granularity": "step",
+    "dynamic_sampling": False,
+    "in_stage_evaluation": False,
+    "engine": False,
+    "devices": None,
+    "precisions": None,
+    "nodes": False,
+    "python": False,
+    "resume": False,
+    "exact_resume": True,
+    "simulated": False,
+}
 
 #: The engine name that means the trainer's own.
 TRAINER_ENGINE = "trainer"
@@ -45,7 +70,7 @@ def shortfalls(recipe: Recipe, trainer: Registration, online: dict[str, bool]) -
     """Every mismatch; `online` says for each curriculum name whether it decides at every step."""
     able = trainer.capabilities
     for stage in recipe.stages:
-        yield from _of_stage(stage, trainer, online[stage.curriculum.name])
+        yield from _of_stage(stage, trainer, online[stage.curriculum.name], recipe.conventions)
     if recipe.evaluation.every_steps is not None and not able.get("in_stage_evaluation"):
         yield Shortfall(
             "evaluation inside a stage", "evaluation.every_steps", "leave evaluation.every_steps out"
@@ -72,7 +97,9 @@ def shortfalls(recipe: Recipe, trainer: Registration, online: dict[str, bool]) -
             yield Shortfall(f"{field} = {value!r}", field, f"use one of {', '.join(allowed)}")
 
 
-def _of_stage(stage: Stage, trainer: Registration, online: bool) -> Iterator[Shortfall]:
+def _of_stage(
+    stage: Stage, trainer: Registration, online: bool, conventions: Conventions
+) -> Iterator[Shortfall]:
     able, where = trainer.capabilities, f"stages {stage.name!r}"
     if stage.kind in ("rl", "sft") and stage.kind not in able.get("kinds", ("rl",)):
         yield Shortfall(f"stages of kind {stage.kind!r}", where)
@@ -85,6 +112,19 @@ def _of_stage(stage: Stage, trainer: Registration, online: bool) -> Iterator[Sho
     for name, wanted in asked.items():
         if wanted and name not in able.get("losses", ()):
             yield Shortfall(f"loss.{name}", f"{where}, loss.{name}")
+    for what, wanted, key, value in (
+        ("conventions.kl_estimator", stage.loss.kl > 0, "kl_estimators", conventions.kl_estimator),
+        (
+            "loss.entropy with conventions.normalise",
+            stage.loss.entropy > 0,
+            "entropy_normalise",
+            conventions.normalise,
+        ),
+    ):
+        if wanted and key in able and value not in able[key]:
+            yield Shortfall(f"{what} = {value!r}", where, f"use one of {', '.join(able[key])}")
+    if stage.kind == "rl" and stage.rollout.temperature == 0 and able.get("greedy") is False:
+        yield Shortfall("sampling at temperature 0", f"{where}, rollout.temperature", "raise it above 0")
     if stage.gates and not able.get("dynamic_sampling"):
         yield Shortfall("gates (dynamic sampling)", f"{where}, gates")
     if online and able.get("curriculum_granularity", "step") != "step":

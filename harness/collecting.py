@@ -2,21 +2,17 @@
 
 DAPO (arXiv 2503.14476) draws until the batch is full, which never ends where nothing can pass. Here
 the refills are bounded, and a step without a single kept group ends the stage and says so.
+
+Where the trainer hands its rollouts on one by one, each is judged while the next ones are generated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from harness.protocols import Batch, Session
-from harness.records import Group, Rollout, Task
-
-#: Yields the rollouts of complete groups as they finish, and is sent those of the groups that were kept:
-#: judging then goes on beside generating.
-Stream = Generator[Sequence[Rollout], Sequence[Group], None]
-#: From tasks to rollouts, at once or as they finish, or to groups for trainers that judge themselves.
-Generate = Callable[[Sequence[Task]], Sequence[Rollout] | Sequence[Group] | Stream]
+from harness.protocols import Batch, Generate, Generated, GroupStream, Session
+from harness.records import Group, Rollout
 
 
 def collect(session: Session, generate: Generate) -> Batch:
@@ -35,22 +31,10 @@ def collect(session: Session, generate: Generate) -> Batch:
         tasks = session.next_tasks(want - len(kept))
         if not tasks:
             break
-        produced = generate(tasks)
-        if isinstance(produced, Generator):
-            for completions, passed in _stream(session, produced):
-                tokens += sum(rollout.tokens for rollout in completions)
-                rollouts += len(completions)
-                kept += passed
-        elif produced and isinstance(produced[0], Group):
-            outcomes = cast(Sequence[Group], produced)
-            tokens += sum(sum(group.lengths) for group in outcomes)
-            rollouts += sum(group.size for group in outcomes)
-            kept += session.submit_outcomes(outcomes)
-        else:
-            every = cast(Sequence[Rollout], produced)
-            tokens += sum(rollout.tokens for rollout in every)
-            rollouts += len(every)
-            kept += session.submit(every)
+        for cost, completions, passed in _submitted(session, generate(tasks)):
+            tokens += cost
+            rollouts += completions
+            kept += passed
         groups += len(tasks)
         if len(kept) >= want:
             break
@@ -59,14 +43,30 @@ def collect(session: Session, generate: Generate) -> Batch:
     return Batch(kept, groups - len(kept), rollouts, tokens)
 
 
-def _stream(session: Session, stream: Stream) -> Iterator[tuple[Sequence[Rollout], Sequence[Group]]]:
-    """What the stream gives, with the groups of it that were kept."""
-    passed: Sequence[Group] = ()
-    started = False
-    while True:
-        try:
-            completions = stream.send(passed) if started else next(stream)
-        except StopIteration:
-            return
-        started, passed = True, session.submit(completions)
-        yield completions, passed
+def _submitted(session: Session, produced: Generated) -> Iterator[tuple[int, int, Sequence[Group]]]:
+    """Tokens, completions and kept groups, of all at once or of a stream's groups as they finish."""
+    if isinstance(produced, GroupStream):
+        passed: Sequence[Group] | None = None
+        while True:
+            try:
+                # A generator that has not begun takes no value.
+                rollouts = next(produced.groups) if passed is None else produced.groups.send(passed)
+            except StopIteration:
+                return
+            passed = session.submit(rollouts)
+            yield _tokens(rollouts), len(rollouts), passed
+    elif isinstance(produced, Sequence) and produced and isinstance(produced[0], Group):
+        outcomes = cast(Sequence[Group], produced)
+        tokens = sum(sum(group.lengths) for group in outcomes)
+        yield tokens, sum(group.size for group in outcomes), session.submit_outcomes(outcomes)
+    else:
+        rollouts = []
+        for rollout in cast(Sequence[Rollout], produced):
+            if not isinstance(produced, Sequence):
+                session.offer(rollout)
+            rollouts.append(rollout)
+        yield _tokens(rollouts), len(rollouts), session.submit(rollouts)
+
+
+def _tokens(rollouts: Sequence[Rollout]) -> int:
+    return sum(rollout.tokens for rollout in rollouts)

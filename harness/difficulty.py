@@ -53,6 +53,7 @@ class Measurement:
     spent: Spent
     sampling: Sampling
     policy: PolicyRef
+    #: Of the recipe's verifier; a label carries that of the one that judged it.
     verifier_hash: str
     #: The stage that it precedes; names its random stream.
     stage: str
@@ -91,6 +92,7 @@ def measure(job: Measurement, subjects: Sequence[str], outcomes: Outcomes) -> di
             round=outcomes.round,
             outcomes=list(outcomes.labels.values()),
             pool=job.pool.state_dict(),
+            estimator=job.estimator.state_dict(),
             **job.spent.fields(),
         )
         job.ledger.commit()
@@ -138,7 +140,7 @@ def _run_round(job: Measurement, work: list[tuple[Task, Request]], outcomes: Out
             samples=0,
             passes=0,
             sampling=job.sampling,
-            verifier_hash=job.verifier_hash,
+            verifier_hash=count.verifier_hash or job.verifier_hash,
         )
         outcomes.labels[subject] = count.onto(known)
 
@@ -150,8 +152,11 @@ class _Count:
     scores: list[float] = field(default_factory=list)
     truncated: int = 0
     infra: int = 0
+    #: Of the verifier that judged: tasks of one run may name several.
+    verifier_hash: str = ""
 
     def add(self, rollout: Rollout, verdict: Verdict) -> None:
+        self.verifier_hash = verdict.verifier_hash
         if unjudged(rollout, verdict):
             self.infra += 1
             return

@@ -52,11 +52,14 @@ class EventFailure:
 
 
 def log_failure(failure: EventFailure) -> None:
-    """Log a failure: with its traceback the first time, in one line from then on."""
+    """Log a failure: with its traceback the first time, then in one line at each power of two."""
     if failure.times == 1:
         log.error("plugin %r failed at %s:\n%s", failure.plugin, failure.event, failure.detail)
-    else:
-        log.error("plugin %r failed at %s again: %s", failure.plugin, failure.event, failure.reason)
+    elif failure.times & (failure.times - 1) == 0:
+        log.error(
+            "plugin %r failed at %s, %d times by now: %s",
+            failure.plugin, failure.event, failure.times, failure.reason,
+        )  # fmt: skip
 
 
 class Events:

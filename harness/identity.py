@@ -18,7 +18,7 @@ from harness.ledger import SCHEMA
 from harness.plan import Plan
 from harness.pool import TaskPool
 from harness.protocols import ModelFiles, RunInfo
-from harness.records import Difficulty, builtins, digest
+from harness.records import Difficulty, digest, digest_all
 from harness.scoring import Scorer
 
 #: Parts of a recipe that change no number of a run.
@@ -42,7 +42,7 @@ def identity(
         "recipe_sha": plan.file.sha,
         "data_sha": pool.fingerprint(),
         "heldout_sha": {h.name: digest([task.content_hash for task in h.tasks]) for h in heldout},
-        "labels_sha": {name: digest(builtins(known)) for name, known in labels.items()},
+        "labels_sha": {name: digest_all(known.values()) for name, known in labels.items()},
         "seed": plan.seed,
         "stream": info.stream,
         "harness": harness.__version__,

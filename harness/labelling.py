@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.difficulty import LabelStore, Measurement, Outcomes, from_training, measure, outcomes_from
@@ -31,6 +32,7 @@ def label(parts: Parts, stage: Stage, at: Position) -> None:
     before = parts.spent.copy()
     job, store, outcomes = _job(parts, stage, at)
     at.labels = measure(job, parts.pool.subjects, outcomes)
+    at.estimator = dict(job.estimator.state_dict())
     cost = parts.spent.since(before)
     parts.ledger.append(
         "labels",
@@ -40,6 +42,7 @@ def label(parts: Parts, stage: Stage, at: Position) -> None:
         tokens=cost.tokens,
         cpu_seconds=cost.cpu_seconds,
         pool=parts.pool.state_dict(),
+        estimator=at.estimator,
         **parts.spent.fields(),
     )
     parts.ledger.commit()
@@ -53,6 +56,7 @@ def label(parts: Parts, stage: Stage, at: Position) -> None:
 def restore(parts: Parts, line: Mapping[str, Any], at: Position) -> None:
     """Take over a measurement from the ledger."""
     at.labels = {d.subject: d for d in convert(line["labels"], list[Difficulty])}
+    at.estimator = line.get("estimator")
     parts.pool.load_state_dict(line["pool"])
     parts.restore_spent(line)
 
@@ -99,23 +103,41 @@ def _job(parts: Parts, stage: Stage, at: Position) -> tuple[Measurement, LabelSt
     recipe = parts.plan.recipe
     options = recipe.difficulty
     sampling = Sampling(temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens)
-    verifier_hash = parts.scorer.hashes()[recipe.verifier.name]
+    hashes = parts.scorer.hashes()
+    verifier_hash = hashes[recipe.verifier.name]
+
+    def judged_by(subject: str) -> str:
+        """The hash of the subject's own verifier."""
+        task = parts.pool.source(subject).draw(subject, 0)
+        return hashes[task.verifier or recipe.verifier.name]
+
     asked = digest(recipe.tasks.model_dump(mode="json"), recipe.model.prompt)
     store = LabelStore(parts.plan.base / options.store, asked) if options.store else None
-    outcomes = Outcomes(0, from_training(at.outcomes, at.policy.ref, sampling, verifier_hash))
+    trained = from_training(at.outcomes, at.policy.ref, sampling, verifier_hash)
+    outcomes = Outcomes(0, {k: replace(d, verifier_hash=judged_by(k)) for k, d in trained.items()})
     if store is not None:
-        stored = store.load(at.policy.ref, sampling, verifier_hash)
+        stored = {
+            subject: known
+            for each in sorted(set(hashes.values()))
+            for subject, known in store.load(at.policy.ref, sampling, each).items()
+            if judged_by(subject) == each
+        }
         outcomes.labels |= stored
-        for known in stored.values():  # more samples are of other tasks than those that it stands on
-            parts.pool.skip(known.subject, known.samples + known.excluded_infra)
+        for old in stored.values():  # more samples are of other tasks than those that it stands on
+            parts.pool.skip(old.subject, old.samples + old.excluded_infra)
+    estimator = parts.plan.build("difficulty_estimators", options.estimator, "difficulty.estimator")
+    known = at.estimator
     interrupted = parts.history.rounds.get(stage.name)
     if interrupted is not None:
         outcomes = outcomes_from(interrupted)
         parts.pool.load_state_dict(interrupted["pool"])
         parts.restore_spent(interrupted)
+        known = interrupted.get("estimator")
+    if known is not None:
+        estimator.load_state_dict(known)
     job = Measurement(
         info=parts.info,
-        estimator=parts.plan.build("difficulty_estimators", options.estimator, "difficulty.estimator"),
+        estimator=estimator,
         engine=parts.engine(at.policy),
         pool=parts.pool,
         scorer=parts.scorer,

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.errors import DataError, near
 from harness.recipe import LabelFile
-from harness.records import Difficulty, PolicyRef, digest
+from harness.records import Difficulty, PolicyRef, Sampling, digest
 
 
 def load_labels(model: str, file: LabelFile, base: Path) -> dict[str, Difficulty]:
@@ -26,6 +26,7 @@ def load_labels(model: str, file: LabelFile, base: Path) -> dict[str, Difficulty
     path = base / file.path
     policy = PolicyRef(weights_sha=f"imported:{digest(model, path.name)}")
     labels = {}
+    sampling = Sampling()  # one for all: a million labels are common
     for where, row in _rows(path):
         subject = str(_field(row, file.subject, where))
         if file.passes is not None:
@@ -42,7 +43,7 @@ def load_labels(model: str, file: LabelFile, base: Path) -> dict[str, Difficulty
             raise DataError(f"{passes} passes of {samples} samples", where=where)
         labels[subject] = Difficulty(
             subject=subject, model=model, policy=policy, samples=samples, passes=passes,
-            score_sum=float(passes), score_sq_sum=float(passes), criterion=file.criterion,
+            score_sum=float(passes), score_sq_sum=float(passes), criterion=file.criterion, sampling=sampling,
         )  # fmt: skip
     return labels
 

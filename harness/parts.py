@@ -164,13 +164,11 @@ def build_pool(plan: Plan, heldout: Sequence[HeldoutSet]) -> TaskPool:
 def _scorer(plan: Plan, pool: TaskPool, heldout: Sequence[HeldoutSet]) -> Scorer:
     """A scorer with every verifier that the recipe or a task names."""
     recipe = plan.recipe
-    spread = pool.subjects[:: max(1, len(pool.subjects) // 64)]
-    tasks = [pool.source(subject).draw(subject, 0) for subject in spread]
-    tasks += [task for part in heldout for task in part.tasks]
-    named = {task.verifier for task in tasks if task.verifier} | set(recipe.verifiers)
+    named = pool.verifiers() | {task.verifier for part in heldout for task in part.tasks}
+    named |= set(recipe.verifiers)
     options = {recipe.verifier.name: recipe.verifier.options} | dict(recipe.verifiers)
     specs = {}
-    for name in sorted(named | {recipe.verifier.name}):
+    for name in sorted(named - {""} | {recipe.verifier.name}):
         registration = plan.find("verifiers", Use(name=name), "verifier")
         specs[name] = VerifierSpec.of(
             registration, options.get(name), context=plan.context, file=local_file(plan.file.path)

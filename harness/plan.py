@@ -185,13 +185,14 @@ def _check_rule(plan: Plan, rule: Rule, where: str) -> None:
     rule.matches(Subject("any", stratum="1"), {model: {"any": label} for model in (POLICY, *rule.models)})
 
 
-def check_disk(plan: Plan, files: ModelFiles, folder: Path) -> None:
-    """Raise when the checkpoints that the recipe keeps cannot fit on the disk.
+def check_disk(plan: Plan, files: ModelFiles, folder: Path, runs: int = 1) -> None:
+    """Raise when the checkpoints that so many runs of the recipe keep cannot fit on the disk.
 
     A checkpoint is counted as three times the weights in fp32 (weights and Adam's two moments).
     """
     weights = sum(p.stat().st_size for p in files.path.rglob("*.safetensors"))
-    kept = plan.recipe.checkpoints.keep + len(plan.recipe.stages) + 1
+    lasts = sum(1 if stage.repeat == "budget" else stage.repeat for stage in plan.recipe.stages)
+    kept = runs * (plan.recipe.checkpoints.keep + lasts + 1)
     needed = 3 * weights * kept / 1e9 + plan.recipe.checkpoints.min_free_gb
     free = shutil.disk_usage(folder).free / 1e9
     if needed > free:

@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from harness.errors import DataError, RecipeError
 from harness.protocols import TaskFilter, TaskSource
-from harness.records import Difficulty, Task, digest
+from harness.records import Difficulty, Task, digest, digest_all
 from harness.selection import Labels, Rule, Subject
 
 #: Tasks in a row that a filter may refuse before the source counts as exhausted.
 MAX_REFUSED: Final = 1000
+#: Subjects of an endless source whose first tasks stand for it in the data's hash.
+SPREAD: Final = 256
 
 
 class TaskPool:
@@ -139,12 +141,32 @@ class TaskPool:
         describe = self.describe if rule.needs_task else Subject
         return [subject for subject in among if rule.matches(describe(subject), labels)]
 
+    def verifiers(self) -> set[str]:
+        """Names of the verifiers of all tasks, "" for the recipe's own: as a source says in an attribute
+        `verifiers`, else by a look at every task, or at the first one of each stratum."""
+        named: set[str] = set()
+        for source in self._sources:
+            known = getattr(source, "verifiers", None)
+            tasks = (source.draw(subject, 0).verifier for subject in source.subjects())
+            named.update(tasks if known is None else known)
+        return named
+
     def fingerprint(self) -> str:
-        """Hash of the data: ids, and the content of up to 256 tasks spread over them."""
-        spread = self.subjects[:: max(1, len(self.subjects) // 256)]
-        return digest(
-            self.subjects, [self.source(subject).draw(subject, 0).content_hash for subject in spread]
-        )
+        """Hash of the data: ids, and the content of every task of a finite source.
+
+        A source that can tell its content at once says so by a method `fingerprint`; an endless one is a
+        function of its options, of which the first tasks of some subjects tell enough.
+        """
+        return digest(digest_all(self.subjects), [self._content(source) for source in self._sources])
+
+    def _content(self, source: TaskSource) -> str:
+        known = getattr(source, "fingerprint", None)
+        if known is not None:
+            return str(known())
+        subjects = source.subjects()
+        if source.endless:
+            subjects = subjects[:: max(1, len(subjects) // SPREAD)]
+        return digest_all(source.draw(subject, 0).content_hash for subject in subjects)
 
     def state_dict(self) -> dict[str, Any]:
         return {"drawn": dict(self._drawn)}

@@ -17,6 +17,8 @@ class Position:
     labels: dict[str, Difficulty] = field(default_factory=dict)
     #: Decayed outcomes of the last stage's training: (samples, passes) by subject.
     outcomes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: The estimator's state after the last measurement; None before the first.
+    estimator: dict[str, Any] | None = None
     #: State of each curriculum by its reference, so that a repeated stage goes on with it.
     curricula: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Whether a stage has trained.

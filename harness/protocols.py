@@ -7,7 +7,7 @@ protocols structurally: no base class is needed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -84,7 +84,9 @@ class TaskSource(Protocol):
     """Tasks by subject. Drawing is a pure function, so a source has no state to lose.
 
     An endless source has strata as subjects and never repeats a task within one; a finite one has
-    its task ids as subjects and gives the same task at every index.
+    its task ids as subjects and gives the same task at every index. A large finite source may have a
+    method `fingerprint() -> str`, a hash of all of its tasks, and an attribute `verifiers`, the names of
+    all verifiers that its tasks name; else every task is drawn for that.
     """
 
     endless: bool
@@ -300,11 +302,14 @@ class Curriculum(Stateful, Protocol):
 
 
 class Gate(Protocol):
+    """One with state of its own is `Stateful`, too: then checkpoints carry it inside a stage."""
+
     def keep(self, group: Group) -> bool: ...
 
 
 class Shaper(Protocol):
-    """Sees a whole group, and the difficulty of its subject if that is known."""
+    """Sees a whole group, and the difficulty of its subject if that is known. One with state of its own is
+    `Stateful`, too."""
 
     def rewards(self, group: Group, label: Difficulty | None) -> Sequence[float | None]: ...
 
@@ -331,6 +336,19 @@ class Directive:
     checkpoint: bool = False
     #: The reason to end the stage; None to go on.
     stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStream:
+    """Completions of whole groups as they finish, for trainers that go on with a group at once."""
+
+    #: Yields the rollouts of complete groups, and is sent those groups of them that were kept.
+    groups: Generator[Sequence[Rollout], Sequence[Group], None]
+
+
+#: What a trainer makes of tasks: rollouts, at once or from an iterator, or groups where it judges itself.
+Generated = Iterable[Rollout] | Sequence[Group] | GroupStream
+Generate = Callable[[Sequence[Task]], Generated]
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +383,11 @@ class Session(Protocol):
         """G requests a task, keyed and thereby seeded for the current step."""
         ...
 
+    def offer(self, rollout: Rollout) -> None:
+        """Begin to judge a completion while others are still generated; `submit` takes it up. Waits where
+        judging has fallen far behind."""
+        ...
+
     def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
         """Verify, reward, shape and gate complete groups; the kept ones come back with advantages."""
         ...
@@ -373,16 +396,9 @@ class Session(Protocol):
         """As `submit`, for trainers whose capability `simulated` says that they judge themselves."""
         ...
 
-    def collect(
-        self,
-        generate: Callable[
-            [Sequence[Task]],
-            Sequence[Rollout] | Sequence[Group] | Generator[Sequence[Rollout], Sequence[Group], None],
-        ],
-    ) -> Batch:
+    def collect(self, generate: Generate) -> Batch:
         """Draw, generate and submit until the step has its groups; refills are bounded by the gate.
-
-        A generator yields complete groups as they finish and is sent those of them that were kept.
+        Rollouts from an iterator are judged as they come, while the others are generated.
 
         An empty batch ends the stage: there is nothing left to learn from. The trainer saves, if it
         has not just saved, and returns.

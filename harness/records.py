@@ -8,6 +8,7 @@ the path of what does not fit.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
@@ -298,6 +299,14 @@ def digest(*parts: Any) -> str:
     """A short content hash (16 hex digits) of JSON-like values."""
     payload = msgspec.json.encode(parts, order="deterministic")
     return hashlib.blake2b(payload, digest_size=8).hexdigest()
+
+
+def digest_all(parts: Iterable[Any]) -> str:
+    """As `digest`, of values that need not fit in memory together."""
+    state = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        state.update(msgspec.json.encode(part, order="deterministic") + b"\n")
+    return state.hexdigest()
 
 
 def encode(record: Any) -> bytes:

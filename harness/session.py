@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from harness.advantages import group_advantages
 from harness.checkpoints import CheckpointStore
-from harness.collecting import Generate, collect
+from harness.collecting import collect
 from harness.errors import TrainingError
 from harness.events import Events
 from harness.generation import GivenRollouts
@@ -30,6 +31,7 @@ from harness.protocols import (
     Directive,
     Engine,
     Gate,
+    Generate,
     RunInfo,
     Shaper,
 )
@@ -44,6 +46,7 @@ from harness.records import (
     RolloutKey,
     StepMetrics,
     Task,
+    Verdict,
     builtins,
     convert,
     unjudged,
@@ -118,7 +121,11 @@ class StageSession:
         self._draws = 0
         self._tasks: dict[str, Task] = {}
         self._times_drawn: dict[str, int] = defaultdict(int)
+        #: Verdicts under way of completions that were offered and not yet submitted.
+        self._begun: dict[RolloutKey, Future[Verdict]] = {}
         self.last_checkpoint: Checkpoint | None = None
+        #: Told what has just been achieved; the stage's watchdog listens.
+        self.progress: Callable[[str], None] = _unheard
 
     # Tasks out ------------------------------------------------------------------------------------
 
@@ -164,6 +171,16 @@ class StageSession:
 
     # Rollouts in, rewards back --------------------------------------------------------------------
 
+    def offer(self, rollout: Rollout) -> None:
+        """Begin to judge a completion while others are generated; waits where too many are being judged."""
+        task = self._tasks.get(rollout.key.task)
+        if task is None:
+            raise TrainingError(
+                f"task {rollout.key.task!r} was not handed out in this step", where="session.offer"
+            )
+        if rollout.key not in self._begun:
+            self._begun[rollout.key] = self._run.scorer.begin(task, rollout)
+
     def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
         """Judge complete groups; the kept ones come back with advantages, in order of arrival."""
         n = self.stage.rollout.n
@@ -182,7 +199,10 @@ class StageSession:
                 )  # fmt: skip
             members.sort(key=lambda r: r.key.sample)
         flat = [(self._tasks[task_id], r) for (task_id, _), members in by_group.items() for r in members]
-        verdicts = self._run.scorer.score_many(flat)
+        for _, rollout in flat:
+            self.offer(rollout)
+        begun = [self._begun.pop(rollout.key) for _, rollout in flat]
+        verdicts = [future.result() for future in begun]
         groups = []
         for i, ((task_id, _), members) in enumerate(by_group.items()):
             judged = verdicts[i * n : (i + 1) * n]
@@ -234,6 +254,7 @@ class StageSession:
             self._account(group)
             recorded = group if run.keep_rollouts else replace(group, rollouts=None)
             run.ledger.append("group", stage=self.stage.name, kept=keep, group=recorded)
+        self.progress(f"{len(groups)} groups of step {self._step} were judged")
         return kept
 
     def _account(self, group: Group) -> None:
@@ -300,11 +321,13 @@ class StageSession:
         run.ledger.commit()
         self.history.append(metrics)
         run.events.emit("step_finished", run=run.info, metrics=metrics)
+        self.progress(f"step {self._step} was finished")
         step = self._step
         self._step += 1
         stop = self.stop_reason()
         self._draws = 0
         self._tasks.clear()
+        self._begun.clear()
         self._times_drawn.clear()
         due = run.evaluate_every is not None and step % run.evaluate_every == 0
         return Directive(
@@ -327,7 +350,9 @@ class StageSession:
 
     def evaluate(self, engine: Engine) -> Mapping[str, float]:
         """Score the held-out tasks with the engine's live weights."""
-        return self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+        scores = self._run.evaluate("inside", self.stage.name, self.steps_done, engine)
+        self.progress(f"step {self.steps_done} was evaluated")
+        return scores
 
     def evaluation_requests(self) -> Sequence[Request]:
         """What `evaluate` would ask its engine, for a trainer that generates elsewhere."""
@@ -358,6 +383,7 @@ class StageSession:
         run.checkpoints.prune(self.stage.name)
         self.last_checkpoint = checkpoint
         run.events.emit("checkpoint_saved", run=run.info, checkpoint=checkpoint)
+        self.progress(f"step {self.steps_done} was saved")
         return checkpoint
 
     def state_dict(self) -> dict[str, Any]:
@@ -367,6 +393,8 @@ class StageSession:
             "step": self.steps_done,
             "pool": self._run.pool.state_dict(),
             "curriculum": self._parts.curriculum.state_dict(),
+            "gates": [_state(gate) for gate in self._parts.gates],
+            "shapers": [_state(shaper) for shaper in self._parts.shapers],
             "spent": builtins(self._run.spent),
             "start": builtins(self._start),
             "exhausted": self._exhausted,
@@ -379,6 +407,13 @@ class StageSession:
         """Go on from a checkpoint of this stage."""
         self._run.pool.load_state_dict(state["pool"])
         self._parts.curriculum.load_state_dict(state["curriculum"])
+        for part, known in zip(
+            (*self._parts.gates, *self._parts.shapers),
+            (*state.get("gates", ()), *state.get("shapers", ())),
+            strict=False,
+        ):
+            if known is not None:
+                part.load_state_dict(known)  # type: ignore[attr-defined]
         spent = convert(state["spent"], Spent)
         run_spent = self._run.spent
         run_spent.rollouts, run_spent.tokens, run_spent.cpu_seconds = (
@@ -391,6 +426,16 @@ class StageSession:
         self.outcomes = {k: (float(v[0]), float(v[1])) for k, v in state["outcomes"].items()}
         self.first_step = int(state["step"])
         self._step = self.first_step + 1
+
+
+def _unheard(did: str) -> None:
+    """Nobody listens for progress."""
+
+
+def _state(part: Gate | Shaper) -> dict[str, Any] | None:
+    """The state of a gate or shaper that has one."""
+    kept = getattr(part, "state_dict", None)
+    return None if kept is None else dict(kept())
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from harness.position import Position
 from harness.recipe import Stage
 from harness.records import Checkpoint, convert
 from harness.session import RunParts, StageParts, StageSession
+from harness.watchdog import Watchdog
 
 
 def train(parts: Parts, stage: Stage, at: Position, subjects: list[str]) -> None:
@@ -45,7 +46,14 @@ def train(parts: Parts, stage: Stage, at: Position, subjects: list[str]) -> None
     # A run that was killed between a stage's last checkpoint and its end has nothing left to train.
     reason = session.stop_reason() if session.first_step else None
     if reason is None:
-        parts.trainer.train(stage, at.policy, session)
+        resources = parts.plan.recipe.resources
+        with Watchdog(
+            f"stage {stage.name!r}",
+            stage_seconds=resources.stage_seconds,
+            stall_seconds=resources.stall_seconds,
+        ) as watchdog:
+            session.progress = watchdog.progress
+            parts.trainer.train(stage, at.policy, session)
         reason = session.stop_reason() or "the trainer ended the stage"
     finish(parts, stage, at, session, reason)
 

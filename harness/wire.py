@@ -22,9 +22,9 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from harness.collecting import Generate, collect
+from harness.collecting import collect
 from harness.errors import HarnessError, TrainingError
-from harness.protocols import Batch, Directive, Engine
+from harness.protocols import Batch, Directive, Engine, Generate
 from harness.recipe import Conventions, Stage
 from harness.records import (
     Checkpoint,
@@ -47,6 +47,7 @@ CALLS: Final[Mapping[str, tuple[Any, ...]]] = {
     "describe": (),
     "next_tasks": (int,),
     "requests": (list[Task],),
+    "offer": (Rollout,),
     "submit": (list[Rollout],),
     "submit_outcomes": (list[Group],),
     "finish_step": (StepMetrics,),
@@ -188,6 +189,9 @@ class RemoteSession:
 
     def requests(self, tasks: Sequence[Task]) -> Sequence[Sequence[Request]]:
         return convert(self._call("requests", list(tasks)), list[list[Request]])
+
+    def offer(self, rollout: Rollout) -> None:
+        self._call("offer", rollout)
 
     def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
         return convert(self._call("submit", list(rollouts)), list[Group])

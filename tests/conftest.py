@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples for the same code: a check says something about the change. Elsewhere they vary.
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 #: Files whose tests share something that must not be there twice: one worker runs them, in order.
 #: xdist's own groups (3.8) are without effect under pytest 9.2.

@@ -9,8 +9,9 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.protocols import BuildContext
 from harness.records import Rollout, Task, Verdict
@@ -104,3 +105,41 @@ class CannotOpen(Scripted):
 class CannotBuild(Scripted):
     def __init__(self, options: Any, context: BuildContext) -> None:
         raise RuntimeError("bad build")
+
+
+class Background:
+    """Judges in threads of its own, as verifiers with sandboxes do: registered with `submits`."""
+
+    hash = "background-1"
+    #: Ids of the tasks and samples judged by this process so far, and the threads that did.
+    judged: ClassVar[list[tuple[str, int]]] = []
+
+    def __init__(self, options: Any, context: BuildContext) -> None:
+        self._threads = ThreadPoolExecutor(4)
+
+    def open(self) -> None: ...
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+    def submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        return self._threads.submit(self.verify, task, rollout)
+
+    def verify(self, task: Task, rollout: Rollout) -> Verdict:
+        if rollout.text == "raise":
+            raise ValueError("told to")
+        right = rollout.text == str(task.answer)
+        self.judged.append((task.id, rollout.key.sample))
+        return Verdict(
+            status="pass" if right else "fail",
+            score=float(right),
+            verifier=task.verifier,
+            verifier_hash=self.hash,
+        )
+
+
+class Unopenable(Background):
+    """Has no sandbox here."""
+
+    def open(self) -> None:
+        raise OSError("no engine")

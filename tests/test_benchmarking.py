@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import builders
@@ -107,6 +108,7 @@ def test_scores_are_those_of_the_statistics() -> None:
         (r"\left( 3, \pi \right)", r"that is $\left(3, \pi\right)$", True),
         (["1", "2"], "either 1 or 2", True),
         (["1", "2"], "it is 1", False),
+        ({"kind": "asserts", "tests": "1"}, "kind tests 1", False),
     ],
 )
 def test_the_gold_in_the_tail_is_a_word_of_its_own(answer: Any, text: str, there: bool) -> None:
@@ -125,6 +127,8 @@ def test_profiles_say_what_their_sources_say() -> None:
     assert (r1.sampling.temperature, r1.sampling.top_p, r1.sampling.max_tokens) == (0.6, 0.95, 32768)
     assert (r1.samples_of("aime24"), r1.samples_of("math500")) == (64, 4)
     assert [paper.samples_of(b) for b in ("aime24", "math500", "livecodebench")] == [16, 16, 4]
+    assert paper.samples_of("livecodebench-v5@2024-08-01..2025-02-01") == 4
+    assert qwen.sampling_of("aime25-alt").max_tokens == qwen.sampling_of("aime25").max_tokens == 38912
     assert (qwen.sampling.top_k, qwen.sampling_of("aime24").max_tokens) == (20, 38912)
     assert qwen.sampling_of("math500").max_tokens == 32768
     assert r1.domains["math"].verifier.options["thinking"] == "prefilled"
@@ -150,8 +154,32 @@ def test_a_problem_is_asked_in_the_profiles_words() -> None:
     assert [m.role for m in asked.prompt] == ["system", "user"]
     assert asked.prompt[1].content.startswith("What is {x}?\nPlease reason")
     assert asked.verifier == "math"
-    with pytest.raises(CapabilityError, match="no domain 'code'"):
-        profile("r1-standard").asked(builders.task(domain="code"), "humaneval")
+    with pytest.raises(CapabilityError, match="no domain 'poetry'"):
+        profile("r1-standard").asked(builders.task(domain="poetry"), "odes")
+
+
+def test_a_domain_may_have_a_system_turn_and_a_format() -> None:
+    task = builders.task(prompt="What is {format}?", domain="math")
+    task = replace(task, meta={"format": "Say {problem}."})
+    settings = ("system=Be brief.", "domains.math.system=Be exact.", "domains.math.prompt={problem} {format}")
+    made = profile("r1-standard", *settings)
+    system, user = made.asked(task, "b").prompt
+    assert system.content == "Be exact."
+    assert user.content == "What is {format}? Say {problem}."
+    assert [m.role for m in profile("r1-standard", "domains.math.system=").asked(task, "b").prompt] == [
+        "user"
+    ]
+    hashes = {profile("r1-standard", *some).hash for some in ((), settings[:1], settings[:2], settings)}
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [("a-b@p", 1), ("a-b", 2), ("a-b@q", 2), ("a-c", 3), ("a-c@p", 3), ("a", 3), ("c", 9), ("ab", 9)],
+)
+def test_a_number_holds_for_a_benchmark_its_parts_and_its_family(name: str, samples: int) -> None:
+    made = profile("r1-standard").model_copy(update={"samples": {"default": 9, "a-b@p": 1, "a-b": 2, "a": 3}})
+    assert made.samples_of(name) == samples
 
 
 def test_a_file_may_extend_a_profile(tmp_path: Any) -> None:

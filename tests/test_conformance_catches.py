@@ -54,6 +54,7 @@ def register_curricula(register):
 TRAINER = """
 from harness_sim.options import SimTrainerOptions
 from harness_sim.trainer import SimTrainer
+from harness.errors import HarnessError
 from harness.protocols import Directive
 
 class Through:
@@ -101,9 +102,22 @@ class Amnesiac(SimTrainer):
 
 class Boaster(SimTrainer): ...
 
+class Sticky(SimTrainer):
+    first = None
+    def train(self, stage, policy, session):
+        self.first = self.first or stage.optimizer
+        return super().train(stage.model_copy(update={"optimizer": self.first}), policy, session)
+
+class Silent(SimTrainer):
+    def train(self, stage, policy, session):
+        try:
+            return super().train(stage, policy, session)
+        except HarnessError:
+            return policy
+
 @hookimpl
 def register_trainers(register):
-    for trainer in (Deaf, Lazy, Reckless, OwnRate, Greedy, Amnesiac, Boaster, SimTrainer):
+    for trainer in (Deaf, Lazy, Reckless, OwnRate, Greedy, Amnesiac, Boaster, Sticky, Silent, SimTrainer):
         options = "harness_sim.options:SimTrainerOptions"
         able = {
             "simulated": True, "kinds": ["rl"], "losses": ["mask_truncated"], "dynamic_sampling": True,
@@ -165,7 +179,11 @@ from harness.testing import TrainerConformance
 class Test{name}(TrainerConformance):
     trainer = {"name": "local/{registered}"}
     model = {"name": "student", "loader": {"name": "sim"}, "prompt": "raw"}
-    tasks = [{"name": "sim-irt", "count": 5, "low": -2.0, "high": 2.0}]
+    tasks = [
+        {"name": "sim-irt", "count": 5, "low": -2.0, "high": 2.0, "prefix": domain, "domain": domain}
+        for domain in ("one", "two")
+    ]
+    mixture = {"one": 0.5, "two": 0.5}
     heldout = [{"name": "sim-irt", "count": 3, "low": -2.0, "high": 2.0, "split": "heldout"}]
     max_tokens = 256
 """,
@@ -196,6 +214,8 @@ FINDINGS = {
         "Greedy": "test_each_stage_samples_as_it_says",
         "Amnesiac": "test_a_broken_stage_goes_on_to_the_same_numbers",
         "Boaster": "test_stage_kinds_are_as_declared",
+        "Sticky": "test_the_learning_rate_changes_from_stage_to_stage_and_warms_up",
+        "Silent": "test_a_failing_session_ends_the_run_under_its_own_name",
     },
     VERIFIER: {
         "Lenient": "test_perturbed_gold_does_not_pass",

@@ -5,17 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli import main
 from harness.difficulty import LabelStore, from_training
 from harness.errors import DataError
 from harness.labels import load_labels
 from harness.ledger import read
+from harness.plugins import load
 from harness.recipe import LabelFile
 from harness.records import Difficulty, PolicyRef, Sampling, convert
+from harness.testing import Workbench
 from tests.support.recipes import SIM, write
 from tests.support.runs import harness
 
@@ -134,6 +138,67 @@ def test_a_measurement_that_the_budget_cuts_short_is_a_sample_of_the_subjects(tm
         assert max(measured) >= 20, "only the first subjects, which are the easy ones, were measured"
 
 
+def test_the_estimators_state_survives_from_measurement_to_measurement_and_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from contextlib import ExitStack
+
+    from harness_difficulty.pass_rate import PassRate
+
+    from harness.labelling import label
+    from harness.parts import Parts
+    from harness.plan import make_plans
+    from harness.position import Position
+    from harness.protocols import Policy
+    from harness.recipe import load_recipe
+
+    counts: list[int] = []
+
+    class Counting(PassRate):
+        rounds = 0
+
+        def requests(self, *args: Any) -> Any:
+            self.rounds += 1
+            counts.append(self.rounds)
+            return super().requests(*args)
+
+        def state_dict(self) -> dict[str, Any]:
+            return {"rounds": self.rounds}
+
+        def load_state_dict(self, state: Any) -> None:
+            self.rounds = state["rounds"]
+
+    monkeypatch.setattr("harness_difficulty.pass_rate.PassRate", Counting)
+    (plan,) = make_plans(load_recipe(write(tmp_path, SIM)), load())
+    first, second = (
+        plan.recipe.stages[0].model_copy(update={"name": name, "reestimate": True}) for name in ("a", "b")
+    )
+
+    def measure_again(stage: Any, at: Position | None) -> Position:
+        with ExitStack() as stack:
+            parts = Parts(plan, tmp_path / "run", stack)
+            at = at or Position(Policy(PolicyRef(weights_sha=parts.files.weights_sha), parts.files))
+            label(parts, stage, at)
+        return at
+
+    measured_once = measure_again(first, None)
+    rounds = counts[-1]
+    resumed = measure_again(first, None)
+    assert counts[-1] == rounds, "what the ledger holds was measured again"
+    assert resumed.estimator == measured_once.estimator == {"rounds": rounds}
+    measure_again(second, resumed)
+    assert counts == list(range(1, len(counts) + 1))
+    assert len(counts) > rounds
+
+    ledger = tmp_path / "run" / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    last_round = max(i for i, line in enumerate(lines) if b'"t":"measurement"' in line)
+    ledger.write_bytes(b"".join(lines[: last_round + 1]))
+    ended = len(counts)
+    measure_again(second, measure_again(first, None))
+    assert counts[ended:] == [counts[ended - 1]], "a killed measurement goes on with the estimator's state"
+
+
 STORE = ("--set", "difficulty.store=labels", "--set", "difficulty.reuse=0.0", "--set", "stages.0.repeat=1")
 
 
@@ -159,3 +224,30 @@ def test_stored_labels_are_extended_by_new_samples_and_only_for_the_same_tasks(t
     common = set(other) & set(before)
     assert common
     assert not any(other[s].passes for s in common), "another item's labels were taken"
+
+
+def test_labels_of_one_run_serve_the_rules_of_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = [{"name": "sim-irt", "form": "tasks", "count": 24}]
+    recipe: dict[str, Any] = {
+        "name": "labels",
+        "model": {"name": "student", "loader": {"name": "sim"}, "prompt": "raw"},
+        "tasks": {"train": pool},
+        "difficulty": {"estimator": {"name": "pass-rate", "samples": 8, "sequential": False}},
+        "trainer": {"name": "sim"},
+        "stages": [{"name": "measure", "kind": "label"}],
+    }
+    bench = Workbench(tmp_path, load())
+    measured = bench.run(recipe, "small")
+    assert main(["show", str(measured.folder), "--labels"]) == 0
+    (tmp_path / "small.jsonl").write_text(capsys.readouterr().out)
+
+    (line,) = measured.lines("labels")
+    expected = [v["subject"] for v in line["labels"] if 0 < v["passes"] < v["samples"]]
+    recipe["difficulty"]["labels"] = {
+        "small": {"path": "small.jsonl", "passes": "passes", "samples_column": "samples"}
+    }
+    recipe["stages"] = [{"name": "train", "select": '0 < p["small"] < 1', "max_steps": 1}]
+    (started,) = bench.run(recipe, "large").lines("stage_started")
+    assert started["subjects"] == expected != []

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import pytest
 from harness_curricula.length_penalty import LengthPenalty
 from harness_curricula.mixed_outcomes import MixedOutcomes
 from harness_curricula.options import LengthPenaltyOptions, MixedOutcomesOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.plugins import load
 from harness.records import Difficulty, Group, PolicyRef
+from harness.testing import Workbench
 
 
 def group(rewards: list[float | None], lengths: list[int]) -> Group:
@@ -69,3 +74,60 @@ def test_a_right_answer_always_beats_a_wrong_one_and_shorter_never_earns_less(
         LengthPenalty(LengthPenaltyOptions()).advantages(replace(seen, advantages=(0.5,) * seen.size), known)
         == (0.5,) * seen.size
     )
+
+
+def test_state_of_gates_and_shapers_goes_on_in_a_resumed_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each counts the groups it saw; after a crash the counts are those of an unbroken run."""
+    seen: dict[str, list[int]] = {}
+
+    def counting(base: type, name: str) -> type:
+        class Counting(base):  # type: ignore[misc]
+            groups = 0
+
+            def state_dict(self) -> dict[str, int]:
+                return {"groups": self.groups}
+
+            def load_state_dict(self, state: dict[str, int]) -> None:
+                self.groups = state["groups"]
+
+            def _count(self) -> None:
+                self.groups += 1
+                seen.setdefault(name, []).append(self.groups)
+
+            def keep(self, group: Group) -> bool:
+                self._count()
+                return bool(super().keep(group))
+
+            def rewards(self, group: Group, label: Difficulty | None) -> Any:
+                self._count()
+                return super().rewards(group, label)
+
+        return Counting
+
+    for base in (MixedOutcomes, LengthPenalty):
+        monkeypatch.setattr(f"{base.__module__}.{base.__name__}", counting(base, base.__name__))
+    values = {
+        "name": "state",
+        "model": {"name": "student", "loader": {"name": "sim"}, "prompt": "raw"},
+        "tasks": {"train": [{"name": "sim-irt", "count": 8, "low": -1.0, "high": 1.0}]},
+        "trainer": {"name": "sim"},
+        "checkpoints": {"every_steps": 3, "min_free_gb": 0.0},
+        "stages": [
+            {
+                "name": "all",
+                "max_steps": 8,
+                "rollout": {"n": 4, "batch": 4},
+                "gates": ["mixed-outcomes"],
+                "shapers": ["length-penalty"],
+            }
+        ],
+    }
+    bench = Workbench(tmp_path, load())
+    bench.run(values, "whole")
+    whole = {name: counts[-1] for name, counts in seen.items()}
+    assert set(whole) == {"MixedOutcomes", "LengthPenalty"}
+    assert bench.run(values, "broken", crash_after=5).crashed
+    bench.run(values, "broken")
+    assert {name: counts[-1] for name, counts in seen.items()} == whole

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import ledger
-from tests.support.recipes import SIM, TORCH, write
+from tests.support.recipes import SIM, TORCH, TRL, write
 from tests.support.runs import first_difference, make_study, numbers, start_arm
 
 
@@ -47,12 +47,14 @@ def done_lines(path: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     ("recipe", "kills", "seed"),
-    [(SIM, 9, 1), (SIM, 9, 2), (SIM, 9, 3), (SIM, 9, 4), (TORCH, 4, 5)],
-    ids=["sim-1", "sim-2", "sim-3", "sim-4", "torch"],
+    [(SIM, 9, 1), (SIM, 9, 2), (SIM, 9, 3), (SIM, 9, 4), (TORCH, 4, 5), (TRL, 2, 6)],
+    ids=["sim-1", "sim-2", "sim-3", "sim-4", "torch", "trl"],
 )
 def test_a_run_killed_again_and_again_ends_with_the_same_numbers(
     tmp_path: Path, recipe: str, kills: int, seed: int
 ) -> None:
+    if recipe is TRL:
+        pytest.importorskip("trl", reason="needs the extra 'trl'")
     path = write(tmp_path, recipe)
     whole = uninterrupted(make_study(path, tmp_path / "whole").folder)
     expected = numbers(whole)

@@ -258,6 +258,13 @@ def test_a_lasting_fault_of_one_server_goes_elsewhere(fault: str) -> None:
     assert len(bad.bodies) < 24
 
 
+@pytest.mark.parametrize("fault", ["500", "drop"])
+def test_a_request_waits_for_a_full_server_rather_than_fail_at_a_bad_one_again(fault: str) -> None:
+    with serving(always=fault) as bad, serving(seconds=0.02) as good:
+        found = run(engine(bad.url, good.url, concurrency=1, attempts=2), asks(24))
+    assert all(r.finish != "abort" for r in found)
+
+
 def test_a_request_that_fails_everywhere_is_an_abort_with_the_reason() -> None:
     with serving(faults=["rubbish"] * 3) as server:
         (found,) = run(engine(server.url, attempts=3), asks(1))

@@ -125,10 +125,7 @@ def test_constraints_pin_every_dependency_exactly() -> None:
     pinned = {name.lower().replace("_", "-") for name in pins}
     extras = PYPROJECT["project"]["optional-dependencies"]
     wanted = PYPROJECT["project"]["dependencies"] + [
-        line
-        for extra, lines in extras.items()
-        if extra not in ("vllm", "verl", "verl-cpu", "trl")
-        for line in lines
+        line for extra, lines in extras.items() if extra not in ("vllm", "verl", "verl-cpu") for line in lines
     ]
     from packaging.requirements import Requirement
 

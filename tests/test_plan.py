@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_too_little_disk_is_refused(tmp_path: Path) -> None:
     text = refusal(write(tmp_path, TORCH), "checkpoints.min_free_gb=1e9")
     assert "GB are free" in text
     assert "checkpoints.keep" in text
+
+
+def test_the_checkpoints_of_all_arms_and_seeds_must_fit_together(tmp_path: Path) -> None:
+    path = write(tmp_path, TORCH)
+    kept = [
+        int(re.search(r"(\d+) checkpoints of", refusal(path, "checkpoints.min_free_gb=1e9", seeds))[1])  # type: ignore[index]
+        for seeds in ("seeds=[0]", "seeds=[0,1,2]")
+    ]
+    assert kept[1] == 3 * kept[0]
 
 
 def test_a_held_out_task_of_an_endless_source_is_passed_over(tmp_path: Path) -> None:

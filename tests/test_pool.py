@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+from harness_tasks.jsonl import Jsonl, JsonlOptions
 
 from harness.errors import DataError, RecipeError
 from harness.pool import TaskPool
 from harness.records import Difficulty, Message, PolicyRef, Task
 from harness.selection import POLICY, Rule
+from tests.builders import context
 
 
 @dataclass
@@ -124,6 +128,40 @@ def test_rules_select_and_tag_subjects() -> None:
     assert pool.select(None, labels, ["c"]) == ["c"]
     pool.tag({"easy": Rule("p < 1")}, labels)
     assert [s for s in pool.subjects if "easy" in pool.describe(s).tags] == ["b"], "tags follow new labels"
+
+
+def test_the_fingerprint_covers_every_task_of_a_finite_source(tmp_path: Path) -> None:
+    def fingerprint(changed: int | None = None) -> str:
+        path = tmp_path / "set.jsonl"
+        rows = [{"id": i, "problem": f"{i}?", "answer": i + (i == changed)} for i in range(1000)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        source = Jsonl(JsonlOptions(path=str(path)), context(cache=tmp_path, base=tmp_path))
+        return TaskPool([source]).fingerprint()
+
+    assert fingerprint() == fingerprint() != fingerprint(changed=501)
+
+
+def test_the_fingerprint_covers_every_task_of_a_source_without_one_of_its_own() -> None:
+    class Set(Numbers):
+        def draw(self, subject: str, index: int) -> Task:
+            task = super().draw(subject, index)
+            return replace(task, answer=2) if subject == changed else task
+
+    names = tuple(f"s{i}" for i in range(1000))
+    changed = ""
+    before = TaskPool([Set(names, endless=False)]).fingerprint()
+    changed = "s501"
+    assert TaskPool([Set(names, endless=False)]).fingerprint() != before
+
+
+def test_a_verifier_that_one_task_in_a_thousand_names_is_known_beforehand() -> None:
+    class Rare(Numbers):
+        def draw(self, subject: str, index: int) -> Task:
+            task = super().draw(subject, index)
+            return replace(task, verifier="code") if subject == "s501" else task
+
+    names = tuple(f"s{i}" for i in range(1000))
+    assert TaskPool([Rare(names, endless=False)]).verifiers() == {"", "code"}
 
 
 def test_the_fingerprint_tells_data_apart() -> None:

@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import PluginError, UnknownName
-from harness.records import Message, PolicyRef, Rollout, RolloutKey, Sampling, Task
+from harness.generation import drain_scored
+from harness.records import Message, PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
 from harness.scoring import Scorer, VerifierSpec
 
 DEADLINE = 1.0
@@ -262,3 +264,47 @@ def test_a_large_response_travels(scorer: Scorer) -> None:
     text = "x" * 3_000_000
     verdicts = scorer.score_many([pair(f"echo {text}") for _ in range(5)])
     assert [v.extracted for v in verdicts] == [text] * 5
+
+
+# Verifiers that judge many at a time on their own --------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["score_many", "score", "stream"])
+def test_every_way_of_asking_reaches_a_verifier_with_sandboxes_of_its_own(way: str) -> None:
+    """Training, measuring and evaluating ask in different ways, and get the same."""
+    pairs = [pair(text, "background") for text in ("1", "2", "raise", "1")]
+    with Scorer({"background": spec("Background", "background", submits=True)}) as scorer:
+        if way == "score_many":
+            verdicts = scorer.score_many(pairs)
+        elif way == "score":
+
+            async def ask() -> list[Verdict]:
+                return await asyncio.gather(*(scorer.score(*one) for one in pairs))
+
+            verdicts = asyncio.run(ask())
+        else:
+            found: dict[int, Verdict] = {}
+            numbered = [(t, replace(r, key=replace(r.key, sample=i))) for i, (t, r) in enumerate(pairs)]
+            drain_scored(numbered, scorer, lambda some: found.update({r.key.sample: v for _, r, v in some}))
+            verdicts = [found[i] for i in range(len(pairs))]
+    assert [v.status for v in verdicts] == ["pass", "fail", "infra_error", "pass"]
+    assert [v.score for v in verdicts] == [1.0, 0.0, None, 1.0]
+    assert "told to" in verdicts[2].reason
+    assert {v.verifier_hash for v in verdicts} == {"background-1"}
+
+
+def test_a_verifier_without_its_sandbox_gives_infra_errors_and_never_a_zero() -> None:
+    with Scorer({"background": spec("Unopenable", "background", submits=True)}) as scorer:
+        (verdict,) = scorer.score_many([pair("1", "background")])
+        assert (verdict.status, verdict.score) == ("infra_error", None)
+        assert "no engine" in verdict.reason
+        # Whoever begins a run asks for the hashes first, and is told at once.
+        with pytest.raises(OSError, match="no engine"):
+            scorer.hashes()
+
+
+def test_judging_begins_while_the_caller_goes_on(scorer: Scorer) -> None:
+    slow, quick = scorer.begin(*pair("sleep 0.5")), scorer.begin(*pair("echo x"))
+    assert quick.result(timeout=5).extracted == "x"
+    assert not slow.done()
+    assert slow.result(timeout=5).status == "pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_session import LiveRun
+from scoring_verifiers import Background
 
 from harness.errors import RecipeError, TrainingError
 from harness.recipe import Budget, Conventions, Stage
 from harness.records import Group, PolicyRef, Rollout, Sampling, StepMetrics, Task, Verdict
+from harness.scoring import Scorer, VerifierSpec
 from harness.session import StageSession, _Mixture
 
 STAGE = {"name": "s", "rollout": {"n": 4, "batch": 3, "max_tokens": 8}}
@@ -290,3 +293,55 @@ def test_an_aborted_rollout_is_no_outcome_for_labels(run: LiveRun) -> None:
 
     session.collect(with_aborts)
     assert set(session.outcomes.values()) == {(3.0, 3.0)}
+
+
+# Judging overlaps generating ----------------------------------------------------------------------
+
+
+def _background(run: LiveRun) -> list[tuple[str, int]]:
+    """Have the run's chains judged by a verifier with threads of its own; what it has judged."""
+    run.scorer.close()
+    spec = VerifierSpec(name="exact", target="scoring_verifiers:Background", submits=True)
+    run.scorer = Scorer({"exact": spec})
+    Background.judged.clear()
+    return Background.judged
+
+
+def test_a_rollout_is_judged_while_the_next_one_is_generated(run: LiveRun) -> None:
+    judged = _background(run)
+    session = run.session(Stage.model_validate(STAGE))
+
+    def one_by_one(tasks: Sequence[Task]) -> Iterator[Rollout]:
+        for number, rollout in enumerate(answers(session, half)(tasks)):
+            yield rollout
+            deadline = time.monotonic() + 10
+            # The next one is not generated before this one has its verdict.
+            while len(judged) <= number:
+                assert time.monotonic() < deadline, f"rollout {number} waits for the others to be judged"
+                time.sleep(0.001)
+
+    batch = session.collect(one_by_one)
+    assert [g.rewards for g in batch.groups] == [(1.0, 0.0, 1.0, 0.0)] * 3
+    assert (batch.rollouts, batch.tokens) == (12, 24)
+    # Offered and submitted, and judged once.
+    assert len(judged) == len(set(judged)) == 12
+
+
+def test_groups_are_the_same_however_rollouts_come(run: LiveRun, tmp_path: Path) -> None:
+    at_once = run.session(Stage.model_validate(STAGE))
+    other = LiveRun(tmp_path / "other")
+    try:
+        session = other.session(Stage.model_validate(STAGE))
+        one_by_one = session.collect(lambda tasks: iter(answers(session, half)(tasks)))
+        assert one_by_one == at_once.collect(answers(at_once, half))
+    finally:
+        other.scorer.close()
+
+
+def test_what_was_not_asked_for_is_not_judged(run: LiveRun) -> None:
+    judged = _background(run)
+    session = run.session(Stage.model_validate(STAGE))
+    (first, *_) = answers(session, half)(session.next_tasks(1))
+    with pytest.raises(TrainingError, match="was not handed out"):
+        session.offer(replace(first, key=replace(first.key, task="another")))
+    assert not judged

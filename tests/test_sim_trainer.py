@@ -33,8 +33,12 @@ def bench(harness_plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 class TestSimConformance(TrainerConformance):
     trainer = {"name": "sim"}
     model = {"name": "student", "loader": {"name": "sim"}, "prompt": "raw"}
-    tasks = [{"name": "sim-irt", "count": 5, "low": -2.0, "high": 2.0}]
+    tasks = [
+        {"name": "sim-irt", "count": 5, "low": -2.0, "high": 2.0, "prefix": domain, "domain": domain}
+        for domain in ("one", "two")
+    ]
     heldout = [{"name": "sim-irt", "count": 3, "low": -2.0, "high": 2.0, "split": "heldout"}]
+    mixture = {"one": 0.5, "two": 0.5}
     max_tokens = 256
 
 
@@ -114,7 +118,7 @@ def test_truncated_rollouts_carry_no_loss_where_the_stage_says_so(bench: Workben
 def test_engine_and_trainer_give_the_same_outcome_for_the_same_key(bench: Workbench) -> None:
     suite = TestSimConformance()
     record = bench.run(suite.recipe({"max_steps": 1}))
-    source = bench.build("task_sources", suite.tasks[0])
+    prompts = {task.id: task.prompt for task in suite.tasks_of(record, "stage1")}
     engine = bench.build("trainers", suite.trainer).engine(record.trained[0][0])
     for group in record.of("collect")[0].value.groups:
         stream = record.of("requests")[0].value[0].key
@@ -122,7 +126,7 @@ def test_engine_and_trainer_give_the_same_outcome_for_the_same_key(bench: Workbe
         requests = [
             Request(
                 dataclasses.replace(stream, task=group.task, sample=i),
-                source.get(group.task).prompt,
+                prompts[group.task],
                 sampling,
             )
             for i in range(group.size)

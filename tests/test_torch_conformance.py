@@ -21,15 +21,18 @@ def problems(folder: Path) -> None:
     """Two files of prompts over two characters; the answer is the first character."""
     for name, length in (("train", 5), ("heldout", 3)):
         words = ("".join(letters) for letters in itertools.product("12", repeat=length))
-        rows = (json.dumps({"id": word, "problem": word, "answer": word[0]}) for word in words)
+        rows = (
+            json.dumps({"id": word, "problem": word, "answer": word[0], "kind": word[0]}) for word in words
+        )
         (folder / f"{name}.jsonl").write_text("\n".join(rows) + "\n")
 
 
 class TestTorch(TrainerConformance):
     trainer = {"name": "torch"}
     model = {"name": "tiny", "loader": {"name": "random-llama", **LLAMA}, "prompt": "raw"}
-    tasks = [{"name": "jsonl", "path": "train.jsonl", "verifier": "exact"}]
+    tasks = [{"name": "jsonl", "path": "train.jsonl", "verifier": "exact", "fields": {"tags": ["kind"]}}]
     heldout = [{"name": "jsonl", "path": "heldout.jsonl", "verifier": "exact"}]
+    mixture = {"kind=1": 0.5, "kind=2": 0.5}
     max_tokens = 6
     n = 16
 

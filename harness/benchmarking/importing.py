@@ -39,10 +39,10 @@ from harness.plugins import Plugins
 from harness.records import Finish, PolicyRef, Rollout, RolloutKey, Task, Verdict
 from harness.scoring import Scorer
 
-IDS: Final = ("task", "id", "task_id")
+IDS: Final = ("task", "id", "task_id", "question_id")
 POSITIONS: Final = ("index", "idx", "doc_id")
 TEXTS: Final = ("response", "text", "output", "completion")
-LISTS: Final = ("responses", "outputs", "resps")
+LISTS: Final = ("responses", "outputs", "resps", "output_list")
 ANSWERS: Final = ("prediction", "answer_given")
 FINISHES: Final[Mapping[str, Finish]] = {
     "stop": "stop", "eos": "stop", "length": "length", "max_tokens": "length", "truncated": "length",
@@ -70,12 +70,15 @@ class Outputs:
     problems: ProblemSet
     #: Only rows with these values.
     where: Mapping[str, str] = field(default_factory=dict)
-    #: Responses that were taken for truncated.
+    #: Leave out rows whose id is none of the benchmark's: a file of more problems than are asked.
+    others: bool = False
+    #: Responses that were taken for truncated, and rows that were left out.
     cut: int = 0
+    left_out: int = 0
 
     def __iter__(self) -> Iterator[Answer]:
         """Raises DataError naming line and field of a row that does not fit."""
-        self.cut = 0
+        self.cut = self.left_out = 0
         finder = _Finder(self.problems.tasks)
         given: dict[str, int] = {}
         seen: dict[str, int] = {}
@@ -83,6 +86,9 @@ class Outputs:
             if any(str(row.get(name)) != value for name, value in self.where.items()):
                 continue
             where = f"{self.path}, line {number}"
+            if self.others and finder.is_other(row):
+                self.left_out += 1
+                continue
             task = finder.find(row, where)
             if task is None:
                 continue
@@ -124,6 +130,7 @@ def import_outputs(
     samples: int | None = None,
     limit: int | None = None,
     where: Mapping[str, str] | None = None,
+    others: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[EvaluationFolder, Outcome]:
     """Take a file's answers into a new evaluation's ledger and score them.
@@ -139,10 +146,12 @@ def import_outputs(
     made = load_profile(profile, plugins, build_context(asked, plugins), overrides)
     asked = replace(asked, name=slug(name, made.name), profile=made.model_dump(mode="json"))
     prepared = prepare_judging(asked, plugins)
-    answers = Outputs(outputs, prepared.sets[0], where or {})
+    answers = Outputs(outputs, prepared.sets[0], where or {}, others)
     most = max((answer.sample + 1 for answer in answers), default=0)
     if not most:
         raise DataError("holds no answer to this benchmark", where=str(outputs))
+    if answers.left_out:
+        say(f"{answers.left_out} rows answer problems that are not asked: they are left out")
     if answers.cut:
         say(f"{answers.cut} responses have no 'finish' and end in mid-sentence: they count as truncated")
     asked = replace(asked, samples=samples or most)
@@ -198,6 +207,11 @@ class _Finder:
         self._tasks = tasks
         self._by_id = {task.id: task for task in tasks}
         self._texts = [(_plain(task.prompt[-1].content), task) for task in tasks]
+
+    def is_other(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row names a problem by an id that none of these has."""
+        named = next((row[name] for name in IDS if isinstance(row.get(name), str)), None)
+        return named is not None and named not in self._by_id
 
     def find(self, row: Mapping[str, Any], where: str) -> Task | None:
         """The task; None for a position beyond the first problems that were asked for."""

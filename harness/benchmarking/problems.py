@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.benchmarking.folder import Asked
-from harness.benchmarking.profile import Profile
+from harness.benchmarking.profile import PART, Profile
 from harness.errors import DataError
 from harness.plugins import Plugins
 from harness.protocols import BuildContext
 from harness.recipe.stage import Use
 from harness.records import Sampling, Task, builtins, digest
+from harness.registry import Registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,19 @@ class ProblemSet:
         }
 
 
+def find_benchmark(name: str, plugins: Plugins) -> tuple[Registration, dict[str, str]]:
+    """A benchmark by its name, or a part of it by `NAME@PART`, and the option that picks the part.
+
+    The whole name is the result's, so that scores of different parts never share a column.
+
+    Raises:
+        UnknownName: no benchmark of this name; names near matches.
+    """
+    base, _, part = name.partition(PART)
+    registration = plugins.registry.find("benchmarks", base, where="--benchmark")
+    return registration, {"part": part} if part else {}
+
+
 def problem_sets(asked: Asked, profile: Profile, plugins: Plugins, context: BuildContext) -> list[ProblemSet]:
     """The benchmarks in the order they were asked for.
 
@@ -66,8 +80,9 @@ def problem_sets(asked: Asked, profile: Profile, plugins: Plugins, context: Buil
 def _problem_set(
     name: str, asked: Asked, profile: Profile, plugins: Plugins, context: BuildContext
 ) -> ProblemSet:
-    registration = plugins.registry.find("benchmarks", name, where="--benchmark")
-    benchmark = registration.build(asked.benchmarks[name], context, field_path=f"benchmark {name!r}")
+    registration, part = find_benchmark(name, plugins)
+    options = asked.benchmarks[name] | part
+    benchmark = registration.build(options, context, field_path=f"benchmark {name!r}")
     bare = list(benchmark.tasks())
     if asked.limit is not None:
         bare = bare[: asked.limit]

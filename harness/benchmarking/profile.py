@@ -7,6 +7,7 @@ many samples were drawn beyond the profile's own number is the k of avg@k and st
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -25,8 +26,13 @@ from harness.records import Message, Sampling, Task, digest
 
 DEFAULT: Final = "default"
 PLACEHOLDER: Final = "{problem}"
+#: A benchmark may say beside a problem in which format an answer has to come.
+FORMAT: Final = "{format}"
+#: Between a benchmark's name and the part of it that is meant.
+PART: Final = "@"
 #: Fields that change no number.
 WORDS: Final = frozenset({"name", "about", "source"})
+_PLACES: Final = re.compile(f"{re.escape(PLACEHOLDER)}|{re.escape(FORMAT)}")
 
 
 class SamplingOptions(Model):
@@ -42,8 +48,11 @@ class SamplingOptions(Model):
 class Domain(Model):
     """How problems of one domain are asked and judged."""
 
-    #: The user's turn; `{problem}` stands for the problem.
+    #: The user's turn; `{problem}` stands for the problem, `{format}` for the format it asks for, where
+    #: the benchmark has one.
     prompt: str
+    #: The system turn of this domain, instead of the profile's.
+    system: str | None = None
     #: The judge with its options, extraction and thinking among them.
     verifier: Plugin
 
@@ -85,14 +94,19 @@ class Profile(Model):
     @property
     def hash(self) -> str:
         """16 hex digits over all that moves a score."""
-        return digest(self.model_dump(mode="json", exclude=set(WORDS)))
+        values = self.model_dump(mode="json", exclude=set(WORDS))
+        for domain in values["domains"].values():
+            if domain["system"] is None:
+                del domain["system"]
+        return digest(values)
 
     def samples_of(self, benchmark: str) -> int:
-        return self.samples.get(benchmark, self.samples[DEFAULT])
+        """Samples a problem: as said for the benchmark, for what it is a part of, or for its family."""
+        return _nearest(self.samples, benchmark, self.samples[DEFAULT])
 
     def sampling_of(self, benchmark: str) -> Sampling:
         options = self.sampling.model_dump()
-        options["max_tokens"] = self.max_tokens.get(benchmark, options["max_tokens"])
+        options["max_tokens"] = _nearest(self.max_tokens, benchmark, options["max_tokens"])
         return Sampling(**options)
 
     def domain_of(self, task: Task, benchmark: str) -> Domain:
@@ -102,18 +116,31 @@ class Profile(Model):
             raise CapabilityError(
                 f"profile {self.name!r} has no domain {task.domain!r}, so it cannot score {benchmark!r}",
                 allowed=", ".join(self.domains),
-                hint="programs are judged in a sandbox" if task.domain == "code" else "",
             )
         return found
 
     def asked(self, task: Task, benchmark: str) -> Task:
         """The task with this profile's prompt and verifier."""
         domain = self.domain_of(task, benchmark)
-        content = domain.prompt.replace(PLACEHOLDER, task.prompt[-1].content)
+        known = {PLACEHOLDER: task.prompt[-1].content, FORMAT: str(task.meta.get("format", ""))}
+        # In one go: a problem may hold the words that stand for others.
+        content = _PLACES.sub(lambda place: known[place[0]], domain.prompt)
         prompt: tuple[Message, ...] = (Message("user", content),)
-        if self.system:
-            prompt = (Message("system", self.system), *prompt)
+        system = self.system if domain.system is None else domain.system
+        if system:
+            prompt = (Message("system", system), *prompt)
         return replace(task, prompt=prompt, verifier=domain.verifier.name)
+
+
+def _nearest(table: Mapping[str, int], benchmark: str, default: int) -> int:
+    """The entry of `livecodebench-v5@WINDOW`, else of `livecodebench-v5`, else of `livecodebench`."""
+    name = benchmark
+    while name not in table:
+        shorter = name.partition(PART)[0] if PART in name else name.rpartition("-")[0]
+        if not shorter:
+            return default
+        name = shorter
+    return table[name]
 
 
 def load_profile(

@@ -18,7 +18,7 @@ from typing import Any, Final
 import harness
 from harness.benchmarking.folder import Asked, EvaluationFolder
 from harness.benchmarking.lines import ORIGINAL, Contents
-from harness.benchmarking.problems import ProblemSet, problem_sets
+from harness.benchmarking.problems import ProblemSet, find_benchmark, problem_sets
 from harness.benchmarking.profile import Profile
 from harness.benchmarking.recording import Recorder, Work
 from harness.errors import CapabilityError, EngineError, RecipeError
@@ -100,7 +100,7 @@ def prepare(asked: Asked, plugins: Plugins, *, generate: bool = True) -> Prepare
     profile = validated(Profile, asked.profile, where=f"profile {asked.profile.get('name')!r}")
     context = build_context(asked, plugins, chat=profile.chat)
     for name in asked.benchmarks:
-        plugins.registry.find("benchmarks", name, where="--benchmark")
+        find_benchmark(name, plugins)
     if asked.engine and generate:
         engine = plugins.registry.find("engines", asked.engine["name"], where="--engine")
         engine.validate(_options(asked.engine), field_path=f"engine {engine.full_name!r}")

@@ -23,7 +23,8 @@ class Scored:
     k: int
     score: Score
     pass_at: dict[int, float]
-    majority: float
+    #: None where answers are programs, which no two samples write alike.
+    majority: float | None
     tokens: float
     truncated: float
     no_answer: float
@@ -37,8 +38,9 @@ class Scored:
         out = {
             "mean": self.score.value, "tokens": self.tokens, "truncated": self.truncated,
             "no_answer": self.no_answer, "timeout": self.timeout, "tail_not_extracted": self.tail,
-            f"maj@{self.k}": self.majority,
         }  # fmt: skip
+        if self.majority is not None:
+            out[f"maj@{self.k}"] = self.majority
         return out | {f"pass@{k}": value for k, value in self.pass_at.items()}
 
 
@@ -51,6 +53,7 @@ def scored(tasks: Sequence[Task], tallies: Mapping[str, Tally]) -> Scored:
     counts = [tallies[task.id] for task in tasks]
     if not counts or any(not c.samples for c in counts):
         raise ValueError("a problem has no judged sample")
+    programs = any(task.answer_spec.type == "program" for task in tasks)
     samples = sum(c.samples for c in counts)
     fewest = min(c.samples for c in counts)
     ks = [k for k in PASS_AT if k <= fewest]
@@ -60,7 +63,7 @@ def scored(tasks: Sequence[Task], tallies: Mapping[str, Tally]) -> Scored:
         k=fewest,
         score=statistics.score_counts(passes, sizes),
         pass_at={k: float(v) for k, v in zip(ks, pass_at, strict=True)},
-        majority=sum(c.majority for c in counts) / len(counts),
+        majority=None if programs else sum(c.majority for c in counts) / len(counts),
         tokens=sum(c.tokens for c in counts) / samples,
         truncated=sum(c.truncated for c in counts) / samples,
         no_answer=sum(c.no_answer for c in counts) / samples,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 #: Characters at the end of a response that are looked at.
@@ -15,7 +16,10 @@ TAIL: Final = 300
 
 
 def gold_in_tail(answer: Any, text: str) -> bool:
-    """Whether the gold answer (or every one of several) occurs in the tail as a word of its own."""
+    """Whether the gold answer (or every one of several) occurs in the tail as a word of its own; never
+    where what is right is more than an answer, such as a program's tests."""
+    if isinstance(answer, Mapping):
+        return False
     golds = answer if isinstance(answer, list | tuple) else [answer]
     return all(_pattern(str(gold)).search(text, max(0, len(text) - TAIL)) is not None for gold in golds)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "benchmarks",
     multiple=True,
     metavar="NAMES",
-    help="Benchmarks, comma-separated; repeatable.",
+    help="Benchmarks, comma-separated; repeatable. NAME@PART is a part of one.",
 )
 @click.option("--profile", default="r1-standard", show_default=True, help="A profile's name, or a TOML file.")
 @click.option(
@@ -96,6 +96,7 @@ def command(
 
 def _asked(plugins: Plugins, model: str, samples: int | None, options: dict[str, Any]) -> Asked:
     from harness.benchmarking.folder import Asked, slug
+    from harness.benchmarking.problems import find_benchmark
     from harness.benchmarking.profile import load_profile
     from harness.benchmarking.run import build_context
 
@@ -103,7 +104,7 @@ def _asked(plugins: Plugins, model: str, samples: int | None, options: dict[str,
     if not names:
         raise click.UsageError("name a benchmark: -b math500")
     for name in names:
-        plugins.registry.find("benchmarks", name, where="--benchmark")
+        find_benchmark(name, plugins)
     engine = plugins.registry.find("engines", options["engine"], where="--engine")
     of_source = {} if options["source"] is None else {"source": options["source"]}
     asked = Asked(

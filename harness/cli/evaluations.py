@@ -10,6 +10,7 @@ from harness.cli.tables import Table, show
 
 if TYPE_CHECKING:
     from harness.benchmarking.folder import EvaluationFolder
+    from harness.benchmarking.metrics import Measured
     from harness.benchmarking.reading import Evaluated, Result
     from harness.statistics import Interval, Score
 
@@ -75,7 +76,7 @@ def _row(result: Result) -> list[str]:
         within(score.rerun),
         within(score.benchmark),
         "-" if most is None else f"{percent(most[1])} @{most[0]}",
-        percent(numbers[f"maj@{fewest}"]),
+        percent(numbers[f"maj@{fewest}"]) if f"maj@{fewest}" in numbers else "-",
         f"{numbers['tokens']:.0f}",
         percent(numbers["truncated"]),
         percent(numbers["no_answer"]),
@@ -92,6 +93,19 @@ def _show_groups(result: Result) -> None:
     if rows:
         click.echo()
         show(Table(["group", "problems", "samples", "score"], rows, title=result.benchmark))
+
+
+def show_metrics(found: Measured) -> None:
+    """Print what metrics of plugins say."""
+    rows = [
+        [benchmark, metric, name, f"{value:.4g}"]
+        for benchmark, metrics in found.items()
+        for metric, numbers in metrics.items()
+        for name, value in numbers.items()
+    ]
+    if rows:
+        click.echo()
+        show(Table(["benchmark", "metric", "number", "value"], rows))
 
 
 def percent(share: float) -> str:

@@ -13,6 +13,7 @@ from harness.cli.context import load_plugins
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field; repeatable.")
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Plan only this arm; repeatable.")
+@click.option("--rates", type=click.Path(path_type=Path), help="Estimate time and cost from stated rates.")
 @click.option(
     "--dry-run", is_flag=True, help="Also have the trainer's framework check the configuration of each stage."
 )
@@ -20,9 +21,15 @@ from harness.cli.context import load_plugins
     "--write", type=click.Path(path_type=Path), metavar="FOLDER", help="With --dry-run: keep them there."
 )
 def command(
-    recipe: Path, overrides: tuple[str, ...], arms: tuple[str, ...], dry_run: bool, write: Path | None
+    recipe: Path,
+    overrides: tuple[str, ...],
+    arms: tuple[str, ...],
+    rates: Path | None,
+    dry_run: bool,
+    write: Path | None,
 ) -> None:
     """Say what a run would do; refuse in a second what would fail in an hour."""
+    from harness.estimate import estimate, read_rates, told
     from harness.plan import make_plans
     from harness.preflight import preflight_all
     from harness.preview import preview
@@ -32,6 +39,12 @@ def command(
     preflight_all(plans, Path("runs"))
     for line in preview(plans):
         click.echo(line)
+    if rates is not None:
+        stated = read_rates(rates)
+        for plan in plans:
+            click.echo(f"\narm {plan.arm.name}, seed {plan.seed}")
+            for line in told(estimate(plan, stated), stated):
+                click.echo(line)
     if dry_run:
         from harness.dryrun import dry_runs
 

@@ -27,6 +27,7 @@ from harness.cli.context import load_plugins
 @click.option(
     "--override", "overrides", multiple=True, metavar="PATH=VALUE", help="Change a field of the profile."
 )
+@click.option("--skip-others", "others", is_flag=True, help="Leave out rows of other problems.")
 @click.option("--samples", type=click.IntRange(1), help="Samples a problem in OUTPUTS; counted if not given.")
 @click.option("--where", "where", multiple=True, metavar="FIELD=VALUE", help="Only such rows of OUTPUTS.")
 @click.option("--limit", type=click.IntRange(1), help="The first problems of the benchmark only.")
@@ -67,8 +68,8 @@ def _rescore(run: Path, verifier: str | None, settings: tuple[str, ...]) -> int:
 
 def _import(
     outputs: Path, *, benchmark: str | None, model: str, profile: str, overrides: tuple[str, ...],
-    samples: int | None, limit: int | None, where: tuple[str, ...], root: Path, verifier: str | None,
-    settings: tuple[str, ...],
+    samples: int | None, limit: int | None, where: tuple[str, ...], others: bool, root: Path,
+    verifier: str | None, settings: tuple[str, ...],
 ) -> int:  # fmt: skip
     from harness.benchmarking.importing import import_outputs
     from harness.cli.evaluations import show_evaluation
@@ -80,7 +81,7 @@ def _import(
     plugins = load_plugins()
     folder, outcome = import_outputs(
         outputs, benchmark, plugins, root, model=model, profile=profile, overrides=overrides,
-        samples=samples, limit=limit, where=dict(_pair(w) for w in where),
+        samples=samples, limit=limit, where=dict(_pair(w) for w in where), others=others,
         say=lambda line: click.echo(line, err=True),
     )  # fmt: skip
     show_evaluation(folder)

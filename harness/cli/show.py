@@ -11,8 +11,15 @@ from harness.errors import LedgerError, near
 
 @click.command("show")
 @click.argument("run", type=click.Path(path_type=Path))
-def command(run: Path) -> None:
-    """Show the study or the run in folder RUN (a path, or a name under runs/)."""
+@click.option("--labels", is_flag=True, help="Print the last measured difficulty labels as jsonl.")
+def command(run: Path, labels: bool) -> None:
+    """Show the study or the run in folder RUN (a path, or a name under runs/).
+
+    What --labels prints can be a recipe's `difficulty.labels`: one model's pass rates for another's rules.
+    """
+    if labels:
+        _print_labels(_found(run))
+        return
     from harness.cli.tables import show
     from harness.cli.words import run_tables, study_tables
     from harness.readout import read_run, read_study
@@ -30,6 +37,21 @@ def command(run: Path) -> None:
     page = folder / "report" / "index.html"
     if page.is_file():
         click.echo(f"\npage: {page}")
+
+
+def _print_labels(folder: Path) -> None:
+    from harness.readout import read_run
+    from harness.records import builtins, encode
+
+    if not (folder / "ledger.jsonl").is_file():
+        raise LedgerError(
+            "labels are one run's, and this is no run", where=str(folder), hint="name <study>/<arm>/seed-<n>"
+        )
+    measured = read_run(folder).labels
+    if not measured:
+        raise LedgerError("nothing was measured in this run", where=str(folder))
+    for label in measured[-1].labels:
+        click.echo(encode({"id": label.subject, **builtins(label)}))
 
 
 def _found(run: Path) -> Path:

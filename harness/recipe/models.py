@@ -116,6 +116,10 @@ class Resources(Model):
     precision: Literal["fp32", "bf16"] = "fp32"
     #: Threads a process; 1 is right where arms run side by side.
     threads: Count = 1
+    #: Give up, with an error, on a stage that takes longer than this, in seconds of the clock; None never.
+    stage_seconds: Annotated[float, Field(gt=0)] | None = None
+    #: Give up on a stage in which nothing is judged, reported or saved for this long, in seconds.
+    stall_seconds: Annotated[float, Field(gt=0)] | None = None
     #: Machines, for trainers that run on several.
     nodes: Count = 1
     #: GPUs of each machine (on a CPU: worker processes); None for one.

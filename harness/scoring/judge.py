@@ -29,11 +29,17 @@ def judge(verifier: Verifier, task: Task, rollout: Rollout) -> Verdict:
         verdict = failed(task.verifier, hash_of(verifier), "timeout", "memory_limit")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a verifier's fault is a status, not a crash
         verdict = failed(task.verifier, hash_of(verifier), "infra_error", describe(error))
-    if rollout.finish == "abort" and rollout.reason:
-        verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}: {rollout.reason}"[:REASON])
+    verdict = with_reason(verdict, rollout)
     if verdict.seconds:
         return verdict
     return dataclasses.replace(verdict, seconds=time.perf_counter() - started)
+
+
+def with_reason(verdict: Verdict, rollout: Rollout) -> Verdict:
+    """The verdict with why the engine gave up, where it did."""
+    if rollout.finish == "abort" and rollout.reason:
+        return dataclasses.replace(verdict, reason=f"{verdict.reason}: {rollout.reason}"[:REASON])
+    return verdict
 
 
 def failed(verifier: str, verifier_hash: str, status: Status, reason: str, seconds: float = 0.0) -> Verdict:

@@ -8,14 +8,14 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Final, Self
 
 from harness.errors import HarnessError, UnknownName, near
 from harness.protocols import Verifier
 from harness.records import Rollout, Task, Verdict
-from harness.scoring.judge import describe, failed, judge
+from harness.scoring.judge import describe, failed, judge, with_reason
 from harness.scoring.packing import Packer
 from harness.scoring.pool import Job, Pool
 from harness.scoring.spec import VerifierSpec, build, hash_of
@@ -64,29 +64,44 @@ class Scorer:
         """
         for task, _ in pairs:
             self._spec(task)
-        results: list[Verdict | Future[Verdict]] = []
-        for task, rollout in pairs:
-            if self._spec(task).in_process:
-                results.append(self._judge_inline(task, rollout))
-            elif self._spec(task).submits:
-                self._room.ticket().result()
-                results.append(self._hand_over(task, rollout))
-            else:
-                self._room.ticket().result()
-                results.append(self._submit(task, rollout))
-        return [result if isinstance(result, Verdict) else result.result() for result in results]
+        return [future.result() for future in [self.begin(task, rollout) for task, rollout in pairs]]
+
+    def begin(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        """Start judging while the caller goes on, with the next completion for one; waits for room.
+
+        Raises:
+            UnknownName: the task names a verifier that this scorer was not given.
+            PluginError, RecipeError: a verifier cannot be built.
+        """
+        spec = self._spec(task)
+        if spec.in_process:
+            future: Future[Verdict] = Future()
+            future.set_result(self._judge_inline(task, rollout))
+            return future
+        self._room.ticket().result()
+        try:
+            start = self._hand_over if spec.submits else self._job
+            return start(task, rollout, lambda _: self._room.leave())
+        except BaseException:
+            self._room.leave()
+            raise
 
     async def score(self, task: Task, rollout: Rollout) -> Verdict:
         """The verdict of one rollout; waits for room in the queue without blocking the event loop."""
         if self._spec(task).in_process:
             return self._judge_inline(task, rollout)
         if self._spec(task).submits:
-            await asyncio.wrap_future(self._room.ticket())
-            return await asyncio.wrap_future(await asyncio.to_thread(self._hand_over, task, rollout))
-        if self._pool is None:
+            await asyncio.to_thread(self._opened, task.verifier)
+        elif self._pool is None:
             await asyncio.to_thread(self._open_pool)
         await asyncio.wrap_future(self._room.ticket())
-        return await asyncio.wrap_future(self._submit(task, rollout))
+        try:
+            start = self._hand_over if self._spec(task).submits else self._job
+            future = start(task, rollout, lambda _: self._room.leave())
+        except BaseException:
+            self._room.leave()
+            raise
+        return await asyncio.wrap_future(future)
 
     def submit(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> None:
         """Judge and call `done`, at once or later from another thread; bounding what is under way is the
@@ -97,23 +112,37 @@ class Scorer:
         """
         if self._spec(task).in_process:
             done(self._judge_inline(task, rollout))
-            return
-        self._job(task, rollout, done)
+        elif self._spec(task).submits:
+            self._hand_over(task, rollout, done)
+        else:
+            self._job(task, rollout, done)
 
     def start(self) -> None:
-        """Begin to make the workers' process while the caller does something else. What goes wrong is
-        raised where the workers are first needed."""
+        """Begin to make the workers' process, and the sandboxes of verifiers that have their own, while the
+        caller does something else. What goes wrong is raised where they are first needed."""
         if all(spec.in_process for spec in self.specs.values()):
             return
 
         def open_early() -> None:
             with contextlib.suppress(HarnessError, ValueError):
-                self._open_pool()
+                for name, spec in self.specs.items():
+                    if spec.submits:
+                        self._opened(name)
+                if not all(spec.in_driver for spec in self.specs.values()):
+                    self._open_pool()
 
         threading.Thread(target=open_early, name="harness-scoring-start", daemon=True).start()
 
     def hashes(self) -> dict[str, str]:
-        """Each verifier's hash by name; builds what is not yet built."""
+        """Each verifier's hash by name; builds what is not yet built.
+
+        Raises:
+            HarnessError: a verifier's sandbox cannot be had. Here everything begins that asks for verdicts,
+                and a whole run of infra errors is worth nothing.
+        """
+        for name, spec in self.specs.items():
+            if spec.submits:
+                self._insist(name)
         inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_driver}
         pooled = self._open_pool().hashes if len(inline) < len(self.specs) else {}
         return {name: inline.get(name) or pooled.get(name, "") for name in self.specs}
@@ -147,13 +176,6 @@ class Scorer:
             )
         return spec
 
-    def _submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
-        try:
-            return self._job(task, rollout, lambda _: self._room.leave())
-        except BaseException:
-            self._room.leave()
-            raise
-
     def _job(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> Future[Verdict]:
         job = Job(next(self._numbers), task.verifier, b"")
         job.future.add_done_callback(lambda future: None if future.cancelled() else done(future.result()))
@@ -177,33 +199,43 @@ class Scorer:
             return self._pool
 
     def _judge_inline(self, task: Task, rollout: Rollout) -> Verdict:
-        with self._lock:
-            verifier, problem = self._verifier(task.verifier)
+        verifier, problem = self._opened(task.verifier)
         if problem:
             return failed(task.verifier, hash_of(verifier), "infra_error", problem)
         return judge(verifier, task, rollout)
 
-    def _hand_over(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+    def _hand_over(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> Future[Verdict]:
         """Ask a verifier that judges many at a time on its own, in sandboxes of its own."""
+        verifier, problem = self._opened(task.verifier)
         future: Future[Verdict] = Future()
-        future.add_done_callback(lambda _: self._room.leave())
+        future.add_done_callback(lambda settled: done(settled.result()))
 
-        def settle(done: Future[Verdict]) -> None:
-            error = done.exception()
+        def settle(asked: Future[Verdict]) -> None:
+            error = asked.exception() if not asked.cancelled() else CancelledError("it was cancelled")
             if error is None:
-                future.set_result(done.result())
+                future.set_result(with_reason(asked.result(), rollout))
             else:
                 reason = describe(error)
                 future.set_result(failed(task.verifier, hash_of(verifier), "infra_error", reason))
 
-        with self._lock:
-            verifier, problem = self._verifier(task.verifier)
         if problem:
             future.set_result(failed(task.verifier, hash_of(verifier), "infra_error", problem))
         else:
-            submitted: Future[Verdict] = verifier.submit(task, rollout)  # type: ignore[attr-defined]
-            submitted.add_done_callback(settle)
+            asked: Future[Verdict] = verifier.submit(task, rollout)  # type: ignore[attr-defined]
+            asked.add_done_callback(settle)
         return future
+
+    def _opened(self, name: str) -> tuple[Verifier, str]:
+        with self._lock:
+            return self._verifier(name)
+
+    def _insist(self, name: str) -> None:
+        """Open a verifier, or raise what keeps it from opening."""
+        with self._lock:
+            verifier, problem = self._verifier(name)
+            if problem:
+                verifier.open()
+                self._inline[name] = (verifier, "")
 
     def _verifier(self, name: str) -> tuple[Verifier, str]:
         """An opened inline verifier, and why it could not be opened."""

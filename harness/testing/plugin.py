@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from harness.plugins import Plugins
     from harness.protocols import BuildContext
 
-SUITES = ("curriculum", "engine", "estimator", "task_source", "trainer", "verifier")
+TRAINER = ("", "_bench", "_session", "_stages", "_evidence", "_failures", "_capabilities")
+SUITES = (
+    *("curriculum", "engine", "estimator", "task_source", "verifier"),
+    *(f"trainer{part}" for part in TRAINER),
+)
 pytest.register_assert_rewrite(*(f"harness.testing.{suite}" for suite in SUITES))
 
 Build = Callable[..., Any]

@@ -6,14 +6,27 @@ trainer is tested on what it will meet in a run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.collecting import Generate
-from harness.protocols import Batch, Directive, Engine, Session
-from harness.records import Checkpoint, Group, PolicyRef, Request, Rollout, StepMetrics, Task
+from harness.errors import EngineError
+from harness.protocols import Batch, Directive, Engine, Generate, Session
+from harness.records import (
+    Checkpoint,
+    Group,
+    PolicyRef,
+    Request,
+    Rollout,
+    RolloutKey,
+    StepMetrics,
+    Task,
+)
+
+#: What the session says when it is made to fail.
+INJECTED = "the judge fell off the bench"
 
 
 class ContractBroken(AssertionError):
@@ -44,15 +57,23 @@ class RecordingSession:
         *,
         crash_after: int | None = None,
         exhaust_after: int | None = None,
+        fail_after: int | None = None,
+        hang_after: int | None = None,
+        replay: Mapping[RolloutKey, Rollout] | None = None,
     ) -> None:
         """
         Args:
             calls: the record, extended in place.
             crash_after: raise `Crash` when this step has been finished and its directive obeyed.
-            exhaust_after: from this step on no group passes the gates.
+            exhaust_after: after this step there are no tasks.
+            fail_after: after this step the session fails while it judges, with `INJECTED`.
+            hang_after: after this step judging takes a minute.
+            replay: recorded rollouts that stand in for those of a trainer that uses `collect`.
         """
         self._session, self.calls = session, calls
         self._crash_after, self._exhaust_after = crash_after, exhaust_after
+        self._fail_after, self._hang_after = fail_after, hang_after
+        self._replay = replay
         self._step = session.first_step + 1
         self._requested: list[Request] = []
         self._directive = Directive()
@@ -74,8 +95,16 @@ class RecordingSession:
         if self._crash_after is not None and self._step > self._crash_after:
             raise Crash(f"after step {self._crash_after}")
 
+    def _disturb(self) -> None:
+        if self._fail_after is not None and self._step > self._fail_after:
+            raise EngineError(INJECTED, where=f"step {self._step}")
+        if self._hang_after is not None and self._step > self._hang_after:
+            time.sleep(60)
+
     def next_tasks(self, count: int) -> Sequence[Task]:
         self._begin_work()
+        if self._exhaust_after is not None and self._step > self._exhaust_after:
+            return ()
         tasks = self._session.next_tasks(count)
         self._tasks |= {task.id for task in tasks}
         self._note("next_tasks", tuple(tasks))
@@ -89,13 +118,22 @@ class RecordingSession:
         self._note("requests", tuple(request for group in requests for request in group))
         return requests
 
-    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+    def offer(self, rollout: Rollout) -> None:
+        self._check_asked([rollout])
+        self._session.offer(rollout)
+
+    def _check_asked(self, rollouts: Sequence[Rollout]) -> None:
         asked = {r.key for call in self.calls if call.name == "requests" for r in call.value}
         for rollout in rollouts:
             if rollout.key not in asked:
                 raise ContractBroken(f"a rollout with key {rollout.key}, which no request had")
+
+    def submit(self, rollouts: Sequence[Rollout]) -> Sequence[Group]:
+        self._check_asked(rollouts)
+        for rollout in rollouts:
             if rollout.sampling != self._session.stage.rollout.sampling:
                 raise ContractBroken(f"sampled with {rollout.sampling}, not as the stage says")
+        self._disturb()
         groups = self._session.submit(rollouts)
         self._note("submit", tuple(groups))
         return groups
@@ -106,6 +144,7 @@ class RecordingSession:
                 raise ContractBroken(f"outcomes of task {group.task!r}, which this step was not given")
             if group.size != self._session.stage.rollout.n:
                 raise ContractBroken(f"a group of {group.size}, not of {self._session.stage.rollout.n}")
+        self._disturb()
         kept = self._session.submit_outcomes(groups)
         self._note("submit_outcomes", tuple(kept))
         return kept
@@ -114,12 +153,19 @@ class RecordingSession:
         from harness.collecting import collect
 
         self._begin_work()
-        if self._exhaust_after is not None and self._step > self._exhaust_after:
-            self.exhaust("no group passes any more")
-            return Batch((), 0, 0, 0)
-        batch = collect(self, generate)
+        batch = collect(self, generate if self._replay is None else self._recorded)
         self._note("collect", batch)
         return batch
+
+    def _recorded(self, tasks: Sequence[Task]) -> list[Rollout]:
+        assert self._replay is not None
+        keys = [request.key for group in self.requests(tasks) for request in group]
+        missing = next((key for key in keys if key not in self._replay), None)
+        if missing is not None:
+            raise ContractBroken(f"another rollout is asked for than was recorded: {missing}")
+        # Groups count in the order of their arrival, which the record keeps.
+        wanted = set(keys)
+        return [rollout for key, rollout in self._replay.items() if key in wanted]
 
     def exhaust(self, reason: str) -> None:
         self._session.exhaust(reason)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.ledger import Line, read
 from harness.plugins import Plugins
 from harness.protocols import BuildContext, Engine, Policy, Session, Trainer
 from harness.recipe import Recipe, RecipeFile, Resources, Stage, Use
 from harness.recipe.errors import validated
-from harness.records import StepMetrics
+from harness.records import Rollout, RolloutKey, StepMetrics, Task, Verdict
+from harness.scoring import Scorer
 from harness.testing.session import Call, Crash, RecordingSession
 
 
@@ -59,7 +61,7 @@ class Recorded:
 class RecordingTrainer:
     """A trainer that meets its sessions through a record."""
 
-    def __init__(self, trainer: Trainer, record: Recorded, **limits: int | None) -> None:
+    def __init__(self, trainer: Trainer, record: Recorded, **limits: Any) -> None:
         self._trainer, self._record, self._limits = trainer, record, limits
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
@@ -73,6 +75,31 @@ class RecordingTrainer:
 
     def close(self) -> None:
         self._trainer.close()
+
+
+class Unjudging:
+    """A scorer whose verifiers cannot judge some rollouts of training, for a reason of ours."""
+
+    def __init__(self, scorer: Scorer, unjudged: Callable[[Rollout], bool]) -> None:
+        self._scorer, self._unjudged = scorer, unjudged
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scorer, name)
+
+    def score_many(self, pairs: Sequence[tuple[Task, Rollout]]) -> list[Verdict]:
+        return [future.result() for future in [self.begin(task, rollout) for task, rollout in pairs]]
+
+    def begin(self, task: Task, rollout: Rollout) -> Future[Verdict]:
+        judged = self._scorer.begin(task, rollout)
+        if rollout.key.phase != "train" or not self._unjudged(rollout):
+            return judged
+        broken: Future[Verdict] = Future()
+        judged.add_done_callback(lambda done: broken.set_result(_broken(done.result())))
+        return broken
+
+
+def _broken(verdict: Verdict) -> Verdict:
+    return replace(verdict, status="infra_error", score=None, reason="the sandbox broke")
 
 
 class Workbench:
@@ -95,6 +122,10 @@ class Workbench:
         arm: str = "main",
         crash_after: int | None = None,
         exhaust_after: int | None = None,
+        fail_after: int | None = None,
+        hang_after: int | None = None,
+        unjudged: Callable[[Rollout], bool] | None = None,
+        replay: Mapping[RolloutKey, Rollout] | None = None,
     ) -> Recorded:
         """Run one arm with its first seed, from where its ledger ends.
 
@@ -103,7 +134,11 @@ class Workbench:
             name: of the run's folder; the same name resumes.
             arm: which arm, `main` for a recipe without.
             crash_after: end the run in the middle, after this step of a stage.
-            exhaust_after: let no group pass the gates after this step of a stage.
+            exhaust_after: let there be no tasks after this step of a stage.
+            fail_after: let the session fail while it judges, after this step of a stage.
+            hang_after: let judging take a minute, after this step of a stage.
+            replay: recorded rollouts of training that are judged in the place of the trainer's own.
+            unjudged: which training rollouts the verifiers cannot judge, for a reason of ours.
 
         Raises:
             HarnessError: what the plan or the run refuses.
@@ -117,8 +152,16 @@ class Workbench:
         with ExitStack() as stack:
             parts = Parts(plan, record.folder, stack)
             parts.trainer = RecordingTrainer(
-                parts.trainer, record, crash_after=crash_after, exhaust_after=exhaust_after
+                parts.trainer,
+                record,
+                crash_after=crash_after,
+                exhaust_after=exhaust_after,
+                fail_after=fail_after,
+                hang_after=hang_after,
+                replay=replay,
             )
+            if unjudged is not None:
+                parts.scorer = cast(Scorer, Unjudging(parts.scorer, unjudged))
             record.crashed = True
             with suppress(Crash):
                 proceed(parts)

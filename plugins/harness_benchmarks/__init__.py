@@ -14,8 +14,8 @@ BENCHMARKS = {
     "minerva": "MIT OpenCourseWare problems of Minerva: 272, some with units",
     "olympiadbench": "OlympiadBench's open-ended English mathematics without pictures",
     "gpqa-diamond": "GPQA-Diamond, multiple choice with seeded option order (gated)",
-    "humaneval": "HumanEval's 164 programs, as data",
-    "mbpp": "MBPP's 500 test programs, as data",
+    "humaneval": "HumanEval: 164 functions to complete",
+    "mbpp": "MBPP's 500 test problems",
 }
 
 
@@ -49,6 +49,23 @@ def register_task_sources(register: Register) -> None:
         options="harness_benchmarks.options:HubOptions",
         capabilities={"endless": False},
         summary="a data set of the Hugging Face Hub at a pinned revision, or a benchmark's rows",
+    )
+    register(
+        "verl-data",
+        "harness_benchmarks.verl_data:VerlData",
+        options="harness_benchmarks.verl_data:VerlDataOptions",
+        capabilities={"endless": False},
+        summary="math and code rows in the form that verl trains on, from a file or the Hub",
+    )
+
+
+@hookimpl
+def register_metrics(register: Register) -> None:
+    register(
+        "g-pass",
+        "harness_benchmarks.stability:Stability",
+        options="harness_benchmarks.stability:StabilityOptions",
+        summary="G-Pass@k: the chance that most of k samples pass",
     )
 
 

@@ -79,11 +79,11 @@ ENTRIES: Final = {
             readers.gpqa, (198,), config="gpqa_diamond", gated=True,
         ),
         Entry(
-            "humaneval", "1-A", "code/humaneval.jsonl", "openai/openai_humaneval", "test",
+            "humaneval", "2-A", "code/humaneval.jsonl", "openai/openai_humaneval", "test",
             readers.humaneval, (164,), revision=_HUMANEVAL,
         ),
         Entry(
-            "mbpp", "1-A", "code/mbpp.jsonl", "google-research-datasets/mbpp", "test", readers.mbpp, (500,),
+            "mbpp", "2-A", "code/mbpp.jsonl", "google-research-datasets/mbpp", "test", readers.mbpp, (500,),
             config="full",
         ),
     )

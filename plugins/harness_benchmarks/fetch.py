@@ -1,15 +1,16 @@
-"""The process that talks to the Hub: one split of one commit, written as jsonl.
+"""The process that talks to the Hub: one split of one commit, written as jsonl, or one file as it is.
 
 `python -m harness_benchmarks.fetch '{"repo": ..., "config": ..., "split": ..., "revision": ...,
-"folder": ..., "stem": ...}'` prints one line of JSON: {"commit": ...}, or {"kind": ..., "message": ...}
-with kind `gated`, `denied`, `revision`, `absent` or `other`. HF_ENDPOINT and HF_TOKEN are respected by
-the Hub's own client.
+"folder": ..., "stem": ..., "file": ...}'` prints one line of JSON: {"commit": ...}, or {"kind": ...,
+"message": ...} with kind `gated`, `denied`, `revision`, `absent` or `other`. HF_ENDPOINT and
+HF_TOKEN are respected by the Hub's own client.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,24 @@ from typing import Any
 def main(asked: dict[str, Any]) -> dict[str, str]:
     """Fetch and write; returns what is printed."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     from datasets import load_dataset
     from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         info = HfApi().dataset_info(asked["repo"], revision=asked["revision"])
         commit = str(info.sha)
+        if asked.get("file"):
+            _take_file(asked, commit)
+            return {"commit": commit}
         rows = load_dataset(
             asked["repo"], asked["config"], split=asked["split"], revision=commit,
             cache_dir=str(Path(asked["folder"]) / "arrow"),
@@ -37,6 +47,8 @@ def main(asked: dict[str, Any]) -> dict[str, str]:
         return _fault("revision", error)
     except RepositoryNotFoundError as error:
         return _fault("denied", error)
+    except EntryNotFoundError as error:
+        return _fault("absent", error)
     except DatasetNotFoundError as error:
         return _fault("gated" if "gated" in str(error) else "absent", error)
     except ValueError as error:
@@ -52,6 +64,18 @@ def main(asked: dict[str, Any]) -> dict[str, str]:
         os.fsync(file.fileno())
     scratch.replace(target)
     return {"commit": commit}
+
+
+def _take_file(asked: dict[str, Any], commit: str) -> None:
+    """Download a file beside where it goes: it may be gigabytes, so it is not copied through a cache."""
+    from huggingface_hub import hf_hub_download
+
+    scratch = Path(asked["folder"]) / f".files-{os.getpid()}"
+    found = hf_hub_download(
+        asked["repo"], asked["file"], repo_type="dataset", revision=commit, local_dir=scratch
+    )
+    Path(found).replace(Path(asked["folder"]) / f"{asked['stem']}@{commit}.jsonl")
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _fault(kind: str, error: Exception) -> dict[str, str]:

@@ -13,11 +13,11 @@ from harness.protocols import BuildContext
 class PackagedProfile:
     """Protocol `Profile`: what one file says."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, package: str = "harness_benchmarks") -> None:
+        self._name, self._package = name, package
 
     def describe(self) -> Mapping[str, Any]:
-        content = files("harness_benchmarks").joinpath("profiles", f"{self._name}.toml").read_text("utf-8")
+        content = files(self._package).joinpath("profiles", f"{self._name}.toml").read_text("utf-8")
         return tomllib.loads(content)
 
 

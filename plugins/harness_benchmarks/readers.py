@@ -24,6 +24,7 @@ Reader = Callable[[Row, int, int], Task | None]
 _BOX: Final = re.compile(r"\\boxed\s*\{")
 #: `2024-II-4`, `aime24-II-04`
 _PAPER: Final = re.compile(r"(?:aime\d+|20\d\d)-(I{1,2})-(\d+)")
+_FUNCTION: Final = re.compile(r"^def (\w+)", re.MULTILINE)
 LETTERS: Final = "ABCDEFGHIJ"
 
 
@@ -185,9 +186,11 @@ def gpqa(row: Row, position: int, seed: int) -> Task:
 
 
 def humaneval(row: Row, position: int, seed: int) -> Task:
-    """HumanEval: complete the function; the tests are kept beside the problem."""
-    tests = {name: text(row, name) for name in ("entry_point", "test", "prompt")}
-    return _program(text(row, "task_id"), text(row, "prompt"), text(row, "canonical_solution"), tests)
+    """HumanEval: complete the function. The prompt stands before the program when it is judged, so that a
+    program may be the body alone or repeat the whole function."""
+    prompt = text(row, "prompt")
+    answer = {"entry_point": text(row, "entry_point"), "tests": text(row, "test"), "prelude": prompt}
+    return _program(text(row, "task_id"), prompt, answer, text(row, "canonical_solution"))
 
 
 def mbpp(row: Row, position: int, seed: int) -> Task | None:
@@ -201,18 +204,23 @@ def mbpp(row: Row, position: int, seed: int) -> Task | None:
     if not isinstance(tests, list) or not all(isinstance(t, str) for t in tests) or not tests:
         raise RowFault("test_list", f"must be a list of texts, not {_short(tests)}")
     problem = text(row, "text") + "\nYour code should pass these tests:\n" + "\n".join(tests)
-    kept = {"test_list": tests, "test_setup_code": row.get("test_setup_code") or ""}
-    return _program(f"mbpp-{number}", problem, text(row, "code"), kept)
+    solution = text(row, "code")
+    # The function that is asked for: the one of the solution's that the first test calls.
+    named = [n for n in _FUNCTION.findall(solution) if re.search(rf"\b{n}\s*\(", tests[0])]
+    if not named:
+        raise RowFault("code", "defines no function that the first test calls")
+    answer = {"entry_point": named[0], "tests": "\n".join(tests), "setup": row.get("test_setup_code") or ""}
+    return _program(f"mbpp-{number}", problem, answer, solution)
 
 
-def _program(identity: str, problem: str, solution: str, tests: Mapping[str, Any]) -> Task:
+def _program(identity: str, problem: str, answer: Mapping[str, Any], solution: str) -> Task:
     return _task(
         identity,
         problem,
-        solution,
+        {"kind": "asserts", **answer},
         domain="code",
         answer_spec=AnswerSpec(type="program"),
-        meta={"tests": dict(tests)},
+        meta={"solution": solution},
     )
 
 

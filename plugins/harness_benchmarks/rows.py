@@ -35,13 +35,15 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A split of a data set on the Hub."""
+    """A split of a data set on the Hub, or one of its files as it is."""
 
     repo: str
     split: str
     config: str | None = None
     revision: str | None = None
     gated: bool = False
+    #: Path of a jsonl file in the repository, where its rows are not read as a data set's.
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,11 @@ def fetched(place: Place, cache: Path, name: str) -> Found:
         PluginError: the extra `hub` is not installed.
     """
     folder = cache / "datasets" / place.repo.replace("/", "--")
-    stem = "-".join(filter(None, (place.config, place.split)))
+    stem = (
+        place.file.removesuffix(".jsonl")
+        if place.file
+        else "-".join(filter(None, (place.config, place.split)))
+    )
     pinned = place.revision if place.revision and _COMMIT.fullmatch(place.revision) else None
     note = folder / f"{stem}@{place.revision or 'unpinned'}.json"
     if pinned is None and note.is_file():
@@ -114,7 +120,7 @@ def _fetch(place: Place, folder: Path, stem: str, commit: str | None, name: str)
     folder.mkdir(parents=True, exist_ok=True)
     asked = {
         "repo": place.repo, "config": place.config, "split": place.split,
-        "revision": commit or place.revision, "folder": str(folder), "stem": stem,
+        "revision": commit or place.revision, "folder": str(folder), "stem": stem, "file": place.file,
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "harness_benchmarks.fetch", json.dumps(asked)],

@@ -22,7 +22,9 @@ class Limits:
     #: The clock's limit is generous: a busy host must not fail a program that was quick.
     wall_seconds: float = 18.0
     memory_mb: int = 512
+    #: Of stdout and stderr, each; of the values of all calls together.
     output_bytes: int = 1 << 20
+    result_bytes: int = 8 << 20
 
 
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

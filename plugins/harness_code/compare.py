@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from harness_runner.values import Opaque
@@ -45,6 +46,30 @@ def floats(output: str, expected: str, tolerance: float = 1e-6) -> str | None:
     return _words(output.split(), expected.split(), lambda a, b: a == b or _near(a, b, tolerance))
 
 
+def decimals(output: str, expected: str, tolerance: float = 0.0) -> str | None:
+    """The same lines, or lines of the same numbers exactly: 1 is 1.0, but 0.1 is not 0.10000000000000001.
+
+    Space around a line, and around everything, does not count; an empty line between others does.
+    """
+
+    def same(one: str, other: str) -> bool:
+        return one == other or _same_numbers(one.split(), other.split())
+
+    mine = [line.strip() for line in output.strip().split("\n")]
+    theirs = [line.strip() for line in expected.strip().split("\n")]
+    return _words(mine, theirs, same, "line")
+
+
+def _same_numbers(mine: list[str], theirs: list[str]) -> bool:
+    if len(mine) != len(theirs) or not all(map(_readable, (*mine, *theirs))):
+        return False
+    return [Decimal(word) for word in mine] == [Decimal(word) for word in theirs]
+
+
+def _readable(word: str) -> bool:
+    return len(word) <= _LONGEST_NUMBER and _NUMBER.fullmatch(word) is not None
+
+
 def unordered(output: str, expected: str, tolerance: float = 0.0) -> str | None:
     """The same lines, each as `tokens`, in any order and as often."""
     mine = Counter(tuple(line.split()) for line in output.splitlines() if line.strip())
@@ -68,11 +93,7 @@ def _words(
 
 
 def _near(one: str, other: str, tolerance: float) -> bool:
-    if max(len(one), len(other)) > _LONGEST_NUMBER:
-        return False
-    if not _NUMBER.fullmatch(one) or not _NUMBER.fullmatch(other):
-        return False
-    return _close(float(one), float(other), tolerance)
+    return _readable(one) and _readable(other) and _close(float(one), float(other), tolerance)
 
 
 def _close(one: float, other: float, tolerance: float) -> bool:
@@ -186,7 +207,7 @@ def show(value: Any) -> str:
 
 
 TEXT_RULES: Final[Mapping[str, TextRule]] = {
-    "tokens": tokens, "lines": lines, "float": floats, "unordered": unordered,
+    "tokens": tokens, "lines": lines, "decimals": decimals, "float": floats, "unordered": unordered,
 }  # fmt: skip
 VALUE_RULES: Final[Mapping[str, ValueRule]] = {
     "exact": exact, "json": json, "equal": equal, "float": close, "unordered": unordered_values,

@@ -14,7 +14,7 @@ from harness_runner import values
 
 from harness.protocols import Job, Raw, Sandbox
 from harness_code import asserts, cases, compare
-from harness_code.results import TestResult, of_failure
+from harness_code.results import TestResult, of_failure, wrong_or_passed
 
 #: Seconds for a custom checker.
 _CHECKER: Final = cases.Limits(cpu_seconds=10, wall_seconds=30, memory_mb=512)
@@ -73,11 +73,10 @@ async def _stdio(
         try:
             output = raw.stdout.decode("utf-8")
         except UnicodeDecodeError as error:
-            return _wrong(raw, f"the output is not UTF-8: {error}")
+            return wrong_or_passed(raw, f"the output is not UTF-8: {error}")
         if answer.checker:
             return await _checked(answer.checker, case, output, raw, sandbox)
-        why = rule(output, case.output, answer.tolerance)
-        return _wrong(raw, why) if why else _passed(raw)
+        return wrong_or_passed(raw, rule(output, case.output, answer.tolerance))
 
     if not stop_at_failure:
         return list(await asyncio.gather(*map(one, answer.tests)))
@@ -95,9 +94,9 @@ async def _checked(checker: str, case: cases.Case, output: str, raw: Raw, sandbo
     told = await sandbox.run(asked)
     if told.status == "infra_error":
         return of_failure(told)
-    lines = _lines(told)[1:]
+    lines = lines_of(told)[1:]
     if told.status == "ok" and lines and "ok" in lines[0]:
-        return _passed(raw) if lines[0]["ok"] is True else _wrong(raw, "the checker refused the output")
+        return wrong_or_passed(raw, None if lines[0]["ok"] is True else "the checker refused the output")
     why = lines[0].get("error", "") if lines else told.stderr.decode("utf-8", "replace")[-200:]
     return TestResult("infra_error", f"the checker failed: {told.status} {why}")
 
@@ -151,7 +150,7 @@ async def _many(
     results: list[TestResult] = []
     while len(results) < len(checks):
         raw = await sandbox.run(job(len(results)))
-        lines = _lines(raw)
+        lines = lines_of(raw)
         if not lines or "loaded" not in lines[0]:
             # The program's own top level failed, and would again: every test left has that verdict.
             return results + [of_failure(raw)] * (len(checks) - len(results))
@@ -168,8 +167,7 @@ async def _many(
 def _answered(line: dict[str, Any], check: Check, raw: Raw) -> TestResult:
     if "ok" not in line:
         return TestResult("runtime_error", str(line.get("error", "an answer of no known form"))[:300])
-    why = check(line["ok"])
-    return _wrong(raw, why) if why else _passed(raw)
+    return wrong_or_passed(raw, check(line["ok"]))
 
 
 async def _second_process(program: str, answer: cases.Asserts, sandbox: Sandbox) -> TestResult:
@@ -199,6 +197,7 @@ async def _second_process(program: str, answer: cases.Asserts, sandbox: Sandbox)
 
 
 def _job(code: str, limits: cases.Limits, **how: Any) -> Job:
+    how.setdefault("result_bytes", limits.result_bytes)
     return Job(
         code,
         cpu_seconds=limits.cpu_seconds,
@@ -209,7 +208,7 @@ def _job(code: str, limits: cases.Limits, **how: Any) -> Job:
     )
 
 
-def _lines(raw: Raw) -> list[dict[str, Any]]:
+def lines_of(raw: Raw) -> list[dict[str, Any]]:
     """The lines of a result, decoded; one that is not ours reads as an error."""
     decoded: list[dict[str, Any]] = []
     for line in raw.result.split(b"\n")[:-1]:
@@ -219,11 +218,3 @@ def _lines(raw: Raw) -> list[dict[str, Any]]:
             told = {"error": f"an unreadable answer: {error}"[:300]}
         decoded.append(told)
     return decoded
-
-
-def _wrong(raw: Raw, why: str) -> TestResult:
-    return TestResult("wrong_answer", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
-
-
-def _passed(raw: Raw) -> TestResult:
-    return TestResult("pass", cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)

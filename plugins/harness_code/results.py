@@ -47,6 +47,12 @@ def of_failure(raw: Raw) -> TestResult:
     return TestResult(verdict, _why(raw), cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
 
 
+def wrong_or_passed(raw: Raw, why: str | None) -> TestResult:
+    """The verdict on an output that was compared: `why` says where it differs from what is right."""
+    verdict: TestVerdict = "wrong_answer" if why else "pass"
+    return TestResult(verdict, why or "", cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+
+
 def _why(raw: Raw) -> str:
     if raw.status == "infra_error":
         return raw.reason[:_EVIDENCE]

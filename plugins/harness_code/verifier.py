@@ -14,24 +14,17 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import harness_runner
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.protocols import BuildContext
+from harness.protocols import BuildContext, Sandbox
+from harness.recipe.stage import Kind, Plugin, Use
 from harness.records import Rollout, Status, Task, Verdict, digest
 from harness_code import cases, judge, shared
 from harness_code.extract import last_block
 from harness_code.results import TestResult
-
-
-class SandboxChoice(BaseModel):
-    """A sandbox kind and its options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str = "auto"
 
 
 class CodeOptions(BaseModel):
@@ -39,30 +32,35 @@ class CodeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sandbox: SandboxChoice = SandboxChoice()
+    sandbox: Annotated[Plugin, Kind("sandboxes")] = Use(name="auto")
     #: `first_failure` is cheaper and enough for the reward `all_pass`; `all_tests` is what `fraction`
     #: needs (section 3.2 of arXiv 2504.00829).
     run: Literal["first_failure", "all_tests"] = "first_failure"
+    #: Where thinking ends, as for the verifier `math`; `none` looks at the whole completion.
+    thinking: Literal["prefilled", "model", "none"] = "none"
     #: Multiplies the time limits of all tests: for hosts slower than those the limits were made on.
     time_factor: float = Field(default=1.0, gt=0)
 
 
 class CodeVerifier:
-    """Judges programs in a sandbox. Thread-safe once open."""
+    """Judges programs in a sandbox. Thread-safe once open.
+
+    A verifier of another benchmark's programs overrides how the program is found, what it is asked and
+    how it is run; the sandbox, the verdict and its hash stay these.
+    """
 
     name = "code"
 
     def __init__(self, options: CodeOptions, context: BuildContext) -> None:
         self._options, self._context = options, context
         self._lease: shared.Lease | None = None
-        self.hash = digest(_sources(), options.model_dump(exclude={"sandbox"}))
+        self.hash = digest(self.sources(), options.model_dump(exclude={"sandbox"}))
 
     def open(self) -> None:
         """Start the sandbox, or join the one that this process has already."""
         if self._lease is None:
-            choice = self._options.sandbox
-            options = choice.model_dump(exclude={"name"})
-            self._lease = shared.lease(self._context.build, choice.name, options)
+            use = self._options.sandbox
+            self._lease = shared.lease(self._context.build, use.name, use.options)
 
     def close(self) -> None:
         lease, self._lease = self._lease, None
@@ -82,15 +80,47 @@ class CodeVerifier:
         if self._lease is None:
             raise RuntimeError("the verifier is not open")
         started = time.monotonic()
-        answer = _slower(cases.parse(task.answer, where=f"task {task.id!r}"), self._options.time_factor)
-        program = last_block(rollout.text)
+        total = self.count(task)
+        spoken = self._spoken(rollout)
+        if spoken is None:
+            return self._verdict("no_answer", 0.0, None, [], total, started, "thinking never ended")
+        program = self.program(spoken)
         if program is None:
-            return self._verdict("no_answer", 0.0, None, [], judge.count(answer), started, "no fenced block")
-        stop = self._options.run == "first_failure"
-        results = await judge.judge(program, answer, self._lease.sandbox, stop_at_failure=stop)
-        total = judge.count(answer)
+            return self._verdict("no_answer", 0.0, None, [], total, started, "no fenced block")
+        results = await self.run(program, task, self._lease.sandbox)
         status, score, reason = summary(results, total)
         return self._verdict(status, score, program, results, total, started, reason)
+
+    def _spoken(self, rollout: Rollout) -> str | None:
+        """What was said after thinking; None where thinking never ended."""
+        if self._options.thinking == "none":
+            return rollout.text
+        from harness_math.extract import after_thinking
+
+        return after_thinking(rollout.text, self._options.thinking)
+
+    # What is this verifier's own -----------------------------------------------------------------
+
+    def program(self, spoken: str) -> str | None:
+        """The program of an answer; None where there is none."""
+        return last_block(spoken)
+
+    def count(self, task: Task) -> int:
+        """How many tests a task has; raises DataError where its answer does not fit."""
+        return judge.count(self._answer(task))
+
+    async def run(self, program: str, task: Task, sandbox: Sandbox) -> list[TestResult]:
+        """The results of a program's tests, in order."""
+        stop = self._options.run == "first_failure"
+        answer = _slower(self._answer(task), self._options.time_factor)
+        return await judge.judge(program, answer, sandbox, stop_at_failure=stop)
+
+    def sources(self) -> str:
+        """Hash of the code that decides."""
+        return sources_of(Path(__file__).parent)
+
+    def _answer(self, task: Task) -> cases.Answer:
+        return cases.parse(task.answer, where=f"task {task.id!r}")
 
     def _verdict(
         self,
@@ -156,10 +186,10 @@ def _slower(answer: cases.Answer, factor: float) -> cases.Answer:
     return msgspec.structs.replace(answer, limits=limits)
 
 
-def _sources() -> str:
-    """What decides: the judge's code and the server's."""
+def sources_of(*folders: Path) -> str:
+    """Hash of these folders' modules and of the server's."""
     known = hashlib.blake2b(digest_size=8)
-    for folder in (Path(__file__).parent, Path(harness_runner.__file__).parent):
+    for folder in (*folders, Path(harness_runner.__file__).parent):
         for path in sorted(folder.glob("*.py")):
             known.update(path.name.encode() + path.read_bytes())
     return known.hexdigest()

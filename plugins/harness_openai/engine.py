@@ -124,8 +124,9 @@ class OpenAIEngine:
             except (Gone, Dropped, Broken) as fault:
                 failed.append(f"{server.url}: {fault}")
                 avoid.add(server)
-                if isinstance(fault, Broken):
+                if not isinstance(fault, Gone):
                     fleet.trouble(server, fault, request.key.seed)
+                if isinstance(fault, Broken):
                     seconds = pause(self.options.backoff, len(failed) - 1, request.key.seed)
             else:
                 fleet.worked(server)

@@ -25,7 +25,7 @@ from harness_openai.protocol import Card, cards
 MAX_PAUSE: Final = 30.0
 #: Failed looks in a row after which a server that still accepts connections is lost.
 MISSES: Final = 3
-#: Broken answers in a row after which a server rests.
+#: Broken answers and lost connections in a row after which a server rests.
 BROKEN: Final = 3
 
 
@@ -45,7 +45,7 @@ class Server:
     #: Since when it has not been usable, None while it is.
     down_since: float | None = field(default_factory=monotonic)
     rests_until: float = 0.0
-    #: Broken and busy answers in a row.
+    #: Broken and busy answers and lost connections in a row.
     troubles: int = 0
     under_way: set[asyncio.Task[bytes]] = field(default_factory=set)
     #: Slots given out; at least `len(under_way)`.
@@ -76,7 +76,10 @@ class Fleet:
                 group.create_task(self._watch(server))
 
     async def acquire(self, avoid: set[Server]) -> Server:
-        """A slot at the usable server with the fewest requests under way, preferably none of `avoid`.
+        """A slot at the usable server with the fewest requests under way.
+
+        One of `avoid`, where the request failed before, only while no other is up: a server that fails
+        fast always has a free slot, and would draw every attempt of a request.
 
         Raises:
             EngineError: no server was usable for longer than `patience`.
@@ -84,9 +87,11 @@ class Fleet:
         async with self._changed:
             while True:
                 now = monotonic()
-                free = [s for s in self.servers if self._usable(s, now)]
+                up = [s for s in self.servers if s.state == "ready"]
+                others = [s for s in up if s not in avoid]
+                free = [s for s in others or up if self._usable(s, now)]
                 if free:
-                    server = min(free, key=lambda s: (s in avoid, s.slots))
+                    server = min(free, key=lambda s: s.slots)
                     server.slots += 1
                     return server
                 self._lose_patience(now)
@@ -122,13 +127,13 @@ class Fleet:
         if server.state == "ready":
             server.down_since = None
 
-    def trouble(self, server: Server, fault: Busy | Broken, *key: object) -> None:
-        """It asked for a pause or broke; it rests when that goes on."""
+    def trouble(self, server: Server, fault: Busy | Broken | Dropped, *key: object) -> None:
+        """It asked for a pause, broke or hung up; it rests when that goes on."""
         server.fault = str(fault)
         if monotonic() < server.rests_until:
             return  # Calls that were under way together count as one.
         server.troubles += 1
-        if isinstance(fault, Broken) and server.troubles < BROKEN:
+        if not isinstance(fault, Busy) and server.troubles < BROKEN:
             return
         asked = fault.seconds if isinstance(fault, Busy) else None
         if not asked:
@@ -139,7 +144,7 @@ class Fleet:
     async def release(self, server: Server) -> None:
         server.slots -= 1
         async with self._changed:
-            self._changed.notify()
+            self._changed.notify_all()
 
     def _usable(self, server: Server, now: float) -> bool:
         return (

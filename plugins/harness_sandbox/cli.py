@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from harness.errors import HarnessError
 from harness_sandbox import assets
 from harness_sandbox.build import build_sandbox, cache_folder
+from harness_sandbox.pool import SandboxPool
 
 KINDS = ("docker", "namespaces", "bubblewrap", "docker-run")
 
@@ -101,17 +103,105 @@ async def _check(kind: str, folder: Path, only: str | None, options: dict[str, A
 
 @command.command("bench")
 @KIND
-@click.option("--jobs", default=500, show_default=True, help="Executions to measure.")
+@click.option("--jobs", default=500, show_default=True, help="Executions to measure, as fast as they go.")
 @click.option("--slots", default=0, help="Jobs at a time; 0: as many as cores.")
-def bench(kind: str, jobs: int, slots: int) -> None:
-    """Measure executions a second, latency and queue wait of small programs."""
+@click.option(
+    "--rate", type=float, help="Instead: programs that arrive a second, whether or not they are done."
+)
+@click.option("--mix", type=click.Choice(["lcb"]), default="lcb", show_default=True, help="What arrives.")
+@click.option("--seconds", default=20.0, show_default=True, help="How long programs arrive.")
+@click.option("--time-limit", default=6.0, show_default=True, help="CPU seconds of a test.")
+@click.option("--all-tests", is_flag=True, help="Run all tests of a program, not only to the first failure.")
+@click.option("--figures", type=click.Path(path_type=Path), help="Also write them to this file, as JSON.")
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    kind: str,
+    jobs: int,
+    slots: int,
+    rate: float | None,
+    mix: str,
+    seconds: float,
+    time_limit: float,
+    all_tests: bool,
+    figures: Path | None,
+) -> None:
+    """Measure executions a second, latency and queue wait of small programs.
+
+    With --rate, whether this host keeps up with programs as a model writes them, and how many cores would:
+    exit code 1 when it does not. The mix `lcb` is recorded answers to LiveCodeBench's problems where
+    HARNESS_DATA has them, else programs made to the same counts and times.
+    """
+    if rate is not None:
+        _bench_rate(ctx, kind, slots, rate, seconds, time_limit, all_tests, figures)
+        return
     sandbox = build_sandbox(kind, {"slots": slots, "memory_mb": 512})
     try:
-        figures = asyncio.run(_bench(sandbox, jobs))
+        found = asyncio.run(_bench(sandbox, jobs))
     finally:
         sandbox.close()
-    for name, value in figures.items():
+    for name, value in found.items():
         click.echo(f"{name:24} {value}")
+
+
+def _bench_rate(
+    ctx: click.Context,
+    kind: str,
+    slots: int,
+    rate: float,
+    seconds: float,
+    time_limit: float,
+    all_tests: bool,
+    path: Path | None,
+) -> None:
+    from harness.plan import data_folder
+    from harness_sandbox import openloop, workload
+
+    if rate <= 0 or seconds <= 0 or time_limit <= 0:
+        raise HarnessError("--rate, --seconds and --time-limit are above 0")
+    works, told = workload.lcb(data_folder(), time_limit=time_limit)
+    sandbox = build_sandbox(kind, {"slots": slots, "memory_mb": 512})
+    try:
+        if not isinstance(sandbox, SandboxPool):
+            raise HarnessError(f"the kind {kind!r} does not run on this host", allowed=", ".join(KINDS))
+        measured = asyncio.run(
+            openloop.measure(sandbox, works, told, rate=rate, seconds=seconds, stop_at_failure=not all_tests)
+        )
+    finally:
+        sandbox.close()
+    for name, value in measured.lines():
+        click.echo(f"{name:26} {value}")
+    if path is not None:
+        path.write_text(json.dumps(measured.values(), indent=1) + "\n", encoding="utf-8")
+    if not measured.kept_up:
+        ctx.exit(1)
+
+
+@command.command("capacity")
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="What 'harness sandbox bench --rate ... --figures FILE' wrote.",
+)
+@click.option("--gpus", default="32,128,1024", show_default=True, help="Sizes of clusters.")
+@click.option("--samples-per-gpu", type=float, help="Samples that a GPU generates a second.")
+@click.option("--code-share", type=float, help="Share of tasks that are code.")
+@click.option("--tests", type=float, help="Tests of a program.")
+@click.option("--host-cores", type=int, help="Cores of one sandbox host.")
+def capacity(figures: Path, gpus: str, **told: float | None) -> None:
+    """Size sandbox hosts for clusters of GPUs, from a bench's figures and stated rates."""
+    from harness_sandbox import capacity as sizing
+
+    try:
+        sizes = [int(part) for part in gpus.split(",")]
+    except ValueError:
+        raise HarnessError(f"{gpus!r} is no list of numbers", where="--gpus", allowed="32,128,1024") from None
+    given: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if any(value <= 0 for value in (*sizes, *given.values())):
+        raise HarnessError("numbers are above 0")
+    assumed, measured = sizing.Assumptions(**given), sizing.load(figures)
+    click.echo(f"{sizing.basis(measured, assumed)}\n\n{sizing.table(measured, assumed, sizes)}")
 
 
 async def _bench(sandbox: Any, jobs: int) -> dict[str, str]:
@@ -145,6 +235,72 @@ async def _bench(sandbox: Any, jobs: int) -> dict[str, str]:
         "latency p99, ms": f"{1e3 * seconds[int(len(seconds) * 0.99)]:.1f}",
         "queue wait mean, ms": f"{1e3 * sum(queued) / len(queued):.1f}",
     }
+
+
+@command.command("serve")
+@KIND
+@click.option("--slots", default=0, help="Jobs at a time; 0: as many as cores.")
+@click.option(
+    "--queue", default=1024, show_default=True, help="Jobs that may wait; more are told to come back."
+)
+@click.option("--memory-mb", default=1024, show_default=True, help="Largest memory that a job may ask for.")
+@click.option("--language", type=click.Choice(["python", "cpp"]), default="python", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", default=8700, show_default=True, help="0 picks a free one and prints it.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with the token that clients must have; else the variable HARNESS_SANDBOX_TOKEN.",
+)
+@click.option(
+    "--certificate", type=click.Path(path_type=Path, exists=True), help="Serve TLS with this chain."
+)
+@click.option("--key", type=click.Path(path_type=Path, exists=True), help="The certificate's private key.")
+@click.option(
+    "--drain-seconds", default=60.0, show_default=True, help="How long to finish jobs when told to go."
+)
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    kind: str,
+    slots: int,
+    queue: int,
+    memory_mb: int,
+    language: str,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    drain_seconds: float,
+) -> None:
+    """Let trainers elsewhere run programs here, over HTTP.
+
+    Clients are sandboxes of kind `remote`. Refuses to start without a token, unless --host names a loopback
+    address. SIGTERM finishes what is under way and ends.
+    """
+    try:
+        from harness_remote import serve as front
+        from harness_remote import tokens
+        from harness_remote.options import TOKEN
+    except ModuleNotFoundError as error:
+        raise HarnessError(
+            f"the module {error.name!r} is not installed", hint="pip install 'staged-harness[remote]'"
+        ) from None
+    if kind in ("unsafe-local", "remote"):
+        raise HarnessError(f"the kind {kind!r} is not for others' programs", allowed=", ".join(KINDS))
+    serving = front.Serving(
+        host=host,
+        port=port,
+        token=tokens.read(token_file or "", TOKEN),
+        host_named=ctx.get_parameter_source("host") == click.core.ParameterSource.COMMANDLINE,
+        drain_seconds=drain_seconds,
+        certificate=certificate,
+        key=key,
+    )
+    serving.check()
+    options = {"slots": slots, "queue": queue, "memory_mb": memory_mb, "language": language}
+    front.serve(build_sandbox(kind, options), serving)
 
 
 def availability() -> list[tuple[str, str]]:

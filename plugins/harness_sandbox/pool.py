@@ -51,6 +51,8 @@ class PoolStats:
     infra_errors: int = 0
     retries: int = 0
     swept: int = 0
+    #: CPU seconds of servers and jobs.
+    cpu_s: float = 0.0
     #: Why the last server that failed did so.
     last_error: str = field(default="")
 
@@ -116,6 +118,11 @@ class SandboxPool:
     def waiting(self) -> int:
         """Jobs in the queue."""
         return len(self._items)
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds that slots were at jobs so far, added up."""
+        return sum(slot.busy_s for slot in self._slots)
 
     def __enter__(self) -> Self:
         return self
@@ -230,4 +237,5 @@ class SandboxPool:
             self.stats.starts = sum(s.starts for s in slots)
             self.stats.anomalies = sum(s.anomalies for s in slots)
             self.stats.strays = sum(s.strays for s in slots)
+            self.stats.cpu_s = sum(s.cpu_s for s in slots)
         item.future.set_result(raw)

@@ -29,6 +29,9 @@ class SlotStats:
     #: Servers replaced because something was wrong with them.
     anomalies: int = 0
     strays: int = 0
+    #: Seconds at jobs, and CPU seconds of servers and jobs, as the servers count them.
+    busy_s: float = 0.0
+    cpu_s: float = 0.0
 
 
 class Slot:
@@ -43,16 +46,27 @@ class Slot:
         self._channel: Channel | None = None
         self._served = 0
         self._used = 0.0
+        #: Since when it has been at a job.
+        self._began: float | None = None
+        #: CPU seconds of this server that were counted.
+        self._spent = 0.0
 
     def run(self, job: Job) -> Raw:
         """Run a job; raises ChannelError when the server failed, which is then already replaced."""
         channel = self._ready()
+        self._began = began = time.monotonic()
         try:
             header, parts = self._exchange(channel, job)
         except BaseException:
             self.stats.anomalies += 1
             self.drop()
             raise
+        finally:
+            self._began = None
+            self.stats.busy_s += time.monotonic() - began
+        spent = float(header.get("spent_s", 0.0))
+        self.stats.cpu_s += spent - self._spent
+        self._spent = spent
         self._served += 1
         self._used = time.monotonic()
         self.stats.jobs += 1
@@ -68,6 +82,12 @@ class Slot:
         ):
             self.drop()
         return raw
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds at jobs so far, the one under way included."""
+        began = self._began
+        return self.stats.busy_s + (0.0 if began is None else time.monotonic() - began)
 
     def drop(self) -> None:
         """End the server; the next job gets a fresh one."""
@@ -102,7 +122,7 @@ class Slot:
         except BaseException:
             channel.kill()
             raise
-        self._served = 0
+        self._served, self._spent = 0, 0.0
         return channel
 
     def _probe(self, channel: Channel) -> None:

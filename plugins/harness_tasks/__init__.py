@@ -14,9 +14,16 @@ def register_task_sources(register: Register) -> None:
         summary="chains of + and - with every running value mod 10; strata by number of operations",
     )
     register(
+        "small-functions",
+        "harness_tasks.functions:SmallFunctions",
+        options="harness_tasks.functions:FunctionOptions",
+        capabilities={"endless": True},
+        summary="Python functions of a few operations, for the verifier code; strata by their number",
+    )
+    register(
         "jsonl",
         "harness_tasks.jsonl:Jsonl",
         options="harness_tasks.jsonl:JsonlOptions",
         capabilities={"endless": False},
-        summary="the rows of a jsonl file",
+        summary="the rows of a jsonl or parquet file",
     )

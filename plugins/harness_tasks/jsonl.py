@@ -1,4 +1,4 @@
-"""Source `jsonl`: a finite set of problems, one JSON object a line.
+"""Source `jsonl`: a finite set of problems, one JSON object a line, or one row of a parquet file.
 
 All rows are checked when the source is built, so that a bad one stops a run before it starts and not
 an hour later. Subjects are task ids, `<file name>/<row id>`.
@@ -16,7 +16,7 @@ from harness.datafiles import resolve
 from harness.errors import DataError, near
 from harness.protocols import BuildContext
 from harness.recipe.stage import Model, Share
-from harness.records import AnswerSpec, Task, convert
+from harness.records import AnswerSpec, Task, convert, digest
 from harness_tasks.rows import Ids, Row, RowFault, Rows, unpacked
 from harness_tasks.splits import split_of
 from harness_tasks.wording import Wording
@@ -48,7 +48,7 @@ class Fields(Model):
 class JsonlOptions(Wording):
     """Which file, which of its rows, and how they are asked."""
 
-    #: jsonl, also `.gz`: relative to the recipe, or `data:<path>` for one in the folder HARNESS_DATA.
+    #: jsonl (also `.gz`) or parquet: relative to the recipe, or `data:<path>` for the folder HARNESS_DATA.
     path: str
     #: Starts the task ids; the file's name without its endings when left out.
     name: str | None = Field(default=None, pattern=r"^[^\s/]+$")
@@ -73,8 +73,9 @@ class Jsonl:
     def __init__(self, options: JsonlOptions, context: BuildContext) -> None:
         """Raises DataError naming file, line and field of every row that does not fit."""
         self._options = options
+        self.verifiers = (options.verifier,)
         found = resolve(options.path, context, where=f"task source {NAME!r}, path")
-        self.name = options.name or found.name.removesuffix(".gz").removesuffix(".jsonl")
+        self.name = options.name or re.sub(r"(\.jsonl)?(\.gz)?$|\.parquet$", "", found.name)
         self._file = found
         self._where = {field: re.compile(pattern) for field, pattern in options.where.items()}
         self._spec = _answer_spec(options.answer_spec)
@@ -85,6 +86,11 @@ class Jsonl:
     def subjects(self) -> Sequence[str]:
         """Task ids in the file's order."""
         return Ids(self._rows)
+
+    def fingerprint(self) -> str:
+        """Hash of the file's content and of the options that make tasks of it."""
+        options = self._options.model_dump(mode="json", exclude={"path", "name"})
+        return digest(self._rows.content_hash(), self.name, options)
 
     def draw(self, subject: str, index: int) -> Task:
         """The task of this id, whatever the index; raises DataError when there is none."""

@@ -1,4 +1,4 @@
-"""Random access to the rows of a jsonl file that need not fit in memory.
+"""Random access to the rows of a jsonl (or parquet) file that need not fit in memory.
 
 One pass notes where each row starts and a 64-bit hash of its id: 16 bytes a row. Texts stay in the
 file, which is read by position, so that threads and forked processes may share a reader.
@@ -7,6 +7,7 @@ file, which is read by position, so that threads and forked processes may share 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import shutil
 from array import array
@@ -72,6 +73,11 @@ class Rows:
             raise DataError(f"changed while in use: {error}", where=f"{self.path}:{line}") from None
         return line, found
 
+    def content_hash(self) -> str:
+        """Hash of the file's bytes."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+
     def id(self, position: int) -> str:
         """The id of the row at this position."""
         name = self._identify(*self.row(position))
@@ -123,8 +129,13 @@ class Ids(Sequence[str]):
 
 
 def unpacked(path: Path, cache: Path) -> Path:
-    """The file itself, or a gzip file's content, unpacked once into the cache."""
-    if path.suffix != ".gz":
+    """The file itself, or a gzip or parquet file's content as jsonl, written once into the cache.
+
+    Raises:
+        DataError: a damaged file, or pyarrow is not installed.
+    """
+    write = {".gz": _inflate, ".parquet": _from_parquet}.get(path.suffix)
+    if write is None:
         return path
     state = path.stat()
     target = cache / "unpacked" / f"{seed_of(path.resolve(), state.st_size, state.st_mtime_ns):x}-{path.stem}"
@@ -132,13 +143,37 @@ def unpacked(path: Path, cache: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f"{target.name}.{os.getpid()}")
         try:
-            with gzip.open(path) as packed, scratch.open("wb") as plain:
-                shutil.copyfileobj(packed, plain, 1 << 20)
-        except (gzip.BadGzipFile, EOFError) as error:
-            scratch.unlink()
-            raise DataError(f"not a whole gzip file: {error}", where=str(path)) from None
+            write(path, scratch)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
         scratch.replace(target)
     return target
+
+
+def _inflate(path: Path, target: Path) -> None:
+    try:
+        with gzip.open(path) as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain, 1 << 20)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise DataError(f"not a whole gzip file: {error}", where=str(path)) from None
+
+
+def _from_parquet(path: Path, target: Path) -> None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        raise DataError(
+            "reading parquet needs pyarrow", where=str(path), hint="pip install 'staged-harness[parquet]'"
+        ) from None
+    try:
+        with target.open("wb") as plain:
+            for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1024):
+                for row in batch.to_pylist():
+                    plain.write(msgspec.json.encode(row) + b"\n")
+    except pyarrow.ArrowException as error:
+        raise DataError(f"not a parquet file: {error}", where=str(path)) from None
 
 
 def _lines_of(path: Path) -> Iterator[tuple[int, int, bytes]]:

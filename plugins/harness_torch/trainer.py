@@ -8,7 +8,7 @@ there is, and a resumed stage ends with the same bits as an unbroken one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,9 +168,10 @@ class _Stage:
     def _reinforce(self, step: int) -> StepMetrics | None:
         phases, where = Phases(), f"{self.where}, step {step}"
 
-        def generate(tasks: Sequence[Task]) -> list[Rollout]:
+        def generate(tasks: Sequence[Task]) -> Iterator[Rollout]:
+            """One by one: each is judged while the next ones are generated."""
             with phases("generate"):
-                return self._generate(tasks, step)
+                yield from self._generate(tasks, step)
 
         batch = self.session.collect(generate)
         if not batch.groups:
@@ -194,9 +195,9 @@ class _Stage:
             extra={"trained_tokens": float(result.tokens), **phases.fields()},
         )
 
-    def _generate(self, tasks: Sequence[Task], step: int) -> list[Rollout]:
+    def _generate(self, tasks: Sequence[Task], step: int) -> Iterator[Rollout]:
         requests = [request for group in self.session.requests(tasks) for request in group]
-        return list(self._engine(step - 1).rollouts(requests))
+        return self._engine(step - 1).rollouts(requests)
 
     def _group_loss(self) -> GroupLoss:
         stage, trainer = self.stage, self.trainer
@@ -246,7 +247,7 @@ class _Stage:
         """Each task's prompt with its answer, ended by the end-of-sequence token."""
         renderer = self.learner.renderer
         end = () if renderer.eos is None else (renderer.eos,)
-        pairs = [(renderer.prompt_ids(t.prompt), renderer.text_ids(str(t.answer)) + end) for t in tasks]
+        pairs = [(renderer.prompt_ids(t.prompt), renderer.text_ids(_right(t)) + end) for t in tasks]
         tokens = sum(len(ids) for _, ids in pairs)
         by_token = self.session.conventions.normalise == "token"
         return [
@@ -277,3 +278,19 @@ class _Stage:
         folder = parent / Path(checkpoint.path).name
         files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
         return Policy(checkpoint.policy, files, folder)
+
+
+def _right(task: Task) -> str:
+    """A completion that is right: the solution that the source gives, else the answer itself.
+
+    Raises:
+        TrainingError: the answer is no text (tests of a program, for one) and there is no solution.
+    """
+    solution = task.meta.get("solution", task.answer)
+    if isinstance(solution, bool) or not isinstance(solution, str | int | float):
+        raise TrainingError(
+            f"task {task.id!r} says how it is judged, but not what a right completion is",
+            where="supervised fine-tuning",
+            hint="use a source whose tasks have meta['solution']",
+        )
+    return str(solution)

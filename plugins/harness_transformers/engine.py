@@ -79,6 +79,11 @@ class TransformersEngine:
         """Generate with a live network, such as the one a trainer updates; nothing is copied."""
         self._generator, self._policy, self._context_length = generator, policy, context_length
 
+    @property
+    def policy(self) -> PolicyRef:
+        """Whose weights it generates with."""
+        return self._ready()[1]
+
     def rollouts(self, requests: Sequence[Request]) -> Iterator[Rollout]:
         """One rollout a request as they finish, without an event loop.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +22,8 @@ from typing import Any
 from harness_torch.metrics import group_metrics
 from harness_transformers.prompts import Renderer, end_tokens
 
-from harness.collecting import Stream
 from harness.errors import TrainingError
-from harness.protocols import Batch, BuildContext, Engine, Policy, Session
+from harness.protocols import Batch, BuildContext, Engine, GroupStream, Policy, Session
 from harness.recipe import Conventions, Stage
 from harness.records import Group, PolicyRef, Request, Rollout, StepMetrics, Task
 from harness_verl import checkpoint, job
@@ -149,7 +148,10 @@ class _Stage:
     def _cpu(self) -> float:
         return process_time() + self.job.cpu_seconds()
 
-    def _generate(self, tasks: Sequence[Task]) -> Stream:
+    def _generate(self, tasks: Sequence[Task]) -> GroupStream:
+        return GroupStream(self._groups(tasks))
+
+    def _groups(self, tasks: Sequence[Task]) -> Generator[Sequence[Rollout], Sequence[Group], None]:
         """Groups as verl finishes them; what was kept goes back to its reward workers."""
         asked: dict[str, Sequence[Request]] = {}
         rows = []

@@ -84,6 +84,10 @@ max_steps = 5
 """
 
 
+#: The same recipe with another trainer, and nothing else.
+TRL = TORCH.replace('name = "small-torch"', 'name = "small-trl"\ntrainer = "trl"')
+
+
 def write(folder: Path, text: str, name: str = "recipe.toml") -> Path:
     """Put a recipe into a folder; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import resource
+import select
 import signal
 import sys
 from typing import Any
@@ -55,6 +56,7 @@ def main() -> None:
         with open(f"{path}/cgroup.procs", "w", encoding="ascii") as file:
             file.write(str(os.getpid()))
     _check(_libc.unshare(_NEWNS | _NEWCGROUP | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET), "unshare")
+    heard, lifeline = os.pipe()
     pid = os.fork()
     if pid:
         # The init of the namespace dies with us, and everything in the namespace with it.
@@ -62,7 +64,9 @@ def main() -> None:
         os.close(1)
         _, status = os.waitpid(pid, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    os.close(lifeline)
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    _die_if_orphaned(heard)
     os.setsid()
     _enter_root(config)
     os.umask(0o022)
@@ -73,6 +77,17 @@ def main() -> None:
     _drop_capabilities()
     command = config["command"]
     os.execve(command[0], [*command, json.dumps(config["server"])], config["environment"])
+
+
+def _die_if_orphaned(heard: int) -> None:
+    """End when the launcher ended before the death signal was asked for: it would never come, and a server
+    that nobody can kill would go on answering. The parent's id says nothing in a new pid namespace; a pipe
+    of which it alone holds the other end does."""
+    poll = select.poll()
+    poll.register(heard, 0)
+    if poll.poll(0):
+        os._exit(1)
+    os.close(heard)
 
 
 def _enter_root(config: dict[str, Any]) -> None:

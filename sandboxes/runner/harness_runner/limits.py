@@ -36,16 +36,20 @@ class Limits:
     memory_mb: int
     output_bytes: int
     result_bytes: int
+    #: How often the program may take these seconds: once, or once for each of its calls.
+    turns: int = 1
 
     @classmethod
     def of(cls, header: dict[str, Any]) -> Limits:
         given = header["limits"]
+        turns = max(1, int(header.get("calls", 0)))
         return cls(
             float(given["cpu_seconds"]),
             float(given["wall_seconds"]),
             int(given["memory_mb"]),
             int(given["output_bytes"]),
             int(given["result_bytes"]),
+            turns,
         )
 
 
@@ -66,7 +70,7 @@ class Confinement:
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
             file.write(b"1000")
         address = (limits.memory_mb + ADDRESS_SLACK_MB) << 20
-        seconds = int(limits.cpu_seconds) + 2
+        seconds = int(limits.cpu_seconds * limits.turns) + 2
         self._limit(resource.RLIMIT_AS, address)
         # A stack may be as large as the memory: deep recursion is not an error of its own.
         self._limit(resource.RLIMIT_STACK, min(address, limits.memory_mb << 20), exact=False)

@@ -76,7 +76,8 @@ def finish(body: Callable[[], object]) -> int:
     # A program may have closed or replaced its streams; what cannot be flushed is lost, as always.
     for stream, failed in ((sys.stdout, 120), (sys.stderr, 0)):
         try:
-            stream.flush()
+            if not stream.closed:
+                stream.flush()
         except BaseException:
             code = code or failed
     return code

@@ -1,0 +1,141 @@
+"""What a trainer learns from and what it leaves behind: rewards, the ledger, weights on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.advantages import group_advantages
+from harness.records import Rollout, StepMetrics, Task, Verdict
+from harness.rewards import reduction
+from harness.testing.trainer_bench import TrainerBench
+from harness.testing.workbench import Workbench
+
+
+class Evidence(TrainerBench):
+    """Rewards, ledger, weights."""
+
+    def test_rewards_are_the_verifiers_and_advantages_the_conventions(
+        self, bench: Workbench, able: Mapping[str, Any]
+    ) -> None:
+        conventions = {"advantage_epsilon": 0.01, "std": "population"}
+        record = bench.run(self.recipe({"max_steps": 2}, conventions=conventions))
+        groups = self.groups(record, "stage1")
+        for group in groups:
+            expected = group_advantages(group.rewards, epsilon=0.01, std="population")
+            assert group.advantages == pytest.approx(expected, abs=1e-12)
+        if able.get("simulated"):
+            return
+        tasks = {task.id: task for task in self.tasks_of(record, "stage1")}
+        reward = reduction("all_pass", where="")
+        for group in groups:
+            assert group.rollouts is not None
+            verdicts = [self._verdict(bench, tasks[group.task], rollout) for rollout in group.rollouts]
+            assert [v.status for v in verdicts] == list(group.statuses)
+            assert [reward(v) for v in verdicts] == list(group.rewards)
+
+    @staticmethod
+    def _verdict(bench: Workbench, task: Task, rollout: Rollout) -> Verdict:
+        verifier = bench.build("verifiers", {"name": task.verifier})
+        verifier.open()
+        verdict: Verdict = verifier.verify(task, rollout)
+        verifier.close()
+        return verdict
+
+    def test_steps_reach_the_ledger_under_the_common_names(
+        self, bench: Workbench, able: Mapping[str, Any]
+    ) -> None:
+        record = bench.run(self.recipe({}))
+        lines = record.lines("step")
+        assert [line["metrics"]["step"] for line in lines] == [1, 2, 3]
+        names = set(StepMetrics.__dataclass_fields__)
+        spent = 0
+        for line in lines:
+            metrics = line["metrics"]
+            assert set(metrics) <= names
+            assert all(isinstance(value, float) for value in metrics["extra"].values())
+            spent += metrics["rollouts"]
+            assert line["spent_rollouts"] == spent
+            told = ["learning_rate", "grad_norm"] + ([] if able.get("simulated") else ["loss"])
+            for name in told:
+                assert math.isfinite(metrics[name]), name
+        groups = record.lines("group")
+        assert len(groups) == 3 * self.batch
+        assert all(len(line["group"]["advantages"]) == self.n for line in groups)
+
+    def test_what_could_not_be_judged_is_masked_and_not_zero(
+        self, bench: Workbench, able: Mapping[str, Any]
+    ) -> None:
+        if able.get("simulated"):
+            pytest.skip("a simulation judges itself")
+        record = bench.run(
+            self.recipe({"max_steps": 2}), unjudged=lambda rollout: rollout.key.sample % 3 == 0
+        )
+        groups = self.groups(record, "stage1")
+        for group in groups:
+            for i in range(self.n):
+                assert (group.rewards[i] is None) == (i % 3 == 0)
+                assert group.rewards[i] is not None or group.advantages[i] == 0
+        for metrics in record.metrics():
+            known = [r for g in groups if g.step == metrics.step for r in g.rewards if r is not None]
+            assert metrics.reward_mean == pytest.approx(sum(known) / len(known))
+            assert metrics.pass_rate == pytest.approx(sum(r == 1 for r in known) / len(known))
+            if "trained_tokens" in metrics.extra:
+                judged = sum(
+                    length
+                    for g in groups
+                    if g.step == metrics.step
+                    for length, reward in zip(g.lengths, g.rewards, strict=True)
+                    if reward is not None
+                )
+                assert metrics.extra["trained_tokens"] <= judged
+
+    def test_a_step_in_which_nothing_could_be_judged_moves_no_weight(
+        self, bench: Workbench, able: Mapping[str, Any]
+    ) -> None:
+        if able.get("simulated"):
+            pytest.skip("a simulation judges itself")
+        record = bench.run(self.recipe({"max_steps": 1}), unjudged=lambda rollout: True)
+        (metrics,) = record.metrics()
+        assert metrics.loss in (None, 0.0)
+        assert metrics.grad_norm in (None, 0.0)
+        ((before, after),) = record.trained
+        assert self._tensors(before.files.path) == self._tensors(after.files.path)
+
+    @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+    def test_weights_on_disk_are_rounded_by_nobody(
+        self, bench: Workbench, able: Mapping[str, Any], precision: str
+    ) -> None:
+        """Checkpoints are fp32 whatever the products were computed in."""
+        if not able.get("transformers_checkpoint", not able.get("simulated")):
+            pytest.skip("its checkpoints are no transformers model")
+        if precision not in able.get("precisions", ("fp32",)):
+            pytest.skip(f"it does not declare {precision}")
+        resources = {"precision": precision, "device": "cpu"}
+        gates = [{"name": "mixed-outcomes", "max_refills": 50}] if able.get("dynamic_sampling") else []
+        record = bench.run(self.recipe({"max_steps": 1, "gates": gates}, resources=resources))
+        folder = record.trained[0][1].files.path
+        declared = str(able.get("checkpoint_dtype", "float32"))
+        config = json.loads((folder / "config.json").read_text())
+        assert config.get("dtype", config.get("torch_dtype")) == declared
+        torch = pytest.importorskip("torch")
+        safetensors = pytest.importorskip("safetensors.torch")
+        tensors = [t for file in folder.glob("*.safetensors") for t in safetensors.load_file(file).values()]
+        assert {str(t.dtype) for t in tensors} == {f"torch.{declared}"}
+        if declared == "float32":
+            assert any((t != t.to(torch.bfloat16).float()).any() for t in tensors), "rounded to bf16"
+
+    @staticmethod
+    def _tensors(folder: Path) -> dict[str, bytes]:
+        """Each weight's bytes by name."""
+        safetensors = pytest.importorskip("safetensors.torch")
+        return {
+            name: tensor.numpy().tobytes()
+            for file in sorted(folder.glob("*.safetensors"))
+            for name, tensor in safetensors.load_file(file).items()
+        }

@@ -1,0 +1,65 @@
+"""What goes wrong: breaks that are resumed, deadlines, errors that must keep their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.testing.session import INJECTED
+from harness.testing.trainer_bench import TrainerBench
+from harness.testing.workbench import Workbench
+
+
+class Failures(TrainerBench):
+    """Breaks, deadlines, errors."""
+
+    @pytest.mark.parametrize("curriculum", ["uniform", "learnability"])
+    def test_a_broken_stage_goes_on_to_the_same_numbers(
+        self, bench: Workbench, able: Mapping[str, Any], curriculum: str
+    ) -> None:
+        if not able.get("resume"):
+            pytest.skip("it declares no resume inside a stage")
+        if curriculum != "uniform" and able.get("curriculum_granularity", "step") != "step":
+            pytest.skip("it takes its tasks by the stage")
+        recipe = self.recipe(
+            {"max_steps": 5, "optimizer": {"lr": self.lr, "warmup_steps": 4}, "curriculum": curriculum},
+            {"max_steps": 2, "curriculum": curriculum},
+            checkpoints={"every_steps": 2, "keep": 9, "min_free_gb": 0.05},
+            difficulty={
+                "estimator": {"name": "pass-rate", "samples": 2, "tasks": 4},
+                "max_tokens": self.max_tokens,
+            },
+        )
+        broken = bench.run(recipe, "broken", crash_after=3)
+        assert broken.crashed
+        assert [m.step for m in broken.metrics()] == [1, 2, 3]
+        resumed = bench.run(recipe, "broken")
+        assert [(m.stage, m.step) for m in resumed.metrics()] == [
+            ("stage1", 3), ("stage1", 4), ("stage1", 5), ("stage2", 1), ("stage2", 2),
+        ]  # fmt: skip
+        if not able.get("exact_resume", True):
+            return
+        whole = bench.run(recipe, "whole")
+        assert self.numbers(resumed.metrics()) == self.numbers(whole.metrics()[2:])
+        assert resumed.trained[-1][1].ref == whole.trained[-1][1].ref
+        scores = [[line["scores"] for line in run.lines("evaluation")] for run in (whole, resumed)]
+        assert scores[0] == scores[1]
+
+    def test_a_failing_session_ends_the_run_under_its_own_name(self, bench: Workbench) -> None:
+        with pytest.raises(HarnessError, match=INJECTED):
+            bench.run(self.recipe({}), fail_after=1)
+
+    def test_a_stage_that_takes_too_long_ends_in_a_named_error(self, bench: Workbench) -> None:
+        kept = {"every_steps": 1, "keep": 2, "min_free_gb": 0.05}
+        resources = {"stage_seconds": 1.5, "device": "cpu"}
+        endless = self.recipe({"max_steps": 1_000_000}, resources=resources, checkpoints=kept)
+        with pytest.raises(HarnessError, match="stage_seconds"):
+            bench.run(endless)
+
+    def test_a_stage_that_stands_still_ends_in_a_named_error(self, bench: Workbench) -> None:
+        resources = {"stall_seconds": 2.0, "device": "cpu"}
+        with pytest.raises(HarnessError, match="stall_seconds"):
+            bench.run(self.recipe({"max_steps": 3}, resources=resources), hang_after=1)

@@ -1,0 +1,86 @@
+"""What both graders share: a task's tests, read when they are needed and not before.
+
+Tests of one problem may be hundreds of MB, so few problems are under way at a time, and no more are held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import harness_code
+import msgspec
+from harness_code import cases
+from harness_code.results import TestResult
+from harness_code.verifier import CodeVerifier, sources_of
+
+from harness.errors import DataError
+from harness.protocols import BuildContext, Sandbox
+from harness.records import Task
+from harness_livecodebench.options import GraderOptions
+from harness_livecodebench.store import Store, Test
+
+
+class LcbAnswer(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="livecodebench", forbid_unknown_fields=True
+):
+    """What a task of the benchmark holds: its tests by name."""
+
+    tests: str
+    count: int
+    entry_point: str | None = None
+
+
+class Grader(CodeVerifier):
+    """A verifier of the benchmark's tasks; see `strict` and `reference`."""
+
+    def __init__(self, options: GraderOptions, context: BuildContext) -> None:
+        super().__init__(options, context)
+        self._lcb = options
+        self._store = Store(context.cache)
+        self._room: asyncio.Semaphore | None = None
+
+    def sources(self) -> str:
+        own = Path(__file__).parent
+        return f"{self.name} {sources_of(own, Path(harness_code.__file__).parent)}"
+
+    def count(self, task: Task) -> int:
+        return self._asked(task).count
+
+    async def run(self, program: str, task: Task, sandbox: Sandbox) -> list[TestResult]:
+        asked = self._asked(task)
+        async with self._limited(sandbox):
+            tests = await asyncio.to_thread(self._store.get, asked.tests)
+            if len(tests) != asked.count:
+                raise DataError(f"has {len(tests)} tests, not {asked.count}", where=f"task {task.id!r}")
+            return await self.grade(program, asked.entry_point, tests, sandbox)
+
+    async def grade(
+        self, program: str, entry_point: str | None, tests: list[Test], sandbox: Sandbox
+    ) -> list[TestResult]:
+        """The results of these tests, in order."""
+        raise NotImplementedError
+
+    def limits(self, tests: list[Test]) -> cases.Limits:
+        """Limits of one test; what is right always has room."""
+        seconds = self._lcb.seconds * self._lcb.time_factor
+        longest = max((len(right) for _, right in tests), default=0)
+        base = cases.Limits()
+        return dataclasses.replace(
+            base, cpu_seconds=seconds, wall_seconds=3 * seconds, memory_mb=self._lcb.memory_mb,
+            output_bytes=base.output_bytes + 4 * longest,
+            result_bytes=base.result_bytes + 4 * sum(len(right) for _, right in tests),
+        )  # fmt: skip
+
+    def _asked(self, task: Task) -> LcbAnswer:
+        try:
+            return msgspec.convert(task.answer, LcbAnswer)
+        except msgspec.ValidationError as error:
+            raise DataError(f"not a task of LiveCodeBench: {error}", where=f"task {task.id!r}") from None
+
+    def _limited(self, sandbox: Sandbox) -> asyncio.Semaphore:
+        if self._room is None:
+            width = getattr(getattr(sandbox, "options", None), "width", 2)
+            self._room = asyncio.Semaphore(self._lcb.under_way or 2 * width)
+        return self._room

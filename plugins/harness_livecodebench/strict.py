@@ -1,0 +1,67 @@
+"""Grader `lcb-strict`: a program is run as anyone would run it.
+
+A process for each test with a real stdin, the program as `__main__`; a non-zero exit code is a runtime
+error. A method gets JSON values and gives one, compared as JSON. Answers stay outside the sandbox. Numbers
+on a line compare exactly, in ASCII digits. What the benchmark promises is kept: its imports and recursion
+limit, its time limit, its rules for lines.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from harness_code import cases, judge
+from harness_code.results import TestResult
+from harness_runner.values import Opaque
+
+from harness.protocols import Sandbox
+from harness_livecodebench.grading import Grader
+from harness_livecodebench.prelude import prelude_for
+from harness_livecodebench.store import Test
+
+_FUTURE: Final = re.compile(r"^from __future__ import [^\n(]*$", re.MULTILINE)
+
+
+class StrictGrader(Grader):
+    """Protocol `Verifier`."""
+
+    name = "lcb-strict"
+
+    async def grade(
+        self, program: str, entry_point: str | None, tests: list[Test], sandbox: Sandbox
+    ) -> list[TestResult]:
+        limits = self.limits(tests)
+        source = with_prelude(program)
+        stop = self._lcb.run == "first_failure"
+        if entry_point is None:
+            rows = tuple(cases.Case(given, right) for given, right in tests)
+            asked = cases.Stdio(tests=rows, compare="decimals", limits=limits)
+            return await judge.judge(source, asked, sandbox, stop_at_failure=stop)
+        calls = tuple(map(call, tests))
+        results: list[TestResult] = []
+        # All calls share a process, in which a wrong program would take its time for all of them: so one
+        # of them goes ahead.
+        for part in (calls[:1], calls[1:]) if stop else (calls,):
+            if part and all(result.passed for result in results):
+                put = cases.Functional(entry_point=entry_point, tests=part, compare="json", limits=limits)
+                results += await judge.judge(source, put, sandbox, stop_at_failure=stop)
+        return results
+
+
+def call(test: Test) -> cases.Call:
+    """A functional test: one JSON value a line is an argument. What is no JSON can be neither asked nor
+    met, and fails whatever comes back, as it does in the published harness."""
+    given, right = test
+    try:
+        return cases.Call(tuple(json.loads(line) for line in given.split("\n")), json.loads(right))
+    except ValueError:
+        unreadable: Any = Opaque("a test that is no JSON")
+        return cases.Call((), unreadable)
+
+
+def with_prelude(program: str) -> str:
+    """The program after the benchmark's imports; `from __future__` has to come first."""
+    future = "".join(f"{line}\n" for line in _FUTURE.findall(program))
+    return f"{future}{prelude_for(program)}\n{_FUTURE.sub('', program) if future else program}"

@@ -1,0 +1,276 @@
+"""The sandbox kind `remote`: jobs run on hosts elsewhere, and none is lost or judged twice.
+
+A job has a name of its own. Where a connection ends, the same host is asked for the same name again and
+gives the execution that it has; where the host is gone, another one runs the job, which gives the same bytes,
+and only one answer is ever taken. What no host could run comes back as an `infra_error`. Judging, and with
+it every expected output, stays here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from harness_sandbox import wire
+from harness_sandbox.pool import SandboxBusy, SandboxError
+
+from harness.protocols import BuildContext, Job, Raw
+from harness_remote import messages, tokens
+from harness_remote.hosts import Busy, Denied, Host, Hosts, Lost, Refused, Silent, Unknown, Unreached
+from harness_remote.options import RemoteOptions
+from harness_remote.serve import loopback
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def remote(options: RemoteOptions, context: BuildContext) -> RemoteSandbox:
+    """Build the kind; raises SandboxError when no host answers, or one refuses us."""
+    return RemoteSandbox(options)
+
+
+@dataclass(slots=True)
+class RemoteStats:
+    """Sums over the client's life."""
+
+    jobs: int = 0
+    infra_errors: int = 0
+    #: Times that a host said it was full, that one could not be reached, and that one lost a job.
+    busy: int = 0
+    unreached: int = 0
+    lost: int = 0
+    #: Why the last host that failed did so.
+    last_error: str = ""
+
+
+class RemoteSandbox:
+    """A `Sandbox` over hosts. Any thread and any event loop may use it."""
+
+    kind = "remote"
+
+    def __init__(self, options: RemoteOptions) -> None:
+        self.options = options
+        self.stats = RemoteStats()
+        token = tokens.read(options.token_file, options.token_env)
+        plain = [u for u in options.servers if u.startswith("http:") and not loopback(_host_of(u))]
+        if token and plain:
+            log.warning("the token goes over the network unencrypted to %s", ", ".join(plain))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox-remote", daemon=True)
+        self._thread.start()
+        self._closed = False
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._tasks: set[asyncio.Task[Raw]] = set()
+        try:
+            self._hosts: Hosts = self._wait(self._open(token))
+        except BaseException:
+            self._stop()
+            raise
+
+    async def run(self, job: Job) -> Raw:
+        """Run a job somewhere (protocol `Sandbox`).
+
+        Raises:
+            SandboxError: the job asks for more than the hosts have, or the sandbox is closed.
+        """
+        return await asyncio.wrap_future(self._start(job))
+
+    def run_sync(self, job: Job) -> Raw:
+        """As `run`, from a thread."""
+        return self._start(job).result()
+
+    def submit(self, job: Job) -> Future[Raw]:
+        """As `run`, without waiting for room; raises SandboxBusy when too many wait here already."""
+        if self._waiting >= self.options.queue:
+            raise SandboxBusy(f"{self._waiting} jobs are waiting already", where="sandbox 'remote'")
+        return self._start(job)
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Each host's address and what is wrong with it; empty where nothing is."""
+        return {h.url: h.fault if h.lost_since is not None else "" for h in self._hosts.all}
+
+    def close(self) -> None:
+        """Give up what is under way, as infra errors."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._wait(self._shut())
+        self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # The thread's event loop -----------------------------------------------------------------------
+
+    async def _open(self, token: str) -> Hosts:
+        self._room = asyncio.Semaphore(self.options.queue)
+        hosts = Hosts(self.options, token)
+        try:
+            await hosts.first_look()
+        except BaseException:
+            await hosts.close()
+            raise
+        return hosts
+
+    async def _shut(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._hosts.close()
+
+    def _start(self, job: Job) -> Future[Raw]:
+        with self._lock:
+            if self._closed:
+                raise SandboxError("it is closed", where="sandbox 'remote'")
+            most = self._hosts.memory_mb
+            if job.memory_mb > most:
+                raise SandboxError(
+                    f"a job asks for {job.memory_mb} MiB",
+                    where="sandbox 'remote'",
+                    allowed=f"at most {most}, as the hosts have",
+                )
+            self._waiting += 1
+        return asyncio.run_coroutine_threadsafe(self._run(job), self._loop)
+
+    async def _run(self, job: Job) -> Raw:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        asked = time.monotonic()
+        try:
+            async with self._room:
+                began = time.monotonic()
+                async with asyncio.timeout(self.options.deadline):
+                    raw = await _Errand(self, self._hosts, job).run()
+        except TimeoutError:
+            raw = wire.failed(
+                f"no host had an answer within {self.options.deadline:g} s: {self.stats.last_error}"
+            )
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            raw, began = wire.failed("the sandbox was closed"), asked
+        finally:
+            self._tasks.discard(task)
+            self._waiting -= 1
+        self.stats.jobs += 1
+        self.stats.infra_errors += raw.status == "infra_error"
+        return replace(raw, queue_s=raw.queue_s + began - asked)
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class _Errand:
+    """One job on its way to an answer."""
+
+    def __init__(self, sandbox: RemoteSandbox, hosts: Hosts, job: Job) -> None:
+        self._sandbox, self._hosts = sandbox, hosts
+        self._options, self._stats = sandbox.options, sandbox.stats
+        self._body = messages.pack_job(job)
+        self._identity = f"{secrets.token_hex(16)}-{messages.digest(self._body)}"
+        self._attempts = 0
+        #: Executions that ended in an infra error: the next one is another execution, with another name.
+        self._number = 0
+        self._avoid: list[Host] = []
+
+    async def run(self) -> Raw:
+        error, since = "", time.monotonic()
+        while self._attempts < self._options.attempts:
+            try:
+                host = await self._hosts.acquire(self._avoid, since)
+            except Silent as silent:
+                return wire.failed(f"no sandbox host could be reached: {silent}")
+            try:
+                raw = await self._at(host)
+            except Refused as refused:
+                raise SandboxError(str(refused), where=f"sandbox 'remote', {host.url}") from None
+            finally:
+                await self._hosts.release(host)
+            if raw is None:
+                error = host.fault
+                continue
+            if raw.status != "infra_error":
+                return raw
+            # It was not run, so that this is no second judgement: another host may be well.
+            error = f"{host.url}: {raw.reason}"
+            self._failed(host, error)
+            self._number += 1
+        return wire.failed(f"tried {self._attempts} times: {error}")
+
+    async def _at(self, host: Host) -> Raw | None:
+        """The answer of one host; None where it has none, of which note is taken."""
+        again = True
+        while True:
+            sent = False
+            try:
+                await self._hosts.learn(host)
+                sent = True
+                return await self._ask(host)
+            except Busy as busy:
+                self._stats.busy += 1
+                host.rest(busy.seconds)
+                return None
+            except (Unreached, Denied) as error:
+                self._stats.unreached += 1
+                self._stats.last_error = f"{host.url}: {error}"
+                self._hosts.lose(host, str(error))
+                return None
+            except (Lost, Unknown) as error:
+                # The host may live and have the job: ask it once more for the same one, so that it is not
+                # run twice. One that hangs, or forgot it, is not worth that.
+                if again and sent and isinstance(error, Lost) and "no answer" not in str(error):
+                    again = False
+                    continue
+                self._stats.lost += 1
+                self._hosts.lose(host, str(error))
+                self._failed(host, f"{host.url}: {error}")
+                return None
+
+    async def _ask(self, host: Host) -> Raw:
+        path = f"/v1/jobs/{self._identity}-{self._number}?wait={self._options.answer_seconds / 2:g}"
+        try:
+            status, body = await self._hosts.call(host, "POST", path, self._body)
+            while status == 202:
+                status, body = await self._hosts.call(host, "GET", path, None)
+        except asyncio.CancelledError:
+            # Nobody waits for it any more; that the host hears of it is a courtesy.
+            gone = asyncio.ensure_future(self._hosts.call(host, "DELETE", path, None))
+            gone.add_done_callback(lambda task: task.cancelled() or task.exception())
+            raise
+        try:
+            return messages.unpack_raw(body)
+        except messages.MessageError as error:
+            raise Lost(f"an answer that is none: {error}") from None
+
+    def _failed(self, host: Host, error: str) -> None:
+        self._attempts += 1
+        self._stats.last_error = error
+        self._avoid = [host] if len(self._hosts.all) > 1 else []
+
+
+def _host_of(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).hostname or ""

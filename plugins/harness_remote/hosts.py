@@ -1,0 +1,265 @@
+"""The hosts: which can be asked, which rests, which is lost; and one HTTP call, its failures sorted.
+
+A host that says no (429) rests for as long as it asked and is no failure. One that cannot be reached is
+lost: it is looked at again with growing pauses, and before it gets a job again its status is read anew,
+since another version may have come up in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from harness_sandbox.pool import SandboxError
+
+from harness_remote import messages
+from harness_remote.options import RemoteOptions
+
+MAX_PAUSE: Final = 5.0
+_MAX_ANSWER: Final = 64 << 20
+
+
+class Busy(Exception):
+    """It has no room; it says when to come back, in seconds."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class Unreached(Exception):
+    """The request never arrived: no connection, or a host that goes down and takes nothing new."""
+
+
+class Lost(Exception):
+    """The request may have arrived, and no answer will come."""
+
+
+class Unknown(Exception):
+    """The host has no such job: it was started anew."""
+
+
+class Refused(Exception):
+    """The host will not do this job, whoever asks again."""
+
+
+class Denied(Exception):
+    """The host does not take our token, or is of another version."""
+
+
+class Silent(Exception):
+    """No host at all was reachable for longer than `patience`."""
+
+
+@dataclass(eq=False, slots=True)
+class Host:
+    """One host as we know it."""
+
+    url: str
+    #: Jobs of ours under way there, and how many there may be.
+    jobs: int = 0
+    room: int = 1
+    #: Largest memory of a job, in MiB.
+    memory_mb: int = 0
+    kind: str = ""
+    #: Whether its status was read since it was last lost.
+    known: bool = False
+    #: Not asked before this time of `time.monotonic`.
+    rests_until: float = 0.0
+    #: Since when it has not been reachable, None while it is; times in a row, and why.
+    lost_since: float | None = None
+    losses: int = 0
+    fault: str = "not asked yet"
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def rest(self, seconds: float) -> None:
+        self.rests_until = max(self.rests_until, time.monotonic() + seconds)
+
+    def lose(self, why: str, backoff: float, longest: float) -> None:
+        """Not reachable; calls that fail together count as one."""
+        now = time.monotonic()
+        self.fault, self.known = why, False
+        if self.lost_since is None:
+            self.lost_since, self.losses = now, 0
+        if now >= self.rests_until:
+            self.rests_until = now + min(backoff * 2.0**self.losses, longest)
+            self.losses = min(self.losses + 1, 10)
+
+
+class Hosts:
+    """The hosts of one client, used from its event loop."""
+
+    def __init__(self, options: RemoteOptions, token: str) -> None:
+        self.options = options
+        self.all = [Host(url) for url in options.servers]
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+        self._http = aiohttp.ClientSession(
+            headers=headers, timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
+        )
+        self._changed = asyncio.Condition()
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def first_look(self) -> None:
+        """Read every host's status.
+
+        Raises:
+            SandboxError: one refuses our token or has another version, or none can be reached.
+        """
+
+        async def look(host: Host) -> None:
+            try:
+                await self.learn(host)
+            except Denied as denied:
+                raise SandboxError(str(denied), where=f"sandbox 'remote', {host.url}") from None
+            except (Unreached, Lost, Busy) as error:
+                self.lose(host, str(error))
+
+        await asyncio.gather(*map(look, self.all))
+        if not any(host.known for host in self.all):
+            faults = "; ".join(f"{host.url}: {host.fault}" for host in self.all)
+            raise SandboxError(
+                f"no sandbox host answers: {faults}",
+                where="sandbox 'remote'",
+                hint="start them with 'harness sandbox serve'",
+            )
+
+    @property
+    def memory_mb(self) -> int:
+        """Largest memory that a job may ask for on every host that we know."""
+        return min((host.memory_mb for host in self.all if host.memory_mb), default=0)
+
+    def lose(self, host: Host, why: str) -> None:
+        """Take note that it cannot be reached; it is looked at again well before patience ends."""
+        host.lose(why, self.options.backoff, min(MAX_PAUSE, self.options.patience / 4))
+
+    async def acquire(self, avoid: Sequence[Host], since: float) -> Host:
+        """A host with room, preferably none of `avoid`, the one with the smallest part of it taken.
+
+        Raises:
+            Silent: none was reachable for `patience` seconds since that time, when the job came.
+        """
+        async with self._changed:
+            while True:
+                now = time.monotonic()
+                free = [h for h in self.all if now >= h.rests_until and h.jobs < h.room]
+                if free:
+                    host = min(free, key=lambda h: (h in avoid, h.jobs / h.room))
+                    host.jobs += 1
+                    return host
+                silent = [now - max(h.lost_since, since) for h in self.all if h.lost_since is not None]
+                if len(silent) == len(self.all) and min(silent) > self.options.patience:
+                    raise Silent("; ".join(f"{h.url}: {h.fault}" for h in self.all))
+                ends = [h.rests_until - now for h in self.all if h.rests_until > now]
+                try:
+                    async with asyncio.timeout(max(min([*ends, 1.0]), 0.005)):
+                        await self._changed.wait()
+                except TimeoutError:
+                    continue
+
+    async def release(self, host: Host) -> None:
+        host.jobs -= 1
+        async with self._changed:
+            self._changed.notify()
+
+    async def learn(self, host: Host) -> None:
+        """Read its status, unless we know it."""
+        async with host.lock:
+            if host.known:
+                return
+            status, body, _ = await self._http_call(host, "GET", "/v1/status", None, 5.0)
+            if status != 200:
+                self._raise(host, status, body)
+            try:
+                about = msgspec.json.decode(body, type=dict[str, Any])
+                slots = int(about["slots"])
+                wire, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
+                host.memory_mb = int(about["memory_mb"])
+                draining = bool(about["draining"])
+            except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
+                raise Denied("what answers there is no sandbox host") from None
+            if (wire, runner) != (messages.WIRE, messages.runner()):
+                raise Denied(
+                    f"it has another version (wire {wire}, runner {runner}) than this machine "
+                    f"(wire {messages.WIRE}, runner {messages.runner()}), and its verdicts would not compare"
+                )
+            if draining:
+                raise Unreached("it is going down")
+            host.room = self.options.concurrency or 4 * slots
+            host.known, host.lost_since, host.losses = True, None, 0
+
+    async def call(self, host: Host, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """Status and body of an answer that is one: 200, 202 or 204.
+
+        Raises:
+            Busy, Unreached, Lost, Unknown, Refused, Denied: what there is instead.
+        """
+        status, content, headers = await self._http_call(
+            host, method, path, body, self.options.answer_seconds
+        )
+        if status in (200, 202, 204):
+            return status, content
+        self._raise(host, status, content, headers)
+        raise AssertionError("unreachable")
+
+    def _raise(self, host: Host, status: int, body: bytes, headers: Any = None) -> None:
+        reason, after = f"{status} {body[:300].decode('utf-8', 'replace')}", None
+        try:
+            told = msgspec.json.decode(body, type=dict[str, Any])
+            reason, after = f"{status} {told.get('error', '')}"[:300], told.get("retry_after")
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            pass
+        if status == 429:
+            raise Busy(reason, _seconds(after or (headers or {}).get("Retry-After")))
+        if status in (401, 403):
+            raise Denied(f"it does not take our token: {reason}")
+        if status == 404:
+            raise Unknown(reason)
+        if status == 503:
+            raise Unreached(reason)
+        if status >= 500 or status in (408, 425):
+            raise Lost(reason)
+        raise Refused(reason)
+
+    async def _http_call(
+        self, host: Host, method: str, path: str, body: bytes | None, seconds: float
+    ) -> tuple[int, bytes, Any]:
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._http.request(
+                    method,
+                    host.url + path,
+                    data=body,
+                    headers={"Content-Type": messages.CONTENT_TYPE} if body is not None else {},
+                    # The token goes where it was meant to go.
+                    allow_redirects=False,
+                ) as response,
+            ):
+                parts, size = [], 0
+                async for part in response.content.iter_any():
+                    parts.append(part)
+                    size += len(part)
+                    if size > _MAX_ANSWER:
+                        raise Lost(f"an answer of more than {_MAX_ANSWER >> 20} MiB")
+                return response.status, b"".join(parts), response.headers
+        except TimeoutError:
+            raise Lost(f"no answer within {seconds:g} s") from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unreached(f"no connection: {error}"[:200]) from None
+        except aiohttp.ClientError as error:
+            raise Lost(f"the connection ended: {type(error).__name__} {error}"[:200]) from None
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return min(max(float(value), 0.05), 30.0)
+    except (TypeError, ValueError):
+        return 1.0

@@ -1,0 +1,122 @@
+"""Options of the trainer `trl`: a few of our own, and any further field of TRL's `GRPOConfig`.
+
+What a recipe already says has one place. A field of `GRPOConfig` that would say it a second time is
+refused with the name of the recipe's field.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from harness.errors import near
+
+Count = Annotated[int, Field(gt=0)]
+
+#: Fields of `GRPOConfig` that the recipe or the session decide, and where.
+DECIDED: Final[dict[str, str]] = {
+    "output_dir": "the run's folder",
+    "learning_rate": "optimizer.lr of the stage",
+    "weight_decay": "optimizer.weight_decay of the stage",
+    "adam_beta1": "optimizer.betas of the stage",
+    "adam_beta2": "optimizer.betas of the stage",
+    "max_grad_norm": "optimizer.max_grad_norm of the stage",
+    "warmup_steps": "optimizer.warmup_steps of the stage",
+    "lr_scheduler_type": "optimizer.warmup_steps of the stage",
+    "lr_scheduler_kwargs": "optimizer.warmup_steps of the stage",
+    "max_steps": "until and max_steps of the stage",
+    "num_train_epochs": "until and max_steps of the stage",
+    "num_generations": "rollout.n of the stage",
+    "num_generations_eval": "evaluation",
+    "max_completion_length": "rollout.max_tokens of the stage",
+    "temperature": "rollout.temperature of the stage",
+    "top_p": "rollout.top_p of the stage",
+    "top_k": "rollout.top_k of the stage",
+    "beta": "loss.kl of the stage",
+    "entropy_coef": "loss.entropy of the stage",
+    "epsilon": "loss.clip_low of the stage",
+    "epsilon_high": "loss.clip_high of the stage",
+    "mask_truncated_completions": "loss.mask_truncated of the stage",
+    "scale_rewards": "conventions.std",
+    "multi_objective_aggregation": "reward of the stage",
+    "reward_weights": "reward of the stage",
+    "loss_type": "conventions.normalise",
+    "num_iterations": "the trainer's option 'updates'",
+    "per_device_train_batch_size": "the trainer's option 'micro_batch_rows'",
+    "gradient_accumulation_steps": "rollout.batch of the stage and the trainer's option 'micro_batch_rows'",
+    "generation_batch_size": "rollout.batch of the stage",
+    "steps_per_generation": "rollout.batch of the stage",
+    "auto_find_batch_size": "the trainer's option 'micro_batch_rows'",
+    "seed": "seeds",
+    "data_seed": "seeds",
+    "bf16": "resources.precision",
+    "fp16": "resources.precision",
+    "use_cpu": "resources.device",
+    "eval_strategy": "evaluation",
+    "do_eval": "evaluation",
+    "eval_on_start": "evaluation",
+    "save_strategy": "checkpoints",
+    "save_steps": "checkpoints.every_steps",
+    "save_total_limit": "checkpoints.keep",
+    "resume_from_checkpoint": "harness run, which resumes by itself",
+    "logging_strategy": "the ledger",
+    "logging_steps": "the ledger",
+    "logging_nan_inf_filter": "the session, which ends a stage whose loss is not finite",
+    "shuffle_dataset": "curriculum of the stage",
+    "remove_unused_columns": "curriculum of the stage",
+    "model_init_kwargs": "model",
+    "chat_template_kwargs": "model.prompt",
+    "push_to_hub": "harness board",
+}
+
+
+class TrlOptions(BaseModel):
+    """What is None is taken from the recipe's `[model]` and `[resources]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: Literal["chat", "raw"] | None = None
+    device: Literal["auto", "cpu", "cuda"] | None = None
+    #: `bf16` computes matrix products in bfloat16; weights, gradients and moments stay fp32.
+    precision: Literal["fp32", "bf16"] | None = None
+    threads: Count | None = None
+    #: Who generates. `engine`: the harness's decoder on the live weights, where each completion depends on
+    #: its key alone. `trl`: as TRL would, by `generate`, continuous batching or vLLM. `auto`: `trl` where
+    #: `grpo` asks for vLLM or continuous batching, else `engine`.
+    generate: Literal["auto", "engine", "trl"] = "auto"
+    #: Most completions of a forward and backward pass; the largest divisor of a step's rows up to this.
+    micro_batch_rows: Count = 64
+    #: Passes over one batch, each an optimizer update; above 1 the clip range matters.
+    updates: Count = 1
+    #: Folder of the KL term's reference model; None is the policy that the run started from.
+    reference: str | None = None
+    #: Most completions that the engine decodes together.
+    batch_rows: Count = 128
+    #: Most tokens (prompts, and completions at full length) that the engine decodes together.
+    batch_tokens: Count = 262_144
+    #: False uses transformers' own forward for Llama models too, in the engine.
+    own_decoder: bool = True
+    #: Further fields of `GRPOConfig`, such as `{use_vllm = true, vllm_mode = "colocate"}`.
+    grpo: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("grpo")
+    @classmethod
+    def _known_and_undecided(cls, grpo: dict[str, Any]) -> dict[str, Any]:
+        for name in grpo:
+            if name in DECIDED:
+                raise ValueError(f"{name}: the recipe says this already, with {DECIDED[name]}")
+        if grpo:
+            from harness_trl.upstream import config_fields
+
+            known = config_fields()
+            for name in grpo:
+                if name not in known:
+                    raise ValueError(f"{name}: GRPOConfig has no such field; {near(name, known)}")
+        return grpo
+
+    @property
+    def by_trl(self) -> bool:
+        """Whether TRL generates."""
+        asked = self.grpo.get("use_vllm") or self.grpo.get("use_transformers_continuous_batching")
+        return self.generate == "trl" or (self.generate == "auto" and bool(asked))

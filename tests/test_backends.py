@@ -1,0 +1,45 @@
+"""Trainers agree on the same rollouts, and docs/backends.md says so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import ledger
+from tests.support.recipes import TRL, write
+from tests.support.runs import make_study, start_arm
+
+pytest.importorskip("trl", reason="needs the extra 'trl'")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bench"))
+
+
+def test_the_page_is_what_the_code_says_now_and_no_setting_disagrees() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/backends.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (ROOT / "docs" / "backends.md").read_text()
+    assert "**" not in page.partition("| setting |")[2].partition("\n\n")[0]
+    assert page.count("| `trl` |") >= 11
+
+
+def test_a_run_that_is_kept_is_set_beside_the_reference_on_its_own_rollouts(tmp_path: Path) -> None:
+    """What `docs/backends.py --record` does with a run of another environment, tried on one of this."""
+    import parity
+
+    from harness.plugins import load
+
+    path = write(tmp_path, TRL)
+    study = make_study(path, tmp_path / "runs").folder
+    assert start_arm(study).wait(timeout=300) == 0, (study / "main/seed-0/log.txt").read_text()
+    run = study / "main" / "seed-0"
+    own, reference = parity.replayed(run, tmp_path / "again", load())
+    recorded = next(line for line in ledger.read(run / "ledger.jsonl") if line["t"] == "step")
+    assert own.loss == recorded["metrics"]["loss"]
+    assert reference.reward_mean == own.reward_mean > 0
+    assert reference.loss == pytest.approx(own.loss, rel=1e-4, abs=1e-6)
+    assert reference.grad_norm == pytest.approx(own.grad_norm, rel=1e-4)

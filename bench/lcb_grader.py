@@ -9,6 +9,10 @@ this project; its grader runs programs on this host WITHOUT walls, so give it on
 Each block of programs goes through theirs and through ours, one after the other, so that what else the host
 does hits both alike. Printed are programs a second, the ratios, and every program whose verdict differs.
 
+Seconds of CPU are given beside those of the clock: they hold on a busy machine, where the clock measures who
+else is there. Theirs are of the grader's processes; ours of this process and, with `docker`, of the pool's
+containers, server and all.
+
 Programs that compute for long, into the time limit above all, cost both sides what they compute, and say
 nothing about grading. So those that take more than `--slow` seconds of CPU, found in a pass that is not
 counted, are timed apart.
@@ -25,6 +29,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +51,15 @@ os.dup2(2, 1)
 from lcb_runner.evaluation.compute_code_generation_metrics import evaluate_generations
 for line in sys.stdin:
     asked = json.loads(line)
-    started = time.monotonic()
+    started, before = time.monotonic(), os.times()
     results, notes = evaluate_generations(
         asked["samples"], [[code] for code in asked["codes"]],
         num_process_evaluate=asked["processes"], timeout=6)
-    seconds = time.monotonic() - started
+    seconds, used = time.monotonic() - started, os.times()
+    cpu = sum(used[:4]) - sum(before[:4])
     told = [[[int(r) if r is not True else True for r in results[i][0]], notes[i][0].get("error_message", "")]
             for i in range(len(asked["codes"]))]
-    print(json.dumps({"seconds": seconds, "results": told}, default=str), file=out, flush=True)
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "results": told}, default=str), file=out, flush=True)
 """
 
 
@@ -66,6 +72,8 @@ class Side:
     #: Seconds of CPU by program.
     cpu: dict[str, float] = field(default_factory=dict)
     blocks: list[float] = field(default_factory=list)
+    #: Seconds of CPU of the grader, the programs it runs included.
+    spent: float = 0.0
 
 
 def main() -> int:
@@ -157,6 +165,7 @@ class _Upstream:
             sys.exit("LiveCodeBench's grader ended: does this interpreter have numpy and tqdm?")
         told = json.loads(line)
         side.blocks.append(told["seconds"])
+        side.spent += told["cpu"]
         for (i, _), (results, why) in zip(block, told["results"], strict=True):
             side.passed[i] = all(result > 0 for result in results)
             side.why[i] = f"{results[-1]} {why}" if results else ""
@@ -193,9 +202,27 @@ async def _ours(
         side.cpu[name] = max(result.cpu_s for result in results)
         side.why[name] = f"{results[-1].verdict} {results[-1].evidence}"
 
-    started = time.monotonic()
+    started, spent = time.monotonic(), _spent()
     await asyncio.gather(*(one(name, program) for name, program in block))
     side.blocks.append(time.monotonic() - started)
+    side.spent += _spent() - spent
+
+
+def _spent() -> float:
+    """Seconds of CPU of this process and of its pool's containers."""
+    return time.process_time() + sum(int(path.read_text()) / 1e9 for path in _containers())
+
+
+@cache
+def _containers() -> list[Path]:
+    """Where the kernel counts what the pool's containers use; the pool is warm by now."""
+    import docker
+    from harness_docker.sandbox import LABEL
+    from harness_sandbox import owner
+
+    listed = docker.from_env().api.containers(filters={"label": f"{LABEL}={owner.mine()}"})
+    counters = [Path("/sys/fs/cgroup/cpuacct/docker") / found["Id"] / "cpuacct.usage" for found in listed]
+    return [path for path in counters if path.is_file()]
 
 
 def _tell(sides: dict[str, Side], what: str) -> None:
@@ -206,7 +233,9 @@ def _tell(sides: dict[str, Side], what: str) -> None:
         ratios = sorted(a / b for a, b in zip(theirs.blocks, side.blocks, strict=True))
         print(
             f"{name:14} {sum(side.passed.values()):4} pass, {len(side.passed) / seconds:6.1f} programs/s, "
-            f"ratio {sum(theirs.blocks) / seconds:5.2f} (blocks: {ratios[0]:.2f} to {ratios[-1]:.2f})"
+            f"ratio {sum(theirs.blocks) / seconds:5.2f} (blocks: {ratios[0]:.2f} to {ratios[-1]:.2f}); "
+            f"{1000 * side.spent / len(side.passed):6.1f} ms of CPU a program, "
+            f"ratio {theirs.spent / side.spent:5.2f}"
         )
     for name, side in list(sides.items())[1:]:
         for i, passed in theirs.passed.items():

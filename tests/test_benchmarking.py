@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import builders
@@ -107,6 +108,7 @@ def test_scores_are_those_of_the_statistics() -> None:
         (r"\left( 3, \pi \right)", r"that is $\left(3, \pi\right)$", True),
         (["1", "2"], "either 1 or 2", True),
         (["1", "2"], "it is 1", False),
+        ({"kind": "asserts", "tests": "1"}, "kind tests 1", False),
     ],
 )
 def test_the_gold_in_the_tail_is_a_word_of_its_own(answer: Any, text: str, there: bool) -> None:
@@ -154,6 +156,30 @@ def test_a_problem_is_asked_in_the_profiles_words() -> None:
     assert asked.verifier == "math"
     with pytest.raises(CapabilityError, match="no domain 'poetry'"):
         profile("r1-standard").asked(builders.task(domain="poetry"), "odes")
+
+
+def test_a_domain_may_have_a_system_turn_and_a_format() -> None:
+    task = builders.task(prompt="What is {format}?", domain="math")
+    task = replace(task, meta={"format": "Say {problem}."})
+    settings = ("system=Be brief.", "domains.math.system=Be exact.", "domains.math.prompt={problem} {format}")
+    made = profile("r1-standard", *settings)
+    system, user = made.asked(task, "b").prompt
+    assert system.content == "Be exact."
+    assert user.content == "What is {format}? Say {problem}."
+    assert [m.role for m in profile("r1-standard", "domains.math.system=").asked(task, "b").prompt] == [
+        "user"
+    ]
+    hashes = {profile("r1-standard", *some).hash for some in ((), settings[:1], settings[:2], settings)}
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [("a-b@p", 1), ("a-b", 2), ("a-b@q", 2), ("a-c", 3), ("a-c@p", 3), ("a", 3), ("c", 9), ("ab", 9)],
+)
+def test_a_number_holds_for_a_benchmark_its_parts_and_its_family(name: str, samples: int) -> None:
+    made = profile("r1-standard").model_copy(update={"samples": {"default": 9, "a-b@p": 1, "a-b": 2, "a": 3}})
+    assert made.samples_of(name) == samples
 
 
 def test_a_file_may_extend_a_profile(tmp_path: Any) -> None:

@@ -78,6 +78,13 @@ def test_recorded_programs_are_scored_and_scored_again_by_the_other_grader(home:
     kept = json.loads(evaluate(home, "report", run, "--scoring", "0", "--json"))
     assert kept["verifiers"] == strict["verifiers"]
 
+    for folder in ("runs/as-it-was", run, "runs/as-it-was"):
+        evaluate(home, "board", "add", folder)
+    entries = [json.loads(path.read_text()) for path in (home / "leaderboards").rglob("entries/*.json")]
+    assert sorted(name for entry in entries for name in entry["verifiers"]) == ["lcb-reference", "lcb-strict"]
+    evaluate(home, "board", "build", "--out", "site")
+    page = next((home / "site").rglob("*.html")).read_text()
+    assert page.count("<table") >= 2, "a table for each grader"
     refused = evaluate(home, "compare", "runs/as-it-was", run, code=2)
     assert "their verifiers differ" in refused
 

@@ -124,11 +124,12 @@ def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert jobs(bench.folder)
+    (job,) = jobs(bench.folder)[:1]
+    folder = Path(os.readlink(f"/proc/{job}/cwd"))
     process.kill()
     process.wait()
     end = time.monotonic() + 20
-    while jobs(bench.folder):
+    while jobs(bench.folder) or folder.exists():
         assert time.monotonic() < end
         time.sleep(0.1)
     monkeypatch.delenv("FAKE_VERL")
@@ -150,7 +151,8 @@ time.sleep({seconds})
 
 
 def start_keeper(seconds: float) -> tuple[subprocess.Popen[str], int]:
-    command = [sys.executable, str(package("harness_verl_worker") / "keeper.py"), sys.executable, "-c",
+    keeper_file = str(package("harness_verl_worker") / "keeper.py")
+    command = [sys.executable, keeper_file, "/nowhere", sys.executable, "-c",
                FAMILY.format(seconds=seconds)]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -181,7 +183,14 @@ def test_shared_memory_of_a_job_goes_with_it() -> None:
     hold = "from multiprocessing import shared_memory, resource_tracker as t; import time; " \
         "s = shared_memory.SharedMemory(create=True, size=64); t.unregister(s._name, 'shared_memory'); " \
         "print(s.name, flush=True); time.sleep(600)"  # fmt: skip
-    command = [sys.executable, str(package("harness_verl_worker") / "keeper.py"), sys.executable, "-c", hold]
+    command = [
+        sys.executable,
+        str(package("harness_verl_worker") / "keeper.py"),
+        "/nowhere",
+        sys.executable,
+        "-c",
+        hold,
+    ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     segment = Path("/dev/shm") / process.stdout.readline().strip()

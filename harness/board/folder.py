@@ -11,8 +11,13 @@ from harness.board.entry import Entry
 
 
 def write_entry(folder: Path, entry: Entry) -> Path:
-    """Write one entry into a board's folder, replacing the same recipe's and arm's."""
+    """Write one entry into a board's folder, replacing the same recipe's and arm's by the same verifiers.
+
+    One by other verifiers, as from judging recorded answers again, goes beside the first.
+    """
     path = folder / "entries" / entry.file_name
+    if path.is_file() and set(json.loads(path.read_bytes()).get("verifiers", {})) != set(entry.verifiers):
+        path = path.with_name(f"{path.stem}-{'+'.join(sorted(entry.verifiers))}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".new")
     scratch.write_text(blot(entry.to_json()), encoding="utf-8")

@@ -61,7 +61,7 @@ def graded(*arguments: str) -> Any:
         return _printed(arguments[0])
     sys.stdout = _Nowhere()
     value = _method(*[json.loads(argument) for argument in arguments])
-    if type(value).__module__ == "numpy" and getattr(value, "shape", ()):
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None):
         raise ValueError("an array has no truth value")
     return list(value) if isinstance(value, tuple) else value
 

@@ -21,19 +21,6 @@ from harness.records import Task
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
-#: Names that LeetCode and the published harness give every program, imported in their order.
-PRELUDE = (
-    "".join(
-        f"from {name} import *\n"
-        for name in (
-            "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random",
-            "statistics", "itertools", "functools", "operator", "io", "sys", "json", "builtins", "typing",
-        )
-    )
-    + "import string, re, datetime, collections, heapq, bisect, copy, math, random, statistics, itertools\n"
-    + "import functools, operator, io, sys, json\nsys.setrecursionlimit(50000)\n"
-)  # fmt: skip
-
 
 class LcbAnswer(
     msgspec.Struct, frozen=True, tag_field="kind", tag="livecodebench", forbid_unknown_fields=True

@@ -9,15 +9,18 @@ a busy host must not change verdicts.
 from __future__ import annotations
 
 import json
+import marshal
 from functools import cache
 from importlib.resources import files
+from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from harness_code import judge
 from harness_code.results import TestResult, of_failure, wrong_or_passed
 
 from harness.protocols import Job, Raw, Sandbox
-from harness_livecodebench.grading import PRELUDE, Grader
+from harness_livecodebench.grading import Grader
+from harness_livecodebench.prelude import prelude_for
 from harness_livecodebench.rules import fenced, output_differs, value_differs
 from harness_livecodebench.store import Test
 
@@ -82,10 +85,25 @@ def _judged(line: dict[str, Any], right: str, entry_point: str | None, raw: Raw)
 
 
 def driver_with(program: str, entry_point: str | None) -> str:
-    """The driver's source with this program to load."""
-    return f"{_driver()}\nPRELUDE = {PRELUDE!r}\nload({program!a}, {entry_point!r})\n"
+    """The driver with this program to load. Where the sandbox's Python is this one, it takes the driver as
+    compiled here, which saves a quarter of a small job."""
+    magic, code = _compiled()
+    return (
+        f"import _frozen_importlib_external as __python, marshal as __marshal\n"
+        f"if __python.MAGIC_NUMBER == {magic!r}:\n"
+        f"    exec(__marshal.loads({code!r}), globals())\n"
+        f"else:\n"
+        f"    exec({_source()!r}, globals())\n"
+        f"PRELUDE = {prelude_for(program)!r}\nload({program!a}, {entry_point!r})\n"
+    )
 
 
 @cache
-def _driver() -> str:
+def _source() -> str:
     return files("harness_livecodebench").joinpath("driver.py").read_text("utf-8")
+
+
+@cache
+def _compiled() -> tuple[bytes, bytes]:
+    code = compile(_source(), "driver.py", "exec", dont_inherit=True, optimize=2)
+    return MAGIC_NUMBER, marshal.dumps(code)

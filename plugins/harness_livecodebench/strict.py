@@ -17,7 +17,8 @@ from harness_code.results import TestResult
 from harness_runner.values import Opaque
 
 from harness.protocols import Sandbox
-from harness_livecodebench.grading import PRELUDE, Grader
+from harness_livecodebench.grading import Grader
+from harness_livecodebench.prelude import prelude_for
 from harness_livecodebench.store import Test
 
 _FUTURE: Final = re.compile(r"^from __future__ import [^\n(]*$", re.MULTILINE)
@@ -63,4 +64,4 @@ def call(test: Test) -> cases.Call:
 def with_prelude(program: str) -> str:
     """The program after the benchmark's imports; `from __future__` has to come first."""
     future = "".join(f"{line}\n" for line in _FUTURE.findall(program))
-    return f"{future}{PRELUDE}\n{_FUTURE.sub('', program)}" if future else f"{PRELUDE}\n{program}"
+    return f"{future}{prelude_for(program)}\n{_FUTURE.sub('', program) if future else program}"

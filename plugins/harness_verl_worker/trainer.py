@@ -172,7 +172,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         batch = self._kept()
         self._forget(batch.keys)
         self._open = False
-        return {"actor/pg_loss": 0.0, "actor/grad_norm": 0.0}
+        return {"actor/loss": 0.0, "actor/grad_norm": 0.0}
 
     def _phases(self) -> list[tuple[str, str, Any]]:
         reference = [("reference", "ref", self._compute_ref_log_prob)] if self.use_reference_policy else []

@@ -24,7 +24,7 @@ from harness_runner.watch import Outcome, watch
 WIRE = 1
 #: What programs import most: loaded once, so that a job's import of it costs nothing.
 PRELOAD = (
-    "array", "bisect", "calendar", "collections", "copy", "datetime", "decimal", "enum", "fractions",
+    "array", "ast", "bisect", "calendar", "collections", "copy", "datetime", "decimal", "enum", "fractions",
     "functools", "heapq", "itertools", "json", "math", "operator", "queue", "random", "re", "statistics",
     "string", "struct", "threading", "time", "typing", "unicodedata",
 )  # fmt: skip

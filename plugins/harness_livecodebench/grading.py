@@ -21,6 +21,9 @@ from harness.records import Task
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
+#: Seconds of CPU for a test when tests are tried first.
+PROBE_SECONDS = 0.5
+
 
 class LcbAnswer(
     msgspec.Struct, frozen=True, tag_field="kind", tag="livecodebench", forbid_unknown_fields=True
@@ -62,9 +65,16 @@ class Grader(CodeVerifier):
         """The results of these tests, in order."""
         raise NotImplementedError
 
-    def limits(self, tests: list[Test]) -> cases.Limits:
-        """Limits of one test; what is right always has room."""
+    def limits(self, tests: list[Test], *, probe: bool = False) -> cases.Limits:
+        """Limits of one test; what is right always has room.
+
+        Tests that share a process all run before the first is judged, so a wrong program would take its
+        time for all of them. With `probe` they get little: who fails one before the time is up is wrong,
+        and only who does not is asked again.
+        """
         seconds = self._lcb.seconds * self._lcb.time_factor
+        if probe:
+            seconds = min(seconds, PROBE_SECONDS)
         longest = max((len(right) for _, right in tests), default=0)
         base = cases.Limits()
         return dataclasses.replace(

@@ -22,7 +22,7 @@ from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
 #: Seconds of CPU for a test when tests are tried first.
-PROBE_SECONDS = 0.5
+PROBE_SECONDS = 0.1
 
 
 class LcbAnswer(

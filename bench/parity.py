@@ -48,6 +48,7 @@ SETTINGS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     ),
     "temperature 0.7": ({}, {"temperature": 0.7}),
     "gates and refills": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 8}]}),
+    "a batch that stays short": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 0}]}),
     "two updates a step, clip 0.02": ({}, {"updates": 2, "loss": {"clip_low": 0.02, "clip_high": 0.02}}),
     "some samples unjudged": ({}, {"unjudged": True}),
 }
@@ -326,6 +327,7 @@ def replayed(source: Path, folder: Path, plugins: Plugins) -> tuple[StepMetrics,
     options = {"skip_without_advantage": False}
     values |= {"trainer": {"name": TRAINERS[0], **options}, "stages": [{**stage, "max_steps": 1}]}
     values["report"] = {"reporters": []}
+    values["resources"] = {"device": "cpu", "threads": 1}
     values["evaluation"] = {**values.get("evaluation", {}), "heldout": []}
     done = Workbench(folder, plugins).run(values, TRAINERS[0], replay=recorded)
     return first, done.metrics()[0]

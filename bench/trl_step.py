@@ -117,9 +117,14 @@ def plain(
         def rollout(name: str, answer: Any, ids: list[int]) -> Rollout:
             text = answer if isinstance(answer, str) else answer[0]["content"]
             return Rollout(
-                key=RolloutKey("bench", "train", "bench", 0, name, 0), prompt_ids=(), completion_ids=tuple(ids),
-                text=text, finish="stop", policy=PolicyRef(weights_sha=""), sampling=Sampling(),
-            )  # fmt: skip
+                key=RolloutKey("bench", "train", "bench", 0, name, 0),
+                prompt_ids=(),
+                completion_ids=tuple(ids),
+                text=text,
+                finish="stop",
+                policy=PolicyRef(weights_sha=""),
+                sampling=Sampling(),
+            )
 
         rows = options.tasks * options.samples
         size = max(s for s in range(1, min(rows, options.micro) + 1) if rows % s == 0)
@@ -192,12 +197,15 @@ def main() -> None:
         for name, (steps, lengths) in found.items():
             seconds[name].append(steps[options.warmup :])
             tokens[name] += lengths[options.warmup :]
-    print(f"{options.tasks} tasks x {options.samples}, at most {options.max_tokens} tokens, {options.precision}, "
-          f"{options.rounds} rounds of {options.steps} steps; CPU seconds a step")  # fmt: skip
+    print(
+        f"{options.tasks} tasks x {options.samples}, at most {options.max_tokens} tokens, {options.precision}"
+    )
+    print(f"{options.rounds} rounds of {options.steps} steps; CPU seconds a step")
     base = [median(steps) for steps in seconds.get("TRL", [])]
     for name in seconds:
         rounds = [median(steps) for steps in seconds[name]]
-        line = f"  {name:16s} {median(rounds):8.4f}  (rounds {min(rounds):.4f} to {max(rounds):.4f}), {median(tokens[name]):,.0f} tokens"
+        line = f"  {name:16s} {median(rounds):8.4f}  (rounds {min(rounds):.4f} to {max(rounds):.4f})"
+        line += f", {median(tokens[name]):,.0f} tokens"
         if base and name != "TRL":
             ratios = [own / other for own, other in zip(rounds, base, strict=True)]
             line += f"; of TRL's {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

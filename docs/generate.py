@@ -1,5 +1,5 @@
-"""Writes the pages of docs/ that are made from the code: hooks.md, cli.md, and the table of files
-in architecture.md.
+"""Writes the pages of docs/ that are made from the code: hooks.md, cli.md, the table of files in
+architecture.md and the sizes in capacity.md.
 
 python docs/generate.py           write them
 python docs/generate.py --check   exit 1 and name the pages that are stale
@@ -119,12 +119,25 @@ def _helps(command: click.Command, path: list[str]) -> Iterator[tuple[list[str],
 
 def architecture_page() -> str:
     """The page of the architecture: written by hand, but for its table of files."""
-    text = (HERE / "architecture.md").read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    return _filled("architecture.md", BEGIN, END, "| file | concept |\n|---|---|\n" + "\n".join(_rows()))
+
+
+def capacity_page() -> str:
+    """The page of sandbox hosts: written by hand, but for what follows from the measurement beside it."""
+    from harness_sandbox import capacity
+
+    figures, told = capacity.load(HERE / "capacity.json"), capacity.Assumptions()
+    sizes = f"{capacity.basis(figures, told)}\n\n{capacity.table(figures, told)}"
+    return _filled("capacity.md", "<!-- capacity: written by make docs -->", "<!-- /capacity -->", sizes)
+
+
+def _filled(page: str, mark: str, end_mark: str, text: str) -> str:
+    """A page with this text between two marks."""
+    before, begin, rest = (HERE / page).read_text(encoding="utf-8").partition(mark)
+    _, end, after = rest.partition(end_mark)
     if not begin or not end:
-        raise SystemExit(f"docs/architecture.md has lost its marks {BEGIN} and {END}")
-    return before + begin + "\n| file | concept |\n|---|---|\n" + "\n".join(_rows()) + "\n" + end + after
+        raise SystemExit(f"docs/{page} has lost its marks {mark} and {end_mark}")
+    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 BEGIN = "<!-- files: written by make docs -->"
@@ -146,7 +159,12 @@ def _rows() -> Iterator[str]:
         yield f"| `{name}` | {sentence.replace('|', chr(92) + '|')} |"
 
 
-PAGES = {"hooks.md": hooks_page, "cli.md": cli_page, "architecture.md": architecture_page}
+PAGES = {
+    "hooks.md": hooks_page,
+    "cli.md": cli_page,
+    "architecture.md": architecture_page,
+    "capacity.md": capacity_page,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -44,6 +44,8 @@ CAPABILITIES: Final[dict[str, Any]] = {
     "engine": False,
     "devices": None,
     "precisions": None,
+    "nodes": False,
+    "python": False,
     "resume": False,
     "exact_resume": True,
     "simulated": False,

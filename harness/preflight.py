@@ -27,7 +27,8 @@ def preflight(plan: Plan, runs: Path, count: int = 1) -> None:
     """Raise for prompts beyond the context, and for checkpoints beyond the disk, of
     which `count` runs share it.
 
-    Models whose loader must fetch or convert first (no capability `local`) are looked at by the run.
+    Models whose loader must fetch or convert first (no capability `local`, or an attribute `local` that is
+    false) are looked at by the run.
     """
     heldout = build_heldout(plan)
     pool = build_pool(plan, heldout)
@@ -35,7 +36,10 @@ def preflight(plan: Plan, runs: Path, count: int = 1) -> None:
     loader = plan.find("models", plan.recipe.model.loader, "model.loader")
     if not loader.capabilities.get("local"):
         return
-    files: ModelFiles = plan.build("models", plan.recipe.model.loader, "model.loader").load()
+    model = plan.build("models", plan.recipe.model.loader, "model.loader")
+    if not getattr(model, "local", True):
+        return
+    files: ModelFiles = model.load()
     check_disk(plan, files, next(p for p in (runs.resolve(), *runs.resolve().parents) if p.exists()), count)
     tokenizer = _tokenizer(files)
     if tokenizer is None:

@@ -15,7 +15,7 @@ from harness.events import Events
 from harness.ledger import Ledger, read
 from harness.loading import new_manager
 from harness.pool import TaskPool
-from harness.protocols import BuildContext, CurriculumContext, Engine, Gate, RunInfo, Shaper
+from harness.protocols import BuildContext, CurriculumContext, Engine, Gate, RunInfo, Shaper, TaskSource
 from harness.recipe import Budget, Conventions, Resources, Stage
 from harness.records import Group, Request, Rollout, RolloutKey, Sampling, StepMetrics, Task
 from harness.scoring import Scorer, VerifierSpec
@@ -76,6 +76,8 @@ class LiveRun:
     checkpoint_every: int = 1000
     evaluate_every: int | None = None
     keep: int = 2
+    #: Where its tasks come from instead of chains.
+    source: TaskSource | None = None
     #: (step, mean pass rate) of evaluations inside stages.
     evaluations: list[tuple[int, float]] = field(default_factory=list)
 
@@ -102,7 +104,7 @@ class LiveRun:
         resume: str | None = None,
     ) -> StageSession:
         """A session of one stage; `resume` is a checkpoint's path in the run's folder."""
-        source = ArithmeticChain(
+        source = self.source or ArithmeticChain(
             ChainOptions.model_validate({"strata": self.strata}), context(self.folder, seed=self.seed)
         )
         pool = TaskPool([source])

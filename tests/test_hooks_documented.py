@@ -30,7 +30,7 @@ def test_the_page_documents_no_hook_that_is_not_there() -> None:
     assert {line.removeprefix("### ") for line in PAGE.splitlines() if line.startswith("### ")} == HOOKS
 
 
-@pytest.mark.parametrize("page", ["hooks.md", "cli.md", "architecture.md"])
+@pytest.mark.parametrize("page", ["hooks.md", "cli.md", "architecture.md", "capacity.md"])
 def test_generated_pages_are_fresh(page: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "generate.py"), "--check", page],

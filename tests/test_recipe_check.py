@@ -137,6 +137,20 @@ def test_faults_name_field_value_and_what_was_allowed(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("sandbox", "words"),
+    [
+        ('"doker"', "verifiers.code.sandbox: nothing of kind 'sandboxes' is named 'doker'"),
+        ('{name = "docker", slot = 3}', "verifiers.code.sandbox: slot: no such field; did you mean 'slots'"),
+    ],
+)
+def test_a_plugin_that_a_plugins_option_names_is_checked_too(
+    tmp_path: Path, sandbox: str, words: str
+) -> None:
+    pytest.importorskip("docker", reason="needs the extra 'docker'")
+    assert words in messages(recipe(tmp_path, ""), f"verifiers.code={{sandbox = {sandbox}}}")
+
+
 def test_faults_of_every_arm_are_found_once(tmp_path: Path) -> None:
     arms = "".join(f'[[arms]]\nname = "{n}"\nset = {{ verifier = "gues" }}\n' for n in "ab")
     path = recipe(tmp_path, "", arms)

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from support.sandboxes import contained
+import pytest
+from harness_code import cases, judge
+from harness_sandbox import capacity, workload
+from hypothesis import given
+from hypothesis import strategies as st
+from support.data import data_folder
+from support.sandboxes import contained, sandbox
+
+ROOT = Path(__file__).parents[1]
 
 
-def harness(*words: str) -> subprocess.CompletedProcess[str]:
+def harness(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"
     return subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code, *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -52,3 +69,90 @@ def test_build_is_done_once() -> None:
     assert first.returncode == second.returncode == 0
     assert first.stdout.split()[1] == second.stdout.split()[1]
     assert Path(first.stdout.split()[1], "usr/local/bin/python3").exists()
+
+
+# Rates and sizes ----------------------------------------------------------------------------------
+
+
+def test_a_rate_that_a_host_keeps_up_with(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    words = ("--rate", "4", "--seconds", "3", "--time-limit", "0.5", "--figures", str(path))
+    done = harness("sandbox", "bench", "--kind", contained(), *words, HARNESS_DATA="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "made here, to the counts and times of recorded answers" in done.stdout
+    assert "keeps up                   yes" in done.stdout
+    figures = capacity.load(path)
+    assert figures.programs == figures.judged == sum(figures.verdicts.values()) > 4
+    assert figures.tests >= figures.programs
+    assert set(figures.verdicts) <= {"pass", "wrong_answer", "runtime_error", "time_limit"}
+    assert 0 < figures.latency_p50 <= figures.latency_p99
+    # More than a fork costs, less than an interpreter that is started anew in a crowd.
+    assert 0.5 < figures.cpu_test < 500
+    assert figures.cores_needed > 0
+
+    table = harness("sandbox", "capacity", "--figures", str(path), "--gpus", "8,16", "--host-cores", "4")
+    assert table.returncode == 0, table.stderr
+    assert [line.split(" | ")[0] for line in table.stdout.splitlines() if line.startswith("| ")][1:] == [
+        "| 8", "| 16", "| 8", "| 16",
+    ]  # fmt: skip
+
+
+def test_a_rate_that_no_host_keeps_up_with_is_said_and_told_by_the_exit_code() -> None:
+    words = ("--rate", "3000", "--seconds", "0.5", "--time-limit", "0.2", "--slots", "1")
+    done = harness("sandbox", "bench", "--kind", contained(), *words, HARNESS_DATA="")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "NO, with 3000 programs a second" in done.stdout
+
+
+def test_real_answers_are_measured_with_where_they_are() -> None:
+    works, told = workload.lcb(data_folder())
+    assert told == "recorded answers of Qwen2.5-7B-Instruct, public tests: 879 programs, 2299 tests"
+    assert Counter(work.answer["kind"] for work in works) == {"stdio": 498, "functional": 381}
+    for work in works:
+        cases.parse(work.answer, where=work.name)
+
+
+def test_made_programs_get_the_verdicts_that_they_were_made_for() -> None:
+    works, _ = workload.lcb(None, time_limit=0.5)
+    with sandbox(contained(), slots=2) as pool:
+        for work in works[:30]:
+            answer = cases.parse(work.answer, where=work.name)
+            found = asyncio.run(judge.judge(work.program, answer, pool, stop_at_failure=True))[-1]
+            right = {
+                "best = 1\n": "wrong_answer",
+                "[len(numbers)]": "runtime_error",
+                "while True": "time_limit",
+            }
+            expected = next((verdict for mark, verdict in right.items() if mark in work.program), "pass")
+            assert found.verdict == expected or "range(8000000)" in work.program, work
+
+
+@given(
+    gpus=st.integers(1, 5000),
+    share=st.floats(0.01, 1),
+    cores=st.integers(1, 256),
+    cpu=st.floats(0.1, 1000),
+)
+def test_hosts_are_enough_and_one_may_be_lost(gpus: int, share: float, cores: int, cpu: float) -> None:
+    figures = replace(capacity.load(ROOT / "docs" / "capacity.json"), cpu_sandbox=cpu, tests=100, judged=50)
+    told = capacity.Assumptions(host_cores=cores)
+    row = capacity.size(figures, gpus, share, told)
+    assert (row.hosts - 1) * cores >= row.cores - 1e-6
+    assert (row.hosts - 2) * cores < row.cores or row.hosts == 2
+    twice = capacity.size(figures, 2 * gpus, share, told)
+    assert twice.cores == pytest.approx(2 * row.cores)
+
+
+def test_the_page_follows_from_its_measurement() -> None:
+    page = (ROOT / "docs" / "capacity.md").read_text()
+    figures = capacity.load(ROOT / "docs" / "capacity.json")
+    assert capacity.table(figures, capacity.Assumptions()) in page
+    assert capacity.basis(figures, capacity.Assumptions()) in page
+
+
+def test_figures_that_are_none_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    path.write_text('{"kind": "docker"}')
+    done = harness("sandbox", "capacity", "--figures", str(path))
+    assert done.returncode == 2
+    assert "not the figures of a bench" in done.stderr

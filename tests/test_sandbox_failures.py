@@ -6,11 +6,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 from harness_code import cases, judge
 from harness_code.verifier import summary
 from harness_sandbox.canary import survivors, uid_ranges
+from support.docker_engine import own_engine
 from support.sandboxes import WARM, build_context, sandbox, unavailable
 
 from harness.protocols import Job, Raw
@@ -195,6 +194,7 @@ def test_what_a_crashed_run_left_is_swept(kind: str) -> None:
     script = f"""
 import asyncio, os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
+from support.docker_engine import own_engine
 from support.sandboxes import run, sandbox
 with sandbox({kind!r}) as pool:
     run(pool, "print(1)")
@@ -217,46 +217,8 @@ with sandbox({kind!r}) as pool:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts an engine of the test's own, which it may kill; DOCKER_HOST names it."""
-    if os.geteuid() != 0 or shutil.which("dockerd") is None:
-        pytest.skip("DOCKER: an engine of our own needs root and dockerd")
-    folder = Path(tempfile.mkdtemp(prefix="engine-", dir="/var/tmp"))
-    address = f"unix://{folder}/docker.sock"
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        # An engine that was killed left these, and would wait for who is named in them.
-        for stale in (folder / "pid", folder / "exec/containerd/containerd.pid"):
-            stale.unlink(missing_ok=True)
-        command = [
-            "dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false",
-            "--ip-masq=false", "-H", address, "--data-root", str(folder / "data"),
-            "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"),
-        ]  # fmt: skip
-        log = (folder / "log").open("ab")
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        running.append(process)
-        deadline = time.monotonic() + 60
-        while subprocess.run(["docker", "-H", address, "info"], capture_output=True, check=False).returncode:
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "the engine does not answer"
-            time.sleep(0.1)
-        return process
-
-    monkeypatch.setenv("DOCKER_HOST", address)
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(timeout=60)
-    # Shims outlive an engine that was killed; they carry its folder in their command line.
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdecimal() and f"{folder}/".encode() in (entry / "cmdline").read_bytes():
-                os.kill(int(entry.name), signal.SIGKILL)
-    for mount in sorted((m.split()[1] for m in Path("/proc/mounts").read_text().splitlines()), reverse=True):
-        if mount.startswith(str(folder)):
-            subprocess.run(["umount", "-l", mount], check=False)
-    shutil.rmtree(folder, ignore_errors=True)
+    with own_engine(monkeypatch) as start:
+        yield start
 
 
 @pytest.mark.docker

@@ -22,7 +22,7 @@ from harness_remote.client import RemoteSandbox
 from harness_remote.options import RemoteOptions
 from harness_sandbox.pool import SandboxError
 from support.sandbox_hosts import TOKEN, VARIABLE, Host, command, host
-from support.sandboxes import build_context, contained
+from support.sandboxes import build_context, contained, sandbox
 
 from harness.protocols import Job
 from harness.records import Verdict
@@ -77,8 +77,12 @@ def _verdicts(servers: tuple[str, ...], count: int, act: Any) -> list[Verdict]:
         verifier.close()
 
 
-def test_one_of_two_hosts_is_killed_under_load_and_no_job_is_lost() -> None:
-    with host(slots=1) as first, host(slots=1) as second:
+@pytest.mark.parametrize("kind", ["", pytest.param("docker", marks=pytest.mark.docker)])
+def test_one_of_two_hosts_is_killed_under_load_and_no_job_is_lost(kind: str) -> None:
+    if kind:
+        with sandbox(kind):  # builds its image
+            pass
+    with host(kind=kind) as first, host(kind=kind) as second:
         verdicts = _verdicts((first.url, second.url), 120, first.kill)
         for n, verdict in enumerate(verdicts):
             # With b = 0 a wrong sign shows in nothing: one of the two tests passes.
@@ -92,10 +96,10 @@ def test_one_of_two_hosts_is_killed_under_load_and_no_job_is_lost() -> None:
 
 
 def test_all_hosts_are_killed_and_every_job_left_is_an_infra_error() -> None:
-    with host(slots=1) as first, host(slots=1) as second, _client(first, second, patience=1.0) as sandbox:
+    with host(slots=1) as first, host(slots=1) as second, _client(first, second, patience=1.0) as client:
 
         async def go() -> list[Any]:
-            tasks = [asyncio.create_task(sandbox.run(_job(n))) for n in range(12)]
+            tasks = [asyncio.create_task(client.run(_job(n))) for n in range(12)]
             await tasks[0]
             await asyncio.to_thread(first.kill)
             await asyncio.to_thread(second.kill)
@@ -110,10 +114,10 @@ def test_all_hosts_are_killed_and_every_job_left_is_an_infra_error() -> None:
 
 
 def test_a_host_that_comes_back_is_used_again() -> None:
-    with host() as first, _client(first, patience=30.0) as sandbox:
-        assert sandbox.run_sync(_job(1)).stdout == b"2\n"
+    with host() as first, _client(first, patience=30.0) as client:
+        assert client.run_sync(_job(1)).stdout == b"2\n"
         first.kill()
-        waiting = sandbox.submit(_job(2))
+        waiting = client.submit(_job(2))
         with host(port=first.port) as again:
             assert waiting.result(timeout=30).stdout == b"4\n"
             assert again.status()["desk"]["taken"] == 1
@@ -121,19 +125,19 @@ def test_a_host_that_comes_back_is_used_again() -> None:
 
 def test_a_host_that_hangs_is_found_out_and_its_jobs_go_elsewhere() -> None:
     hasty = ("--drain-seconds", "0.5")
-    with host(*hasty) as first, host() as second, _client(first, second, answer_seconds=1.0) as sandbox:
-        futures = [sandbox.submit(_job(n)) for n in range(6)]
+    with host(*hasty) as first, host() as second, _client(first, second, answer_seconds=1.0) as client:
+        futures = [client.submit(_job(n)) for n in range(6)]
         while first.status()["open"] == 0:
             time.sleep(0.01)
         os.kill(first.process.pid, signal.SIGSTOP)
         raws = [future.result(timeout=60) for future in futures]
         assert [raw.stdout for raw in raws] == [f"{2 * n}\n".encode() for n in range(6)]
-        assert sandbox.stats.lost >= 1
+        assert client.stats.lost >= 1
 
 
 def test_a_job_that_is_longer_than_a_request_is_asked_after() -> None:
-    with host() as only, _client(only, answer_seconds=0.4) as sandbox:
-        raw = sandbox.run_sync(_job(4, NAP.replace("0.2", "1.5")))
+    with host() as only, _client(only, answer_seconds=0.4) as client:
+        raw = client.run_sync(_job(4, NAP.replace("0.2", "1.5")))
         assert raw.stdout == b"8\n"
         told = only.status()["desk"]
         assert told["taken"] == 1
@@ -144,8 +148,8 @@ def test_a_connection_that_is_cut_finds_the_same_execution_again() -> None:
     """The client asks through a relay, which loses the answer's way back."""
     with host() as only, _relay(only.port) as relay:
         address = f"http://127.0.0.1:{relay.port}"
-        with RemoteSandbox(RemoteOptions(servers=(address,))) as sandbox:
-            future = sandbox.submit(_job(5, NAP.replace("0.2", "0.6")))
+        with RemoteSandbox(RemoteOptions(servers=(address,))) as client:
+            future = client.submit(_job(5, NAP.replace("0.2", "0.6")))
             while only.status()["open"] == 0:
                 time.sleep(0.01)
             relay.cut()
@@ -156,12 +160,12 @@ def test_a_connection_that_is_cut_finds_the_same_execution_again() -> None:
 
 def test_an_infra_error_of_one_host_is_asked_of_another() -> None:
     """A host whose sandboxes cannot be started any more answers, and is believed to know nothing."""
-    with host() as well, _broken_host() as broken, _client(broken, well) as sandbox:
-        raws = [sandbox.run_sync(_job(n)) for n in range(4)]
+    with host() as well, _broken_host() as broken, _client(broken, well) as client:
+        raws = [client.run_sync(_job(n)) for n in range(4)]
         assert [raw.stdout for raw in raws] == [f"{2 * n}\n".encode() for n in range(4)]
         assert broken.status()["pool"]["infra_errors"] >= 1
-    with _broken_host() as broken, _client(broken, attempts=2) as sandbox:
-        raw = sandbox.run_sync(_job(1))
+    with _broken_host() as broken, _client(broken, attempts=2) as client:
+        raw = client.run_sync(_job(1))
         assert (raw.status, raw.stdout) == ("infra_error", b"")
         assert "tried 2 times" in raw.reason
 
@@ -248,17 +252,17 @@ def _relay(port: int) -> Iterator[_Relay]:
 
 
 def test_a_host_told_to_go_finishes_what_it_has_and_takes_nothing_new() -> None:
-    with host() as first, host() as second, _client(first, second) as sandbox:
-        futures = [sandbox.submit(_job(n)) for n in range(6)]
+    with host() as first, host() as second, _client(first, second) as client:
+        futures = [client.submit(_job(n)) for n in range(6)]
         while first.status()["open"] == 0:
             time.sleep(0.01)
         first.process.terminate()
-        late = [sandbox.submit(_job(n)) for n in range(6, 9)]
+        late = [client.submit(_job(n)) for n in range(6, 9)]
         outputs = [future.result(timeout=30).stdout for future in (*futures, *late)]
         assert outputs == [f"{2 * n}\n".encode() for n in range(9)]
         assert first.process.wait(timeout=20) == 0
-        assert sandbox.stats.lost == 0
-        assert sandbox.run_sync(_job(9)).stdout == b"18\n"
+        assert client.stats.lost == 0
+        assert client.run_sync(_job(9)).stdout == b"18\n"
 
 
 # Who gets in --------------------------------------------------------------------------------------
@@ -322,7 +326,7 @@ def test_without_a_token_only_on_a_loopback_address_that_was_asked_for() -> None
 
 
 def test_the_token_is_nowhere_that_a_program_could_see() -> None:
-    with host() as only, _client(only) as sandbox:
+    with host() as only, _client(only) as client:
         assert TOKEN not in "".join(only.process.args)  # type: ignore[arg-type]
         code = """
 import os, glob
@@ -332,7 +336,7 @@ for path in glob.glob('/proc/*/environ') + glob.glob('/proc/*/cmdline'):
     except OSError: pass
 print('a-token-of' in seen)
 """
-        assert sandbox.run_sync(_job(0, code)).stdout == b"False\n"
+        assert client.run_sync(_job(0, code)).stdout == b"False\n"
 
 
 # What is refused ----------------------------------------------------------------------------------
@@ -350,11 +354,11 @@ def test_a_full_host_says_so_at_once_and_when_to_come_back() -> None:
         assert all(1 <= int(headers["Retry-After"]) <= 10 for headers in refused)
         assert only.status()["desk"]["refused"] == len(refused)
         # A client waits and comes back: what is refused is not lost.
-        with _client(only, concurrency=8) as sandbox:
-            futures = [sandbox.submit(_job(n)) for n in range(8)]
+        with _client(only, concurrency=8) as client:
+            futures = [client.submit(_job(n)) for n in range(8)]
             assert [f.result(timeout=60).stdout for f in futures] == [f"{2 * n}\n".encode() for n in range(8)]
-            assert sandbox.stats.busy >= 1
-            assert sandbox.stats.infra_errors == 0
+            assert client.stats.busy >= 1
+            assert client.stats.infra_errors == 0
 
 
 def test_what_is_no_job_is_refused_and_not_run() -> None:
@@ -386,17 +390,17 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read() -> None:
 
 
 def test_a_job_that_asks_for_too_much_is_our_mistake() -> None:
-    with host() as only, _client(only) as sandbox, pytest.raises(SandboxError, match="asks for 600 MiB"):
-        sandbox.run_sync(Job("1", memory_mb=600))
+    with host() as only, _client(only) as client, pytest.raises(SandboxError, match="asks for 600 MiB"):
+        client.run_sync(Job("1", memory_mb=600))
 
 
 def test_a_cancelled_job_is_taken_back() -> None:
-    with host() as only, _client(only) as sandbox:
+    with host() as only, _client(only) as client:
 
         async def cancel() -> None:
-            first = asyncio.create_task(sandbox.run(_job(1, NAP.replace("0.2", "1.0"))))
+            first = asyncio.create_task(client.run(_job(1, NAP.replace("0.2", "1.0"))))
             await asyncio.sleep(0.3)
-            second = asyncio.create_task(sandbox.run(_job(2)))
+            second = asyncio.create_task(client.run(_job(2)))
             await asyncio.sleep(0.2)
             second.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -409,9 +413,9 @@ def test_a_cancelled_job_is_taken_back() -> None:
 
 
 def test_large_programs_and_outputs_pass() -> None:
-    with host() as only, _client(only) as sandbox:
+    with host() as only, _client(only) as client:
         text = "x" * 900_000
-        raw = sandbox.run_sync(
+        raw = client.run_sync(
             Job(f"print(len({text!r})); print(input())", (text + "\n").encode(), memory_mb=256)
         )
         assert raw.stdout == b"900000\n" + text.encode() + b"\n"

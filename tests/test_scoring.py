@@ -298,6 +298,9 @@ def test_a_verifier_without_its_sandbox_gives_infra_errors_and_never_a_zero() ->
         (verdict,) = scorer.score_many([pair("1", "background")])
         assert (verdict.status, verdict.score) == ("infra_error", None)
         assert "no engine" in verdict.reason
+        # Whoever begins a run asks for the hashes first, and is told at once.
+        with pytest.raises(OSError, match="no engine"):
+            scorer.hashes()
 
 
 def test_judging_begins_while_the_caller_goes_on(scorer: Scorer) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from harness_torch.options import TorchOptions
 from harness_torch.random_llama import RandomLlama, RandomLlamaOptions
-from harness_torch.trainer import TorchTrainer
+from harness_torch.trainer import TorchTrainer, _right
 from harness_transformers.engine import TransformersEngine
 from harness_transformers.weights import describe, weights_sha
 from live_session import LiveRun, RoundRobin, context
@@ -22,6 +22,7 @@ from harness.errors import TrainingError
 from harness.protocols import ModelFiles, Policy
 from harness.recipe import Budget, Conventions, Stage
 from harness.records import Group, PolicyRef, StepMetrics
+from tests.builders import task
 
 SMALL = RandomLlamaOptions(width=32, layers=2, heads=2, mlp_width=48, initializer_range=0.15)
 
@@ -106,6 +107,15 @@ def test_sft_then_grpo_learn(start: Policy, tmp_path: Path) -> None:
     _, history, _ = train(tmp_path / "rl", reinforce, policy, by=by)
     first, last = (sum(m.pass_rate for m in part) / 10 for part in (history[:10], history[-10:]))
     assert last > first + 0.08, (first, last)
+
+
+def test_what_is_fitted_is_a_right_completion_never_how_it_is_judged() -> None:
+    program = task({"kind": "functional", "tests": []}, verifier="code")
+    assert _right(task("42")) == "42"
+    assert _right(task(42)) == "42"
+    assert _right(replace(program, meta={"solution": "```\nprint(1)\n```"})) == "```\nprint(1)\n```"
+    with pytest.raises(TrainingError, match="not what a right completion is"):
+        _right(program)
 
 
 def test_steps_report_what_happened(start: Policy, tmp_path: Path) -> None:

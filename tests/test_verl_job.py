@@ -17,8 +17,10 @@ from harness_verl.job import package
 from harness_verl_worker import keeper
 
 from harness.errors import HarnessError, RecipeError, TrainingError
+from harness.ledger import read
 from harness.plugins import Plugins
 from harness.testing.workbench import Workbench
+from tests.support.runs import make_study, start_arm
 from tests.support.verl import stand_in_python
 
 
@@ -42,6 +44,21 @@ def recipe(**options: Any) -> dict[str, Any]:
     }
 
 
+#: The same as a file.
+TOML = """
+name = "faults"
+model = { name = "chain-334k", loader = "packaged", prompt = "raw" }
+trainer = { name = "verl", python = "python" }
+tasks = { train = [{ name = "arithmetic-chain", strata = "2-4" }] }
+checkpoints = { every_steps = 2, min_free_gb = 0.05 }
+report = { reporters = [] }
+[[stages]]
+name = "s"
+rollout = { n = 4, batch = 2, max_tokens = 6 }
+max_steps = 4
+"""
+
+
 @pytest.mark.parametrize(
     ("fault", "options", "words"),
     [
@@ -49,7 +66,7 @@ def recipe(**options: Any) -> dict[str, Any]:
         ("hang:3", {"stall_seconds": 3}, r"has made no progress for 3 s \(limit 3\), at 'in update'"),
         ("hang:3", {"stage_seconds": 8}, "has taken longer than stage_seconds = 8"),
         ("drop:3", {"stall_seconds": 4}, "has made no progress"),
-        ("abort:3", {}, "none of the step's 8 samples can be trained on; the engine gave up: the server"),
+        ("abort:3", {}, "none of the step's 8 samples could be judged; the engine gave up: the server"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
         ("end", {}, "ended with exit code 9"),
@@ -93,6 +110,34 @@ def test_single_aborts_are_masked_not_zero(bench: Workbench, monkeypatch: pytest
             assert group.rollouts[0].reason == "the server is gone"
 
 
+def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = bench.folder / "recipe.toml"
+    path.write_text(TOML)
+    study = make_study(path, bench.folder / "runs").folder
+    monkeypatch.setenv("FAKE_VERL", "hang:3")
+    process = start_arm(study)
+    ledger = study / "main" / "seed-0" / "ledger.jsonl"
+    end = time.monotonic() + 120
+    while not (ledger.exists() and '"t":"checkpoint"' in ledger.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    (job,) = jobs(bench.folder)[:1]
+    folder = Path(os.readlink(f"/proc/{job}/cwd"))
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 20
+    while jobs(bench.folder) or folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    monkeypatch.delenv("FAKE_VERL")
+    assert start_arm(study).wait(timeout=120) == 0
+    lines = list(read(ledger))
+    assert [line["metrics"]["step"] for line in lines if line["t"] == "step"] == [1, 2, 3, 4]
+
+
 # The keeper ---------------------------------------------------------------------------------------
 
 #: Starts a process in a session of its own, which ignores what can be ignored, and waits.
@@ -106,7 +151,8 @@ time.sleep({seconds})
 
 
 def start_keeper(seconds: float) -> tuple[subprocess.Popen[str], int]:
-    command = [sys.executable, str(package("harness_verl_worker") / "keeper.py"), sys.executable, "-c",
+    keeper_file = str(package("harness_verl_worker") / "keeper.py")
+    command = [sys.executable, keeper_file, "/nowhere", sys.executable, "-c",
                FAMILY.format(seconds=seconds)]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -137,7 +183,14 @@ def test_shared_memory_of_a_job_goes_with_it() -> None:
     hold = "from multiprocessing import shared_memory, resource_tracker as t; import time; " \
         "s = shared_memory.SharedMemory(create=True, size=64); t.unregister(s._name, 'shared_memory'); " \
         "print(s.name, flush=True); time.sleep(600)"  # fmt: skip
-    command = [sys.executable, str(package("harness_verl_worker") / "keeper.py"), sys.executable, "-c", hold]
+    command = [
+        sys.executable,
+        str(package("harness_verl_worker") / "keeper.py"),
+        "/nowhere",
+        sys.executable,
+        "-c",
+        hold,
+    ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     segment = Path("/dev/shm") / process.stdout.readline().strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -34,6 +35,15 @@ def _named(value: Any) -> Any:
 
 #: A plugin reference as a recipe writes it: a bare name, or a table with `name` and options.
 Plugin = Annotated[Use, BeforeValidator(_named)]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Mark of a plugin's option that names another plugin: `Annotated[Plugin, Kind("sandboxes")]`. A recipe's
+    check then looks for that one, too."""
+
+    name: str
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]

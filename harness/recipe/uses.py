@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from harness.recipe.models import DifficultyOptions, Heldout, ModelOptions, Recipe, Report, Tasks
-from harness.recipe.stage import LossOptions, Stage, Use
+from harness.recipe.stage import Kind, LossOptions, Stage, Use
 
 #: Kind of plugin that each plugin field of each table wants.
 KIND_OF_FIELD: Final[dict[tuple[type[BaseModel], str], str]] = {
@@ -42,6 +42,15 @@ def uses(table: BaseModel, path: str = "") -> Iterator[tuple[str, Use, str]]:
                 yield kind, value, where
             elif isinstance(value, BaseModel):
                 yield from uses(value, f"{where}.")
+
+
+def inner_uses(options: BaseModel, path: str) -> Iterator[tuple[str, Use, str]]:
+    """The same for the options of one plugin, whose fields say the kind themselves (`Kind`)."""
+    for name, field in type(options).model_fields.items():
+        marks = [mark for mark in field.metadata if isinstance(mark, Kind)]
+        for value, where in _entries(getattr(options, name), f"{path}.{name}"):
+            if marks and isinstance(value, Use):
+                yield marks[0].name, value, where
 
 
 def _entries(value: Any, path: str) -> Iterator[tuple[Any, str]]:

@@ -134,7 +134,15 @@ class Scorer:
         threading.Thread(target=open_early, name="harness-scoring-start", daemon=True).start()
 
     def hashes(self) -> dict[str, str]:
-        """Each verifier's hash by name; builds what is not yet built."""
+        """Each verifier's hash by name; builds what is not yet built.
+
+        Raises:
+            HarnessError: a verifier's sandbox cannot be had. Here everything begins that asks for verdicts,
+                and a whole run of infra errors is worth nothing.
+        """
+        for name, spec in self.specs.items():
+            if spec.submits:
+                self._insist(name)
         inline = {n: hash_of(self._verifier(n)[0]) for n, spec in self.specs.items() if spec.in_driver}
         pooled = self._open_pool().hashes if len(inline) < len(self.specs) else {}
         return {name: inline.get(name) or pooled.get(name, "") for name in self.specs}
@@ -220,6 +228,14 @@ class Scorer:
     def _opened(self, name: str) -> tuple[Verifier, str]:
         with self._lock:
             return self._verifier(name)
+
+    def _insist(self, name: str) -> None:
+        """Open a verifier, or raise what keeps it from opening."""
+        with self._lock:
+            verifier, problem = self._verifier(name)
+            if problem:
+                verifier.open()
+                self._inline[name] = (verifier, "")
 
     def _verifier(self, name: str) -> tuple[Verifier, str]:
         """An opened inline verifier, and why it could not be opened."""

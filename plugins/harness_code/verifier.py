@@ -14,24 +14,17 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import harness_runner
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.protocols import BuildContext, Sandbox
+from harness.recipe.stage import Kind, Plugin, Use
 from harness.records import Rollout, Status, Task, Verdict, digest
 from harness_code import cases, judge, shared
 from harness_code.extract import last_block
 from harness_code.results import TestResult
-
-
-class SandboxChoice(BaseModel):
-    """A sandbox kind and its options."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str = "auto"
 
 
 class CodeOptions(BaseModel):
@@ -39,7 +32,7 @@ class CodeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sandbox: SandboxChoice = SandboxChoice()
+    sandbox: Annotated[Plugin, Kind("sandboxes")] = Use(name="auto")
     #: `first_failure` is cheaper and enough for the reward `all_pass`; `all_tests` is what `fraction`
     #: needs (section 3.2 of arXiv 2504.00829).
     run: Literal["first_failure", "all_tests"] = "first_failure"
@@ -66,9 +59,8 @@ class CodeVerifier:
     def open(self) -> None:
         """Start the sandbox, or join the one that this process has already."""
         if self._lease is None:
-            choice = self._options.sandbox
-            options = choice.model_dump(exclude={"name"})
-            self._lease = shared.lease(self._context.build, choice.name, options)
+            use = self._options.sandbox
+            self._lease = shared.lease(self._context.build, use.name, use.options)
 
     def close(self) -> None:
         lease, self._lease = self._lease, None

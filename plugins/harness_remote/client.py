@@ -196,10 +196,10 @@ class _Errand:
         self._avoid: list[Host] = []
 
     async def run(self) -> Raw:
-        error = ""
+        error, since = "", time.monotonic()
         while self._attempts < self._options.attempts:
             try:
-                host = await self._hosts.acquire(self._avoid)
+                host = await self._hosts.acquire(self._avoid, since)
             except Silent as silent:
                 return wire.failed(f"no sandbox host could be reached: {silent}")
             try:
@@ -221,7 +221,6 @@ class _Errand:
 
     async def _at(self, host: Host) -> Raw | None:
         """The answer of one host; None where it has none, of which note is taken."""
-        backoff = self._options.backoff
         again = True
         while True:
             sent = False
@@ -236,7 +235,7 @@ class _Errand:
             except (Unreached, Denied) as error:
                 self._stats.unreached += 1
                 self._stats.last_error = f"{host.url}: {error}"
-                host.lose(str(error), backoff)
+                self._hosts.lose(host, str(error))
                 return None
             except (Lost, Unknown) as error:
                 # The host may live and have the job: ask it once more for the same one, so that it is not
@@ -245,7 +244,7 @@ class _Errand:
                     again = False
                     continue
                 self._stats.lost += 1
-                host.lose(str(error), backoff)
+                self._hosts.lose(host, str(error))
                 self._failed(host, f"{host.url}: {error}")
                 return None
 

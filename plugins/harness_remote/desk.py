@@ -138,8 +138,13 @@ class Desk:
         self._open += 1
         self._open_bytes += size
         self.stats.taken += 1
-        running.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._finish, entry))
+        running.add_done_callback(lambda _: self._tell(entry))
         return entry
+
+    def _tell(self, entry: Entry) -> None:
+        """From the pool's thread; the loop is gone where a front ended with jobs under way."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._finish, entry)
 
     async def wait(self, entry: Entry, seconds: float) -> bool:
         """Hold on until it is done, at most so long; whether it is."""

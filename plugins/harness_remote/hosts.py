@@ -80,14 +80,14 @@ class Host:
     def rest(self, seconds: float) -> None:
         self.rests_until = max(self.rests_until, time.monotonic() + seconds)
 
-    def lose(self, why: str, backoff: float) -> None:
+    def lose(self, why: str, backoff: float, longest: float) -> None:
         """Not reachable; calls that fail together count as one."""
         now = time.monotonic()
         self.fault, self.known = why, False
         if self.lost_since is None:
             self.lost_since, self.losses = now, 0
         if now >= self.rests_until:
-            self.rests_until = now + min(backoff * 2.0**self.losses, MAX_PAUSE)
+            self.rests_until = now + min(backoff * 2.0**self.losses, longest)
             self.losses = min(self.losses + 1, 10)
 
 
@@ -120,7 +120,7 @@ class Hosts:
             except Denied as denied:
                 raise SandboxError(str(denied), where=f"sandbox 'remote', {host.url}") from None
             except (Unreached, Lost, Busy) as error:
-                host.lose(str(error), self.options.backoff)
+                self.lose(host, str(error))
 
         await asyncio.gather(*map(look, self.all))
         if not any(host.known for host in self.all):
@@ -136,11 +136,15 @@ class Hosts:
         """Largest memory that a job may ask for on every host that we know."""
         return min((host.memory_mb for host in self.all if host.memory_mb), default=0)
 
-    async def acquire(self, avoid: Sequence[Host]) -> Host:
+    def lose(self, host: Host, why: str) -> None:
+        """Take note that it cannot be reached; it is looked at again well before patience ends."""
+        host.lose(why, self.options.backoff, min(MAX_PAUSE, self.options.patience / 4))
+
+    async def acquire(self, avoid: Sequence[Host], since: float) -> Host:
         """A host with room, preferably none of `avoid`, the one with the smallest part of it taken.
 
         Raises:
-            Silent: none was reachable for longer than `patience`.
+            Silent: none was reachable for `patience` seconds since that time, when the job came.
         """
         async with self._changed:
             while True:
@@ -150,7 +154,7 @@ class Hosts:
                     host = min(free, key=lambda h: (h in avoid, h.jobs / h.room))
                     host.jobs += 1
                     return host
-                silent = [now - h.lost_since for h in self.all if h.lost_since is not None]
+                silent = [now - max(h.lost_since, since) for h in self.all if h.lost_since is not None]
                 if len(silent) == len(self.all) and min(silent) > self.options.patience:
                     raise Silent("; ".join(f"{h.url}: {h.fault}" for h in self.all))
                 ends = [h.rests_until - now for h in self.all if h.rests_until > now]

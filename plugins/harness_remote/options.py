@@ -32,7 +32,7 @@ class RemoteOptions(BaseModel):
     attempts: Annotated[int, Field(ge=1)] = 4
     #: Longest time from a job's first try to its answer, waiting at busy hosts included.
     deadline: Seconds = 900.0
-    #: How long no host at all may be reachable before waiting jobs are given back.
+    #: How long a job waits where no host at all can be reached, before it is given back.
     patience: Seconds = 60.0
     #: A host that says nothing for so long has lost the job. Longer jobs are asked after again and again.
     answer_seconds: Seconds = 15.0

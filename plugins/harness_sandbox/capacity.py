@@ -98,16 +98,16 @@ def table(figures: Figures, told: Assumptions, gpus: Sequence[int] = GPUS) -> st
 
 def basis(figures: Figures, told: Assumptions) -> str:
     """What the table rests on, in sentences."""
-    tests = figures.tests / max(figures.programs, 1)
+    tests = figures.tests / max(figures.judged, 1)
     run = "to the first failure" if figures.stopped_at_failure else "all of them run"
     return (
-        f"Measured: {figures.cpu_test:.1f} ms of CPU a test, {figures.cpu_limit:.0%} of it spent by tests that ran "
-        f"into their time limit; {figures.cpu_program:.1f} ms a program of {tests:.1f} tests, {run}. Kind "
-        f"`{figures.kind}`, {figures.slots} slots on {figures.cores} cores ({figures.cpu}), "
-        f"{figures.programs} programs at {figures.rate:g} a second; {figures.workload}.\n\n"
-        f"Assumed: {told.samples_per_gpu:.2f} samples a second and GPU, {told.tests:g} tests a program, all of "
-        f"them run; hosts of {told.host_cores} cores used to {told.utilisation:.0%}, one of them to spare; "
-        f"{told.slot_mb} MiB a slot, a slot a core."
+        f"Measured: {figures.cpu_test:.1f} ms of CPU a test, {figures.cpu_limit:.0%} of it spent by tests "
+        f"that ran into their time limit; {figures.cpu_program:.1f} ms a program of {tests:.1f} tests, "
+        f"{run}. Kind `{figures.kind}`, {figures.slots} slots on {figures.cores} cores ({figures.cpu}), "
+        f"{figures.judged} programs at {figures.rate:g} a second; {figures.workload}.\n\n"
+        f"Assumed: {told.samples_per_gpu:.2f} samples a second and GPU, {told.tests:g} tests a program, all "
+        f"of them run; hosts of {told.host_cores} cores used to {told.utilisation:.0%}, one of them to "
+        f"spare; {told.slot_mb} MiB a slot, a slot a core."
     )
 
 

@@ -25,7 +25,7 @@ from harness_sandbox.workload import Work
 #: Share of a core that a slot may be busy for on average: beyond, waits grow without bound.
 UTILISATION: Final = 0.7
 #: Seconds for which arrivals may still be finished after the last one.
-DRAIN: Final = 90.0
+DRAIN: Final = 180.0
 _ENGINE: Final = frozenset({"dockerd", "containerd", "containerd-shim", "containerd-shim-r"})
 
 
@@ -41,7 +41,9 @@ class Figures:
     rate: float
     seconds: float
     stopped_at_failure: bool
+    #: Programs that came, and those that were judged in time; tests and CPU are of these.
     programs: int
+    judged: int
     tests: int
     executions: int
     programs_per_s: float
@@ -73,7 +75,7 @@ class Figures:
     @property
     def cpu_test(self) -> float:
         """CPU of one test, in milliseconds."""
-        return self.cpu_program * self.programs / max(self.tests, 1)
+        return self.cpu_program * self.judged / max(self.tests, 1)
 
     @property
     def cores_needed(self) -> float:
@@ -185,7 +187,7 @@ async def measure(
     for task in late:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    judged = max(len(latencies), 1)
+    judged = max(len(latencies), 1)  # of which all sums below are means
     # What is in the queue must be less than a second's work.
     kept_up = not late and not sandbox.infra_errors and at_end <= max(2 * width, done_tests / spent)
     return Figures(
@@ -198,6 +200,7 @@ async def measure(
         seconds=seconds,
         stopped_at_failure=stop_at_failure,
         programs=len(tasks),
+        judged=len(latencies),
         tests=tests,
         executions=len(sandbox.queued),
         programs_per_s=done / spent,

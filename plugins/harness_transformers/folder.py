@@ -31,6 +31,11 @@ class FolderLoader:
         self.name = context.model
         self.cache, self.base = context.cache, context.base
 
+    @property
+    def local(self) -> bool:
+        """Whether the name is a folder's: describing a hub id may take a download."""
+        return (self.base / Path(self.name).expanduser()).is_dir()
+
     def load(self) -> ModelFiles:
         """Describe the folder.
 

@@ -70,6 +70,9 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         self.entropy_share = config.entropy_coef
         #: Sums over the update's tokens of what TRL measures.
         self.means = dict.fromkeys(("kl", "entropy") if config.beta else ("entropy",), 0.0)
+        # vLLM is made once: a stage's own copy would want the memory that the last one's still has.
+        carried = live.vllm if config.use_vllm else None
+        config.use_vllm = config.use_vllm and carried is None
         super().__init__(
             model=live.module,
             reward_funcs=rewards,
@@ -82,6 +85,18 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
+        if carried is not None:
+            self._take_over(carried)
+        if self.use_vllm:
+            live.vllm = self.vllm_generation
+
+    def _take_over(self, vllm: Any) -> None:
+        """Generate with the vLLM of the stage before, under this stage's settings."""
+        vllm.model, vllm.accelerator = self.model, self.accelerator
+        for name in ("temperature", "top_p", "top_k", "max_completion_length"):
+            setattr(vllm, name, getattr(self, name))
+        self.use_vllm = self.args.use_vllm = True
+        self.vllm_generation, self._last_loaded_step = vllm, -1
 
     # Data: slots ----------------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ class Live:
     optimizer: torch.optim.Optimizer | None = None
     #: Moments of a checkpoint that wait for an optimizer.
     waiting: dict[str, Any] | None = None
+    #: TRL's vLLM, where a recipe asks for it, made by the first stage's trainer.
+    vllm: Any = None
 
     @property
     def module(self) -> Any:

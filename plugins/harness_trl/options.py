@@ -23,7 +23,6 @@ DECIDED: Final[dict[str, str]] = {
     "adam_beta2": "optimizer.betas of the stage",
     "max_grad_norm": "optimizer.max_grad_norm of the stage",
     "warmup_steps": "optimizer.warmup_steps of the stage",
-    "warmup_ratio": "optimizer.warmup_steps of the stage",
     "lr_scheduler_type": "optimizer.warmup_steps of the stage",
     "lr_scheduler_kwargs": "optimizer.warmup_steps of the stage",
     "max_steps": "until and max_steps of the stage",

@@ -212,6 +212,11 @@ class StageRun:
         try:
             with quiet():
                 return StageTrainer(self, self.live, GRPOConfig(**fields))
+        except (ValueError, TypeError, NotImplementedError, ImportError) as error:
+            raise TrainingError(
+                f"TRL refuses these settings: {error}",
+                where=f"{self.where}, trainer.grpo = {by.options.grpo}",
+            ) from error
         finally:
             self.live.module.config._name_or_path = name
 

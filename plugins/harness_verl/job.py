@@ -40,9 +40,6 @@ def place() -> Path:
     """
     folder = Path(tempfile.mkdtemp(prefix="hv-", dir="/tmp"))
     (folder / "path").mkdir()
-    (folder / "agent_loops.yaml").write_text(
-        "- name: harness\n  _target_: harness_verl_worker.agent.GivenPrompt\n"
-    )
     for name in PACKAGES:
         (folder / "path" / name).symlink_to(package(name))
     return folder
@@ -99,7 +96,7 @@ class Job:
         inherited = {
             k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         }
-        command = [python, str(package("harness_verl_worker") / "keeper.py"), python, "-m",
+        command = [python, str(package("harness_verl_worker") / "keeper.py"), str(folder), python, "-m",
                    "harness_verl_worker.main", str(folder / "spec.json")]  # fmt: skip
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -139,21 +136,27 @@ class Job:
         """The result of the command under way."""
         return self._wait(self.hub.results, self.options.stall_seconds)
 
-    def groups(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, list[Completion]]]:
-        """Complete groups as their last completion arrives, samples in order, until all are here.
+    def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Completion]]]:
+        """Complete groups by name, all that are here whenever one is; samples in order.
 
         Raises:
             TrainingError: as `call`, or the job says it is done and a group is not complete.
         """
         arrived: dict[str, dict[int, Completion]] = {uid: {} for uid in sizes}
-        while arrived:
-            one: Completion = self._wait(self.hub.completions, self.options.stall_seconds, done=arrived)
+        complete: dict[str, list[Completion]] = {}
+        completions = self.hub.completions
+        while arrived or complete:
+            if complete and completions.empty():
+                yield complete
+                complete = {}
+                continue
+            one: Completion = self._wait(completions, self.options.stall_seconds, done=arrived)
             if one.uid not in arrived:
                 continue  # Of a step before a resume, or sent twice.
             arrived[one.uid][one.sample] = one
             if len(arrived[one.uid]) == sizes[one.uid]:
                 found = arrived.pop(one.uid)
-                yield one.uid, [found[i] for i in sorted(found)]
+                complete[one.uid] = [found[i] for i in sorted(found)]
 
     def finish(self) -> None:
         """Say stop and wait for a clean end.

@@ -81,13 +81,17 @@ def rollouts(
         if completion.fault:
             made.append(Rollout(completion_ids=(), text="", finish="abort", reason=completion.fault, **same))
             continue
+        # verl has vLLM report probabilities after temperature and truncation; ours are those before.
+        plain = (
+            request.sampling.temperature == 1 and request.sampling.top_p == 1 and not request.sampling.top_k
+        )
         cut = len(completion.ids) >= request.sampling.max_tokens and completion.ids[-1] not in ends
         made.append(
             Rollout(
                 completion_ids=completion.ids,
                 text=text,
                 finish="length" if cut else "stop",
-                logprobs=completion.logprobs or None,
+                logprobs=(completion.logprobs or None) if plain else None,
                 **same,
             )
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from harness.recipe.stage import Count, Model, Plugin
+from harness.recipe.stage import Count, Kind, Model, Plugin
 from harness_verl.settings import collision
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -36,7 +36,7 @@ class VerlOptions(Model):
     listen: str | None = None
     #: Measures and evaluates between stages; None for `transformers` on a CPU and `vllm`, under verl's
     #: interpreter, on GPUs.
-    engine: Plugin | None = None
+    engine: Annotated[Plugin | None, Kind("engines")] = None
     #: Rows (prompt and completion) of one forward and backward pass.
     micro_batch: Count = 8
     #: Environment variables of the job.

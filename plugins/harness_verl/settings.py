@@ -37,8 +37,6 @@ class Job:
     device: str
     resources: Resources
     micro_batch: int = 8
-    #: A file that names the agent loop.
-    agent_loops: str = ""
     ray_address: str | None = None
     #: Ray's own files; None for its default.
     ray_folder: str | None = None
@@ -125,7 +123,7 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("trainer.n_gpus_per_node", job.resources.gpus_per_node or 1, "resources.gpus_per_node")
 
     put(f"{generation}.agent.default_agent_loop", "harness", "trainer")
-    put(f"{generation}.agent.agent_loop_config_path", job.agent_loops, "trainer")
+    put(f"{generation}.agent.agent_loop_manager_class", None, "trainer")
     put("reward.custom_reward_function.path", None, "verifier")
     put("reward.reward_model.enable", False, "verifier")
     put("reward.reward_manager.source", "importlib", "verifier")
@@ -176,8 +174,11 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
         "reward.num_workers": max(1 if job.device == "cpu" else 8, -(-samples // _WAITING)),
         "trainer.logger": ["console"],
         "trainer.project_name": "harness",
-        "ray_kwargs.ray_init.include_dashboard": False,
     }
+    if job.ray_address is None:
+        found["ray_kwargs.ray_init.include_dashboard"] = False
+        if job.device == "cpu":
+            found["ray_kwargs.ray_init.object_store_memory"] = 1_000_000_000
     if job.device == "cpu":
         found |= {
             f"{actor}.use_torch_compile": False,
@@ -199,7 +200,6 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
             f"{generation}.engine_kwargs.vllm.worker_extension_cls":
                 "harness_verl_cpu.vllm_extension.CpuWorkerExtension",
             "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
-            "ray_kwargs.ray_init.object_store_memory": 1_000_000_000,
             "reward.reward_model.rollout.name": "vllm",
         }  # fmt: skip
     return found

@@ -76,7 +76,6 @@ def specification(
         device=device,
         resources=context.resources,
         micro_batch=options.micro_batch,
-        agent_loops=str(folder / "agent_loops.yaml"),
         ray_address=options.ray_address,
         ray_folder=None if cluster else str(folder / "ray"),
         environment={k: v for k, v in variables.items() if not (cluster and k == "PYTHONPATH")},

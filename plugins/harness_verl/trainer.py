@@ -162,10 +162,12 @@ class _Stage:
             rows.append(self._row(uid, requests))
         self.hub.command("generate", rows=rows)
         sizes = {uid: len(requests) for uid, requests in asked.items()}
-        for uid, completions in self.job.groups(sizes):
-            rollouts = self._rollouts(asked[uid], completions)
-            kept = yield rollouts
-            self.hub.settle(uid, _outcomes(kept[0] if kept else None, len(rollouts)))
+        for complete in self.job.groups(sizes):
+            made = {uid: self._rollouts(asked[uid], found) for uid, found in complete.items()}
+            kept = yield [rollout for group in made.values() for rollout in group]
+            by_key = {group.rollouts[0].key: group for group in kept if group.rollouts}
+            for uid, group in made.items():
+                self.hub.settle(uid, _outcomes(by_key.get(group[0].key), len(group)))
         counts = self.job.result()
         lost = {uid: sizes[uid] - count for uid, count in counts.items() if count != sizes[uid]}
         if lost:
@@ -182,23 +184,23 @@ class _Stage:
             groups[self._names[key.task, key.sample]] = {
                 "advantages": group.advantages, "masked": self._masked(group),
             }  # fmt: skip
-        if all(all(worth["masked"]) for worth in groups.values()):
+        if all(reward is None for group in batch.groups for reward in group.rewards):
             reasons = {r.reason for g in batch.groups for r in g.rollouts or () if r.reason}
             raise TrainingError(
-                f"none of the step's {batch.rollouts} samples can be trained on"
+                f"none of the step's {batch.rollouts} samples could be judged"
                 + (f"; the engine gave up: {sorted(reasons)[0]}" if reasons else ""),
                 where=f"{self.where}, step {step}",
                 hint=f"the job's log is {self.job.log}",
             )
         rate = self._rate(step)
         found: Mapping[str, float] = self.job.call("update", groups=groups, rate=rate)
-        missing = [name for name in ("actor/pg_loss", "actor/grad_norm") if name not in found]
+        missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in found]
         if missing:
             raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step}")
         return replace(
             group_metrics(self.stage.name, step, batch),
             learning_rate=rate,
-            loss=found["actor/pg_loss"],
+            loss=found["actor/loss"],
             grad_norm=found["actor/grad_norm"],
             kl=found.get("actor/kl_loss"),
             entropy=found.get("actor/entropy"),

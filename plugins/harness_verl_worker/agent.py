@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import uuid4
 
-from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
+from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput, register
 from verl.utils.profiler import simple_timer
 
+#: `rollout.agent.default_agent_loop`.
+LOOP: Final = "harness"
 #: Column of a batch that holds, for each prompt, what the driver said of it.
 GIVEN: Final = "harness"
 #: Under this name a reward worker finds the log-probabilities and the fault of a completion.
 NOTES: Final = "harness_notes"
 
 
+@register(LOOP)
 class GivenPrompt:
     """verl makes one for each sample; what it hands over besides is of no use here."""
 

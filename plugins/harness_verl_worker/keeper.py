@@ -1,10 +1,11 @@
 """Runs a command and leaves nothing of it behind, whatever ends it.
 
-    python keeper.py COMMAND...
+    python keeper.py FOLDER COMMAND...
 
 A Ray job is dozens of processes in sessions of their own. This process adopts all of them (it is a
 subreaper, Linux only), and ends every one, with the shared memory they hold, when the command ends, when
-its own standard input closes (its parent is gone) or when it is told to (SIGTERM).
+its own standard input closes (its parent is gone) or when it is told to (SIGTERM). Where the parent is
+gone it removes FOLDER, too: nobody else will.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +26,8 @@ PR_SET_CHILD_SUBREAPER = 36
 #: vLLM and verl name segments so; a process that is killed, and some that are not, leave theirs.
 SEGMENT = re.compile(r"/dev/shm/psm_\w+")
 LOOK = 10.0
+#: Exit code when the parent is gone.
+GONE = 130
 
 
 def descendants(root: int) -> set[int]:
@@ -55,9 +59,10 @@ def segments(processes: set[int]) -> set[str]:
 class Keeper:
     """One command and what became of it."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, folder: str, command: list[str]) -> None:
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+        self._folder = folder
         self._held: set[str] = set()
         #: Entered again by the signal handler, which may interrupt its owner.
         self._lock = threading.RLock()
@@ -86,12 +91,14 @@ class Keeper:
             for segment in self._held:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(segment)
+            if code == GONE:
+                shutil.rmtree(self._folder, ignore_errors=True)
             os._exit(code)
 
     def _watch_parent(self) -> None:
         while os.read(0, 1024):
             pass
-        self.end(130)
+        self.end(GONE)
 
     def _watch_memory(self) -> None:
         while True:
@@ -100,4 +107,4 @@ class Keeper:
 
 
 if __name__ == "__main__":
-    Keeper(sys.argv[1:]).wait()
+    Keeper(sys.argv[1], sys.argv[2:]).wait()

@@ -60,9 +60,9 @@ def _run(config: Any, optimizer: str | None) -> None:
         def run(self, config: Any) -> None:
             import transfer_queue as tq
             from omegaconf import OmegaConf
-            from verl.trainer.ppo.v1 import AgentLoopManagerTQ
             from verl.utils.logging_utils import configure_verl_logging
 
+            from harness_verl_worker.manager import SessionAgentManager
             from harness_verl_worker.trainer import SessionTrainer
 
             configure_verl_logging()
@@ -72,7 +72,7 @@ def _run(config: Any, optimizer: str | None) -> None:
             try:
                 trainer = SessionTrainer(config, optimizer=optimizer)
                 trainer.init()
-                manager = AgentLoopManagerTQ.create(
+                manager = SessionAgentManager.create(
                     config=config,
                     llm_client=trainer.get_llm_client(),
                     teacher_client=trainer.get_teacher_client(),

@@ -142,6 +142,8 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
     def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float]:
         """One optimizer step on the groups that were kept, and new weights for the servers."""
         self._worth = groups
+        if all(all(worth["masked"]) for worth in groups.values()):
+            return self._idle()
         metrics: dict[str, Any] = {}
         self._say("sleep")
         self.on_sample_end()
@@ -164,6 +166,13 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         self.logger.log(data=metrics, step=self.global_steps)
         self._open = False
         return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float | np.number)}
+
+    def _idle(self) -> Mapping[str, float]:
+        """A step whose every sample is masked: no token is left to divide by, and nothing to learn."""
+        batch = self._kept()
+        self._forget(batch.keys)
+        self._open = False
+        return {"actor/loss": 0.0, "actor/grad_norm": 0.0}
 
     def _phases(self) -> list[tuple[str, str, Any]]:
         reference = [("reference", "ref", self._compute_ref_log_prob)] if self.use_reference_policy else []

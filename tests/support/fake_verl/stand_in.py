@@ -90,7 +90,7 @@ class StandIn:
             time.sleep(1000)
         self.learned += rate
         loss = sum(sum(worth["advantages"]) for worth in groups.values())
-        return {"actor/pg_loss": loss, "actor/grad_norm": 1.0, "actor/kl_loss": 0.1, "actor/entropy": 0.5}
+        return {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/kl_loss": 0.1, "actor/entropy": 0.5}
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"ids": [self.ids["1"], self.end], "logprobs": [-0.5, -0.5], "fault": ""} for _ in requests]

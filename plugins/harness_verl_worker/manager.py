@@ -1,0 +1,34 @@
+"""verl's agent loop workers with the loop `harness` in them.
+
+verl finds further agent loops by a file, which would have to be on every node. Our loop is registered by
+its module, which each of these workers imports when it starts (Ray sends the class itself by value, so
+that importing this module there is not enough).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+
+#: The class behind verl's actor.
+_Worker: Any = AgentLoopWorkerTQ.__ray_metadata__.modified_class
+
+
+@ray.remote
+class SessionAgentWorker(_Worker):  # type: ignore[misc]
+    """verl's worker, which knows our loop."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        import harness_verl_worker.agent  # noqa: F401 - importing it registers the loop
+
+        super().__init__(*arguments, **named)
+
+
+class SessionAgentManager(AgentLoopManagerTQ):  # type: ignore[misc]
+    """verl's manager, over those workers."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.agent_loop_workers_class = SessionAgentWorker

@@ -1,0 +1,123 @@
+"""The socket between the driver of the trainer `verl` and its job: both ends for real, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from harness_verl.hub import Completion, Hub
+from harness_verl_worker.wire import ADDRESS, TOKEN, Driver, DriverGone, Judge
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    hub = Hub(None, "tcp:127.0.0.1:0")  # type: ignore[arg-type]
+    monkeypatch.setenv(ADDRESS, hub.address)
+    monkeypatch.setenv(TOKEN, hub.token)
+    yield hub
+    hub.close()
+
+
+def judge(hub: Hub, groups: Mapping[str, int], *, deadline: float = 20.0) -> list[Mapping[str, Any]]:
+    """Outcomes of all samples of some groups, asked for at once."""
+
+    async def all_of_them() -> list[Mapping[str, Any]]:
+        client = Judge(deadline)
+        asks = [
+            client.outcome(uid, i, {"ids": [i], "logprobs": [-1.0], "fault": ""})
+            for uid, size in groups.items()
+            for i in range(size)
+        ]
+        return list(await asyncio.gather(*asks))
+
+    return asyncio.run(all_of_them())
+
+
+def settle_as_they_come(hub: Hub, groups: Mapping[str, int]) -> threading.Thread:
+    """A driver's thread: a group's samples are worth their number once all of them are here."""
+
+    def work() -> None:
+        arrived: dict[str, list[Completion]] = {uid: [] for uid in groups}
+        for _ in range(sum(groups.values())):
+            one = hub.completions.get(timeout=20)
+            arrived[one.uid].append(one)
+            if len(arrived[one.uid]) == groups[one.uid]:
+                worth = [{"reward": float(i), "status": "pass", "score": 1.0} for i in range(groups[one.uid])]
+                hub.settle(one.uid, worth)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_each_sample_gets_its_own_outcome_when_its_group_is_complete(hub: Hub) -> None:
+    groups = {f"g{i}": 8 for i in range(40)}
+    thread = settle_as_they_come(hub, groups)
+    found = judge(hub, groups)
+    thread.join()
+    assert [(o["uid"], o["sample"], o["reward"]) for o in found] == [
+        (uid, i, float(i)) for uid, size in groups.items() for i in range(size)
+    ]
+
+
+def test_a_sample_without_a_verdict_in_time_is_unjudged_not_zero(hub: Hub) -> None:
+    start = time.monotonic()
+    (found,) = judge(hub, {"g": 1}, deadline=0.5)
+    assert time.monotonic() - start < 10
+    assert (found["reward"], found["status"]) == (None, "infra_error")
+    assert "no verdict within 0.5 s" in found["reason"]
+
+
+@pytest.mark.parametrize("when", ["never there", "gone meanwhile", "wrong token"])
+def test_a_driver_that_is_gone_is_no_exception_in_a_reward_worker(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    if when == "never there":
+        monkeypatch.setenv(ADDRESS, "tcp:127.0.0.1:9")
+    elif when == "wrong token":
+        monkeypatch.setenv(TOKEN, "0" * 32)
+    else:
+        # A server's threads end with its process; here with the connection.
+        def vanish(*_: Any) -> None:
+            raise ConnectionResetError
+
+        monkeypatch.setattr(hub, "answer", vanish)
+    (found,) = judge(hub, {"g": 1}, deadline=10)
+    assert (found["reward"], found["status"]) == (None, "infra_error")
+    assert "within 10 s" not in found["reason"]
+
+
+def test_commands_go_out_and_results_come_back_in_order(hub: Hub) -> None:
+    driver = Driver(timeout=10)
+    hub.command("generate", rows=[1])
+    assert driver.call("next", {"step": 0}) == {"do": "generate", "with": {"rows": [1]}}
+    assert hub.results.get(timeout=5) == {"step": 0}
+    hub.command("save", folder="/f")
+    assert driver.call("next", {"g": 2}) == {"do": "save", "with": {"folder": "/f"}}
+    assert hub.results.get(timeout=5) == {"g": 2}
+    driver.call("phase", "weights")
+    assert hub.phase == "weights"
+
+
+def test_a_hub_that_closes_tells_the_job_to_stop(hub: Hub) -> None:
+    driver, said = Driver(timeout=20), []
+    thread = threading.Thread(target=lambda: said.append(driver.call("next", None)["do"]))
+    thread.start()
+    hub.results.get(timeout=5)
+    hub.close()
+    thread.join(20)
+    assert said == ["stop"]
+
+
+def test_calls_that_do_not_fit_are_refused_by_name(hub: Hub) -> None:
+    driver = Driver(timeout=10)
+    with pytest.raises(DriverGone, match="no such call: 'exit'"):
+        driver.call("exit")
+    with pytest.raises(DriverGone, match="argument"):
+        driver.call("phase")
+    with pytest.raises(DriverGone, match="uid"):
+        driver.call("offer", "worker", [{"sample": 1}])

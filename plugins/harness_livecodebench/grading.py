@@ -21,8 +21,9 @@ from harness.records import Task
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
-#: Seconds of CPU for a test when tests are tried first.
+#: Seconds of CPU and of the clock for a test when tests are tried first.
 PROBE_SECONDS = 0.1
+PROBE_WALL_SECONDS = 3.0
 
 
 class LcbAnswer(
@@ -73,12 +74,14 @@ class Grader(CodeVerifier):
         and only who does not is asked again.
         """
         seconds = self._lcb.seconds * self._lcb.time_factor
+        wall = 3 * seconds
         if probe:
-            seconds = min(seconds, PROBE_SECONDS)
+            # Little CPU, but no hurry: on a busy host the clock would end what is quick.
+            seconds, wall = min(seconds, PROBE_SECONDS), min(wall, PROBE_WALL_SECONDS)
         longest = max((len(right) for _, right in tests), default=0)
         base = cases.Limits()
         return dataclasses.replace(
-            base, cpu_seconds=seconds, wall_seconds=3 * seconds, memory_mb=self._lcb.memory_mb,
+            base, cpu_seconds=seconds, wall_seconds=wall, memory_mb=self._lcb.memory_mb,
             output_bytes=base.output_bytes + 4 * longest,
             result_bytes=base.result_bytes + 4 * sum(len(right) for _, right in tests),
         )  # fmt: skip

@@ -37,11 +37,11 @@ LABEL = "staged-harness.sandbox.owner"
 def test_math_and_code_are_trained_in_one_batch_with_docker_rewards(tmp_path: Path) -> None:
     build_image()
     before = orphans()
-    small = ("stages.0.max_steps=600", "stages.1.max_steps=4", "evaluation.heldout.0.per_stratum=4",
+    small = ("stages.0.max_steps=500", "stages.1.max_steps=4", "evaluation.heldout.0.per_stratum=4",
              "evaluation.heldout.1.per_stratum=4", "verifiers.code.sandbox.name=docker",
              'stages.1.select="p >= 0"')  # fmt: skip
     sets = [word for value in small for word in ("--set", value)]
-    done = harness("run", str(RECIPE), "--runs", str(tmp_path), *sets, cwd=tmp_path)
+    done = harness("run", str(RECIPE), "--runs", str(tmp_path), *sets, cwd=tmp_path, seconds=1200)
     assert done.returncode == 0, done.stderr[-2000:]
     (path,) = tmp_path.glob("*/main/seed-0/ledger.jsonl")
     lines = list(ledger.read(path))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +46,26 @@ def weights(policy: Policy) -> dict[str, Any]:
 
 
 def test_weights_are_verls_and_all_else_is_the_policys(policy: Policy, tmp_path: Path) -> None:
+    # As most base models say it.
+    base = tmp_path / "base"
+    shutil.copytree(policy.files.path, base)
+    config = json.loads((base / "config.json").read_text()) | {"dtype": "bfloat16"}
+    (base / "config.json").write_text(json.dumps(config))
+    policy = replace(policy, files=replace(policy.files, path=base))
     expected = weights(policy)
     left = export(tmp_path, expected)
     sha = checkpoint.adopt(tmp_path, policy, 7, where="here")
     assert sha != policy.ref.weights_sha
     found = load_file(tmp_path / "model" / "model.safetensors")
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
         assert (tmp_path / "model" / name).read_bytes() == (policy.files.path / name).read_bytes()
     assert not left.exists(), "what is not needed takes no room"
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["dtype"] == "float32"
 
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype="auto")
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,32 @@ from harness.testing import TrainerConformance
 from tests.support.verl import stand_in_python
 
 
+def chains(folder: Path) -> None:
+    """Chains of two to four operations, of two kinds."""
+    rng = random.Random(0)
+    for name, count in (("train", 40), ("heldout", 6)):
+        rows = []
+        for i in range(count):
+            values, text = [rng.randrange(10)], ""
+            text = str(values[0])
+            for _ in range(rng.randrange(2, 5)):
+                step = rng.randrange(10)
+                sign = rng.choice("+-")
+                values.append((values[-1] + (step if sign == "+" else -step)) % 10)
+                text += f"{sign}{step}"
+            answer = "".join(map(str, values[1:]))
+            rows.append(
+                {"id": f"{name}-{i}", "problem": f"{text}=", "answer": answer, "kind": f"{1 + i % 2}"}
+            )
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 class TestVerl(TrainerConformance):
     trainer = {"name": "verl", "python": "python"}
     model = {"name": "chain-334k", "loader": "packaged", "prompt": "raw"}
-    tasks = [{"name": "arithmetic-chain", "strata": "2-4"}]
-    heldout = [{"name": "arithmetic-chain", "strata": "2-3", "split": "heldout"}]
+    tasks = [{"name": "jsonl", "path": "train.jsonl", "verifier": "exact", "fields": {"tags": ["kind"]}}]
+    heldout = [{"name": "jsonl", "path": "heldout.jsonl", "verifier": "exact"}]
+    mixture = {"kind=1": 0.5, "kind=2": 0.5}
     max_tokens = 6
     n = 8
     #: A sum of powers of two: the stand-in's weights are then exact.
@@ -26,3 +49,4 @@ class TestVerl(TrainerConformance):
     @pytest.fixture(autouse=True)
     def interpreter(self, tmp_path: Path) -> None:
         stand_in_python(tmp_path)
+        chains(tmp_path)

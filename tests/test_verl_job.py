@@ -66,7 +66,7 @@ max_steps = 4
         ("hang:3", {"stall_seconds": 3}, r"has made no progress for 3 s \(limit 3\), at 'in update'"),
         ("hang:3", {"stage_seconds": 8}, "has taken longer than stage_seconds = 8"),
         ("drop:3", {"stall_seconds": 4}, "has made no progress"),
-        ("abort:3", {}, "none of the step's 8 samples could be judged; the engine gave up: the server"),
+        ("abort:3", {}, "verl answered none of the step's 8 requests: the server is gone"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
         ("end", {}, "ended with exit code 9"),

@@ -85,8 +85,9 @@ def test_conventions_have_verls_names(conventions: dict[str, Any], key: str, val
 def test_precision_is_of_the_arithmetic_never_of_the_weights() -> None:
     for precision, short, long in (("fp32", "fp32", "float32"), ("bf16", "bf16", "bfloat16")):
         found = made({}, about=job(resources=Resources(precision=precision)))
-        assert found[f"{ACTOR}.fsdp_config.model_dtype"] == "fp32"
-        assert found[f"{ACTOR}.fsdp_config.mixed_precision.param_dtype"] == short
+        for model in (ACTOR, "actor_rollout_ref.ref"):
+            assert found[f"{model}.fsdp_config.model_dtype"] == "fp32"
+            assert found[f"{model}.fsdp_config.mixed_precision.param_dtype"] == short
         assert found[f"{ROLLOUT}.dtype"] == long
 
 

@@ -19,6 +19,10 @@ def register_trainers(register: Register) -> None:
             "dynamic_sampling": True,
             "in_stage_evaluation": True,
             "resume": True,
+            # vLLM's sums depend on what else is in a batch, which depends on when requests arrive.
+            "exact_resume": False,
+            # verl divides logits by the temperature.
+            "greedy": False,
             "engine": True,
             "nodes": True,
             "python": True,

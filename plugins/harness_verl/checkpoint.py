@@ -41,6 +41,7 @@ def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
     for file in policy.files.path.iterdir():
         if file.suffix in _BESIDE and not file.name.endswith(_INDEX):
             shutil.copyfile(file, model / file.name)
+    _declare_fp32(model / "config.json")
     for file in (*files, *export.glob(f"*{_INDEX}")):
         file.rename(model / file.name)
     shutil.rmtree(export)
@@ -62,6 +63,16 @@ def check_workers(folder: Path, workers: int, *, where: str) -> None:
             where=f"{where}, {folder}",
             hint="resume with the same resources.nodes and resources.gpus_per_node",
         )
+
+
+def _declare_fp32(config: Path) -> None:
+    """A base model is often declared bf16: what opens it by its word would round the weights."""
+    values = json.loads(config.read_text())
+    for part in (values, values.get("text_config", {})):
+        for name in ("dtype", "torch_dtype"):
+            if part.get(name, "float32") != "float32":
+                part[name] = "float32"
+    config.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def _check(exported: dict[str, Any], before: dict[str, Any], where: str) -> None:

@@ -163,10 +163,6 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
     found: dict[str, Any] = {
         f"{actor}.strategy": "fsdp2",
         f"{actor}.ppo_micro_batch_size_per_gpu": micro,
-        f"{actor}.fsdp_config.model_dtype": "fp32",
-        f"{actor}.fsdp_config.mixed_precision.param_dtype": _PARAMETERS[job.resources.precision],
-        f"{actor}.fsdp_config.mixed_precision.reduce_dtype": "fp32",
-        f"{actor}.fsdp_config.mixed_precision.buffer_dtype": "fp32",
         "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": micro,
         f"{generation}.name": "vllm",
         f"{generation}.log_prob_micro_batch_size_per_gpu": micro,
@@ -175,6 +171,14 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
         "trainer.logger": ["console"],
         "trainer.project_name": "harness",
     }
+    for model in (actor, "actor_rollout_ref.ref"):
+        # The reference has settings of its own: in bf16, its KL divergence would be mostly rounding.
+        short = _PARAMETERS[job.resources.precision]
+        found[f"{model}.fsdp_config.model_dtype"] = "fp32"
+        found[f"{model}.fsdp_config.dtype"] = _DTYPES[job.resources.precision]
+        found[f"{model}.fsdp_config.mixed_precision.param_dtype"] = short
+        found[f"{model}.fsdp_config.mixed_precision.reduce_dtype"] = "fp32"
+        found[f"{model}.fsdp_config.mixed_precision.buffer_dtype"] = "fp32"
     if job.ray_address is None:
         found["ray_kwargs.ray_init.include_dashboard"] = False
         if job.device == "cpu":

@@ -184,11 +184,10 @@ class _Stage:
             groups[self._names[key.task, key.sample]] = {
                 "advantages": group.advantages, "masked": self._masked(group),
             }  # fmt: skip
-        if all(reward is None for group in batch.groups for reward in group.rewards):
-            reasons = {r.reason for g in batch.groups for r in g.rollouts or () if r.reason}
+        given = [rollout for group in batch.groups for rollout in group.rollouts or ()]
+        if all(rollout.finish == "abort" for rollout in given):
             raise TrainingError(
-                f"none of the step's {batch.rollouts} samples could be judged"
-                + (f"; the engine gave up: {sorted(reasons)[0]}" if reasons else ""),
+                f"verl answered none of the step's {batch.rollouts} requests: {given[0].reason}",
                 where=f"{self.where}, step {step}",
                 hint=f"the job's log is {self.job.log}",
             )

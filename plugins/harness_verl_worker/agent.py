@@ -43,7 +43,7 @@ class GivenPrompt:
                     request_id=uuid4().hex, prompt_ids=list(given["prompt_ids"]), sampling_params=how
                 )
             except Exception as error:  # noqa: BLE001 - whatever ends a server: Ray's errors, vLLM's, a lost connection
-                fault = f"{type(error).__name__}: {str(error).strip().splitlines()[-1:] or ['']}"[:500]
+                fault = said(error)
             else:
                 ids, logprobs = list(found.token_ids), list(found.log_probs or [])
                 extra = dict(found.extra_fields)
@@ -70,3 +70,9 @@ class GivenPrompt:
                 NOTES: notes,
             },
         )
+
+
+def said(error: Exception) -> str:
+    """An error in one line; Ray's end with what was raised on the other side."""
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[-1:]])[:500]

@@ -26,7 +26,7 @@ from verl.utils.debug import marked_timer
 from verl.utils.skip import SkipManager
 from verl.utils.tracking import Tracking
 
-from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.agent import GIVEN, said
 from harness_verl_worker.wire import Driver
 from harness_verl_worker.worker import StageWorker
 
@@ -194,7 +194,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
                     sampling_params=dict(request["sampling"]),
                 )
             except Exception as error:  # noqa: BLE001 - as in the agent loop: a dead server is an abort with its reason
-                return {"ids": [], "logprobs": [], "fault": f"{type(error).__name__}: {error}"[:500]}
+                return {"ids": [], "logprobs": [], "fault": said(error)}
             return {"ids": list(found.token_ids), "logprobs": list(found.log_probs or []), "fault": ""}
 
         async def all_of_them() -> list[dict[str, Any]]:

@@ -99,8 +99,10 @@ def main() -> int:
             costs |= {i: max(costs.get(i, 0.0), cost) for i, cost in side.cpu.items()}
         fast = [program for program in programs if costs[program[0]] <= asked.slow]
         long = [program for program in programs if costs[program[0]] > asked.slow]
+        _containers.cache_clear()  # they started with the first program
         theirs.grade(fast[:4], problems, store, asked.processes, Side())
-        for found_sides, kind in ((quick, fast), (slow, long)):
+        print(f"{asked.processes} processes, blocks of {asked.block}, sandbox {asked.sandbox}")
+        for found_sides, kind, what in ((quick, fast, "up to"), (slow, long, "more than")):
             for start in range(0, len(kind), asked.block):
                 block = kind[start : start + asked.block]
                 theirs.grade(block, problems, store, asked.processes, found_sides["upstream"])
@@ -108,13 +110,11 @@ def main() -> int:
                     side = found_sides[name]
                     asyncio.run(_ours(grader, block, problems, store, sandbox, asked.processes, side))
                 print(f"{start + len(block)} of {len(kind)}", file=sys.stderr)
+            if kind:
+                _tell(found_sides, f"{what} {asked.slow} s of CPU")
     finally:
         sandbox.close()
         theirs.close()
-    print(f"{asked.processes} processes, blocks of {asked.block}, sandbox {asked.sandbox}")
-    _tell(quick, f"up to {asked.slow} s of CPU")
-    if long:
-        _tell(slow, f"more than {asked.slow} s of CPU")
     return 0
 
 
@@ -215,7 +215,7 @@ def _spent() -> float:
 
 @cache
 def _containers() -> list[Path]:
-    """Where the kernel counts what the pool's containers use; the pool is warm by now."""
+    """Where the kernel counts what the pool's containers use; none where it counts elsewhere."""
     import docker
     from harness_docker.sandbox import LABEL
     from harness_sandbox import owner
@@ -227,15 +227,20 @@ def _containers() -> list[Path]:
 
 def _tell(sides: dict[str, Side], what: str) -> None:
     theirs = sides["upstream"]
-    print(f"\n{len(theirs.passed)} programs of {what}")
+    print(f"\n{len(theirs.passed)} programs of {what}", flush=True)
     for name, side in sides.items():
         seconds = sum(side.blocks)
+        cpu = (
+            f"{1000 * side.spent / len(side.passed):.1f} ms of CPU a program, ratio "
+            f"{theirs.spent / side.spent:.2f}"
+            if side is theirs or _containers()
+            else "CPU not known"
+        )
         ratios = sorted(a / b for a, b in zip(theirs.blocks, side.blocks, strict=True))
         print(
             f"{name:14} {sum(side.passed.values()):4} pass, {len(side.passed) / seconds:6.1f} programs/s, "
             f"ratio {sum(theirs.blocks) / seconds:5.2f} (blocks: {ratios[0]:.2f} to {ratios[-1]:.2f}); "
-            f"{1000 * side.spent / len(side.passed):6.1f} ms of CPU a program, "
-            f"ratio {theirs.spent / side.spent:5.2f}"
+            f"{cpu}"
         )
     for name, side in list(sides.items())[1:]:
         for i, passed in theirs.passed.items():

@@ -19,7 +19,8 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -68,22 +69,34 @@ def recipe(options: argparse.Namespace, trainer: dict[str, Any]) -> dict[str, An
     }
 
 
-def harnessed(
-    options: argparse.Namespace, plugins: Plugins, trainer: dict[str, Any]
-) -> tuple[list[float], list[Task], list[int], Path]:
-    """CPU seconds of each step, the tasks in their order, tokens of each step, the model's folder."""
-    ends: list[float] = []
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a contender's steps took."""
+
+    #: CPU seconds of each step, and what of them the session took: drawing, verifying, gating, the ledger.
+    seconds: list[float]
+    session: list[float]
+    tokens: list[int]
+    #: What it trained on, in order, and where its model lies.
+    tasks: list[Task]
+    model: Path
+
+
+def harnessed(options: argparse.Namespace, plugins: Plugins, trainer: dict[str, Any]) -> Steps:
+    """A run of the real loop."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = Workbench(Path(folder), plugins)
-        run = bench.run(recipe(options, trainer))
-        ends = [m.cpu_seconds for m in run.metrics()]
-        tasks = [task for call in run.of("next_tasks") for task in call.value]
-        return ends, tasks, [m.tokens for m in run.metrics()], run.trained[0][0].files.path
+        run = Workbench(Path(folder), plugins).run(recipe(options, trainer))
+    metrics = run.metrics()
+    return Steps(
+        seconds=[m.cpu_seconds for m in metrics],
+        session=[m.extra.get("rollouts_cpu_seconds", 0.0) - m.extra["generate_cpu_seconds"] for m in metrics],
+        tokens=[m.tokens for m in metrics],
+        tasks=[task for call in run.of("next_tasks") for task in call.value],
+        model=run.trained[0][0].files.path,
+    )
 
 
-def plain(
-    options: argparse.Namespace, plugins: Plugins, tasks: Sequence[Task], model: Path
-) -> tuple[list[float], list[int]]:
+def plain(options: argparse.Namespace, plugins: Plugins, tasks: list[Task], model: Path) -> Steps:
     """TRL as its users run it: a data set, and a reward function around the verifier."""
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
@@ -94,7 +107,7 @@ def plain(
     stamps, tokens = [], []
 
     class Clock(TrainerCallback):
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
             stamps.append(time.process_time())
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
@@ -153,7 +166,8 @@ def plain(
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    return [end - begin for begin, end in zip(stamps[::2], stamps[1::2], strict=True)], tokens
+    seconds = [end - begin for begin, end in pairwise(stamps)]
+    return Steps(seconds, [], tokens, tasks, model)
 
 
 def main() -> None:
@@ -180,23 +194,22 @@ def main() -> None:
     seconds: dict[str, list[list[float]]] = defaultdict(list)
     tokens: dict[str, list[int]] = defaultdict(list)
     trl = {"name": "trl", "generate": "trl", "micro_batch_rows": options.micro}
+    session: list[float] = []
     for _ in range(options.rounds):
-        spent, tasks, made, model = harnessed(options, plugins, {"name": "torch"})
-        others = {
-            "torch all rows": lambda: harnessed(
-                options, plugins, {"name": "torch", "skip_without_advantage": False}
-            ),
-            "TRL": lambda tasks=tasks, model=model: plain(options, plugins, tasks, model),
-            "trl": lambda: harnessed(options, plugins, trl),
-        }
-        found = {"torch": (spent, made)}
-        for name, contender in others.items():
-            if name in options.only:
-                result = contender()
-                found[name] = (result[0], result[2] if len(result) > 2 else result[1])
-        for name, (steps, lengths) in found.items():
-            seconds[name].append(steps[options.warmup :])
-            tokens[name] += lengths[options.warmup :]
+        found = {"torch": harnessed(options, plugins, {"name": "torch"})}
+        for name in CONTENDERS[1:]:
+            if name not in options.only:
+                continue
+            if name == "TRL":
+                found[name] = plain(options, plugins, found["torch"].tasks, found["torch"].model)
+            elif name == "trl":
+                found[name] = harnessed(options, plugins, trl)
+                session += found[name].session[options.warmup :]
+            else:
+                found[name] = harnessed(options, plugins, {"name": "torch", "skip_without_advantage": False})
+        for name, steps in found.items():
+            seconds[name].append(steps.seconds[options.warmup :])
+            tokens[name] += steps.tokens[options.warmup :]
     print(
         f"{options.tasks} tasks x {options.samples}, at most {options.max_tokens} tokens, {options.precision}"
     )
@@ -210,6 +223,9 @@ def main() -> None:
             ratios = [own / other for own, other in zip(rounds, base, strict=True)]
             line += f"; of TRL's {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line)
+    if session:
+        share = median(session) / median([step for steps in seconds["trl"] for step in steps])
+        print(f"  the session's part of a step of trl: {median(session):.4f} ({share:.1%})")
 
 
 if __name__ == "__main__":

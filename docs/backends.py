@@ -120,11 +120,14 @@ def recorded() -> list[str]:
         return []
     lines = ["", "## First steps of runs in other environments", ""]
     lines += ["The rollouts of a finished run, trained on again by `torch`.", ""]
-    lines += ["| trainer | recipe | metric | its own | `torch` |", "|---|---|---|---|---|"]
+    lines += ["| trainer | metric | its own | `torch` | relative difference |", "|---|---|---|---|---|"]
+    notes = []
     for trainer, record in json.loads(RECORDS.read_text(encoding="utf-8")).items():
         for metric, (own, reference) in record["metrics"].items():
-            lines.append(f"| `{trainer}` | {record['recipe']} | {metric} | {own:.6g} | {reference:.6g} |")
-    return lines
+            apart = abs(own - reference) / abs(reference) if reference else abs(own)
+            lines.append(f"| `{trainer}` | {metric} | {own:.6g} | {reference:.6g} | {apart:.1e} |")
+        notes.append(f"\n`{trainer}`: {record['about']}")
+    return lines + notes
 
 
 def keep(trainer: str, run: Path) -> None:
@@ -137,7 +140,7 @@ def keep(trainer: str, run: Path) -> None:
         if None not in (getattr(own, name), getattr(reference, name))
     }
     records = json.loads(RECORDS.read_text(encoding="utf-8")) if RECORDS.exists() else {}
-    records[trainer] = {"recipe": run.parents[1].name, "metrics": metrics}
+    records[trainer] = {"about": f"the run {run.parents[1].name}.", "metrics": metrics}
     RECORDS.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 

@@ -183,7 +183,7 @@ class Test{name}(TrainerConformance):
         {"name": "sim-irt", "count": 5, "low": -2.0, "high": 2.0, "prefix": domain, "domain": domain}
         for domain in ("one", "two")
     ]
-    mixture = {"one": 0.5, "two": 0.5}
+    mixture = ("one", "two")
     heldout = [{"name": "sim-irt", "count": 3, "low": -2.0, "high": 2.0, "split": "heldout"}]
     max_tokens = 256
 """,

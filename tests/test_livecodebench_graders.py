@@ -128,21 +128,27 @@ def test_a_wrong_program_does_not_compute_for_tests_that_no_longer_count(pool: A
     """The first test fails at once; the second would take for ever."""
     loop = "while int(a) > 1: pass\n"
     stdin = f"a = input()\n{loop}print('no')\n"
-    method = f"class Solution:\n    def f(self, a):\n        {loop}        return 'no'\n"
+    method = f'class Solution:\n    def f(self, a):\n        {loop}        return "no"\n'
     for kind in (StrictGrader, ReferenceGrader):
-        grader = kind(GraderOptions(**OPTIONS), build_context())
+        grader = kind(GraderOptions(**{**OPTIONS, "seconds": 1.0, "time_factor": 1.5}), build_context())
         for program, name in ((stdin, None), (method, "f")):
             results = asyncio.run(grader.grade(program, name, [("1", "1"), ("2", "2")], pool))
-            assert [result.verdict for result in results] == ["wrong_answer"]
+            assert results[0].verdict == "wrong_answer"
+            assert results[0].cpu_s < 1
+            slow = asyncio.run(
+                grader.grade(program, name, [("1", '"no"' if name else "no"), ("2", "2")], pool)
+            )
+            assert [result.verdict for result in slow] == ["pass", "time_limit"]
+            assert slow[1].cpu_s > 0.2, "it had more than the trial"
 
 
 def test_methods_have_their_time_for_each_test(pool: Any) -> None:
     """The limit is a test's: the kernel's own, which ends a process, leaves room for all of its tests."""
-    program = "import resource\ndef f(n):\n    return resource.getrlimit(resource.RLIMIT_CPU)[0] >= 6 * n\n"
-    tests = [(str(n), "true") for n in range(1, 30)]
+    program = "import resource\ndef f(n):\n    return resource.getrlimit(resource.RLIMIT_CPU)[0] >= n\n"
+    tests = [("4", "true")] * 29
     grader = StrictGrader(GraderOptions(**{**OPTIONS, "time_factor": 1.0}), build_context())
     results = asyncio.run(grader.grade(program, "f", tests, pool))
-    assert [result.verdict for result in results[1:]] == ["pass"] * 28
+    assert [result.verdict for result in results] == ["pass"] * 29
 
 
 def names(source: str, words: set[str]) -> dict[str, Any]:

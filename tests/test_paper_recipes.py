@@ -22,7 +22,7 @@ from tests.support.runs import harness
 
 PAPER = Path(__file__).parents[1] / "recipes" / "paper"
 PAGE = Path(__file__).parents[1] / "docs" / "paper-recipes.md"
-RECIPES = sorted(p.stem for p in PAPER.glob("*.toml") if not p.stem.startswith("rates"))
+RECIPES = sorted(p.stem for p in PAPER.glob("*.toml"))
 
 
 def recipe(name: str) -> Recipe:
@@ -110,10 +110,10 @@ def test_the_two_by_two_differs_in_levels_and_lengths_alone() -> None:
 
 def test_the_page_shows_what_the_rates_give() -> None:
     text = PAGE.read_text()
-    shown = re.findall(r"\$ harness plan recipes/paper/(\S+)\.toml --rates recipes/paper/(\S+)\.toml\n", text)
+    shown = re.findall(r"\$ harness plan recipes/paper/(\S+)\.toml --rates docs/rates/(\S+)\.toml\n", text)
     assert len(shown) == 3
     for name, rates in shown:
-        stated = read_rates(PAPER / f"{rates}.toml")
+        stated = read_rates(PAGE.parent / "rates" / f"{rates}.toml")
         costs = {stage.name: stage_cost(stage, stated) for stage in recipe(name).stages}
         block = "".join(f"    {line.strip()}\n" for line in told(costs, stated))
         assert block in text, f"write anew:\n{block}"

@@ -38,7 +38,7 @@ class TestSimConformance(TrainerConformance):
         for domain in ("one", "two")
     ]
     heldout = [{"name": "sim-irt", "count": 3, "low": -2.0, "high": 2.0, "split": "heldout"}]
-    mixture = {"one": 0.5, "two": 0.5}
+    mixture = ("one", "two")
     max_tokens = 256
 
 

@@ -19,7 +19,7 @@ class TestTrl(TrainerConformance):
     model = {"name": "tiny", "loader": {"name": "random-llama", **LLAMA}, "prompt": "raw"}
     tasks = [{"name": "jsonl", "path": "train.jsonl", "verifier": "exact", "fields": {"tags": ["kind"]}}]
     heldout = [{"name": "jsonl", "path": "heldout.jsonl", "verifier": "exact"}]
-    mixture = {"kind=1": 0.5, "kind=2": 0.5}
+    mixture = ("kind=1", "kind=2")
     max_tokens = 6
     n = 16
 

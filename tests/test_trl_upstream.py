@@ -67,3 +67,9 @@ def test_trl_still_has_no_dynamic_sampling_and_logs_means_of_means() -> None:
     names = {field.name for field in dataclasses.fields(trl.GRPOConfig)}
     assert not {name for name in names if "dynamic" in name or "refill" in name}
     assert "_metrics" in inspect.getsource(trl.GRPOTrainer.log)
+
+
+def test_accelerate_can_still_forget_a_processs_first_precision() -> None:
+    """Accelerate keeps the first precision and device of a process; a stage has its run's."""
+    state = pytest.importorskip("accelerate.state").AcceleratorState
+    assert "reset_partial_state" in inspect.signature(state._reset_state).parameters

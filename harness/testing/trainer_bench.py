@@ -27,8 +27,8 @@ class TrainerBench:
     batch: ClassVar[int] = 4
     max_tokens: ClassVar[int] = 16
     lr: ClassVar[float] = 1e-3
-    #: Two tags or domains of the tasks, with the shares that a batch may ask of them.
-    mixture: ClassVar[Mapping[str, float]]
+    #: Two tags or domains that the tasks have; without them mixtures are not tried.
+    mixture: ClassVar[Sequence[str]] = ()
 
     # What a subclass may replace ------------------------------------------------------------------
 

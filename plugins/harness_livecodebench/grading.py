@@ -21,6 +21,10 @@ from harness.records import Task
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
+#: Seconds of CPU and of the clock for a test when tests are tried first.
+PROBE_SECONDS = 0.1
+PROBE_WALL_SECONDS = 3.0
+
 
 class LcbAnswer(
     msgspec.Struct, frozen=True, tag_field="kind", tag="livecodebench", forbid_unknown_fields=True
@@ -62,13 +66,22 @@ class Grader(CodeVerifier):
         """The results of these tests, in order."""
         raise NotImplementedError
 
-    def limits(self, tests: list[Test]) -> cases.Limits:
-        """Limits of one test; what is right always has room."""
+    def limits(self, tests: list[Test], *, probe: bool = False) -> cases.Limits:
+        """Limits of one test; what is right always has room.
+
+        Tests that share a process all run before the first is judged, so a wrong program would take its
+        time for all of them. With `probe` they get little: who fails one before the time is up is wrong,
+        and only who does not is asked again.
+        """
         seconds = self._lcb.seconds * self._lcb.time_factor
+        wall = 3 * seconds
+        if probe:
+            # Little CPU, but no hurry: on a busy host the clock would end what is quick.
+            seconds, wall = min(seconds, PROBE_SECONDS), min(wall, PROBE_WALL_SECONDS)
         longest = max((len(right) for _, right in tests), default=0)
         base = cases.Limits()
         return dataclasses.replace(
-            base, cpu_seconds=seconds, wall_seconds=3 * seconds, memory_mb=self._lcb.memory_mb,
+            base, cpu_seconds=seconds, wall_seconds=wall, memory_mb=self._lcb.memory_mb,
             output_bytes=base.output_bytes + 4 * longest,
             result_bytes=base.result_bytes + 4 * sum(len(right) for _, right in tests),
         )  # fmt: skip

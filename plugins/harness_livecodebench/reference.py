@@ -16,6 +16,7 @@ from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from harness_code import judge
+from harness_code.cases import Limits
 from harness_code.results import TestResult, of_failure, wrong_or_passed
 
 from harness.protocols import Job, Raw, Sandbox
@@ -23,10 +24,6 @@ from harness_livecodebench.grading import Grader
 from harness_livecodebench.prelude import prelude_for
 from harness_livecodebench.rules import fenced, output_differs, value_differs
 from harness_livecodebench.store import Test
-
-#: Tests that a program has to pass before it is asked all of them, from the start again: most wrong
-#: ones fail the first, and would take their time for the others.
-FIRST = 1
 
 
 class ReferenceGrader(Grader):
@@ -40,16 +37,14 @@ class ReferenceGrader(Grader):
     async def grade(
         self, program: str, entry_point: str | None, tests: list[Test], sandbox: Sandbox
     ) -> list[TestResult]:
-        if len(tests) > FIRST:
-            results = await self._ask(program, entry_point, tests[:FIRST], tests, sandbox)
-            if not all(result.passed for result in results):
-                return results
-        return await self._ask(program, entry_point, tests, tests, sandbox)
+        results = await self._ask(program, entry_point, tests, sandbox, self.limits(tests, probe=True))
+        if results[-1].verdict == "time_limit":
+            results = await self._ask(program, entry_point, tests, sandbox, self.limits(tests))
+        return results
 
     async def _ask(
-        self, program: str, entry_point: str | None, asked: list[Test], tests: list[Test], sandbox: Sandbox
+        self, program: str, entry_point: str | None, asked: list[Test], sandbox: Sandbox, limits: Limits
     ) -> list[TestResult]:
-        limits = self.limits(tests)
         calls = [[given] if entry_point is None else given.split("\n") for given, _ in asked]
         raw = await sandbox.run(
             Job(

@@ -32,21 +32,25 @@ class StrictGrader(Grader):
     async def grade(
         self, program: str, entry_point: str | None, tests: list[Test], sandbox: Sandbox
     ) -> list[TestResult]:
-        limits = self.limits(tests)
         source = with_prelude(program)
         stop = self._lcb.run == "first_failure"
         if entry_point is None:
             rows = tuple(cases.Case(given, right) for given, right in tests)
-            asked = cases.Stdio(tests=rows, compare="decimals", limits=limits)
+            asked = cases.Stdio(tests=rows, compare="decimals", limits=self.limits(tests))
             return await judge.judge(source, asked, sandbox, stop_at_failure=stop)
         calls = tuple(map(call, tests))
         results: list[TestResult] = []
-        # All calls share a process, in which a wrong program would take its time for all of them: so one
-        # of them goes ahead.
-        for part in (calls[:1], calls[1:]) if stop else (calls,):
-            if part and all(result.passed for result in results):
-                put = cases.Functional(entry_point=entry_point, tests=part, compare="json", limits=limits)
-                results += await judge.judge(source, put, sandbox, stop_at_failure=stop)
+        for probe in (True, False) if stop else (False,):
+            # What the probe found goes before the first test that needs more time.
+            put = cases.Functional(
+                entry_point=entry_point, tests=calls[len(results) :], compare="json",
+                limits=self.limits(tests, probe=probe),
+            )  # fmt: skip
+            results += await judge.judge(source, put, sandbox, stop_at_failure=stop)
+            failed = next((n for n, result in enumerate(results) if not result.passed), None)
+            if failed is None or not probe or results[failed].verdict != "time_limit":
+                break
+            del results[failed:]
         return results
 
 

@@ -104,11 +104,17 @@ def basis(figures: Figures, told: Assumptions) -> str:
         f"Measured: {figures.cpu_test:.1f} ms of CPU a test, {figures.cpu_limit:.0%} of it spent by tests "
         f"that ran into their time limit; {figures.cpu_program:.1f} ms a program of {tests:.1f} tests, "
         f"{run}. Kind `{figures.kind}`, {figures.slots} slots on {figures.cores} cores ({figures.cpu}), "
-        f"{figures.judged} programs at {figures.rate:g} a second; {figures.workload}.\n\n"
+        f"{_judged(figures)} at {figures.rate:g} a second; {figures.workload}.\n\n"
         f"Assumed: {told.samples_per_gpu:.2f} samples a second and GPU, {told.tests:g} tests a program, all "
         f"of them run; hosts of {told.host_cores} cores used to {told.utilisation:.0%}, one of them to "
         f"spare; {told.slot_mb} MiB a slot, a slot a core."
     )
+
+
+def _judged(figures: Figures) -> str:
+    if figures.judged == figures.programs:
+        return f"{figures.judged} programs"
+    return f"the {figures.judged} of {figures.programs} programs that were done before it stopped waiting"
 
 
 def load(path: Path) -> Figures:

@@ -61,7 +61,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
                     stderr=log,
                     cwd=tmp_path,
                     env=variables | {"RAY_USAGE_STATS_ENABLED": "0"},
-                )  # fmt: skip
+                )
             )
         end = time.monotonic() + 120
         while "Ray runtime started" not in (tmp_path / f"node-{len(nodes) - 1}.txt").read_text():

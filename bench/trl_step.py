@@ -10,12 +10,14 @@ GRPOTrainer with the verifier as its reward function), and the trainer `trl` wit
 All have the same model, tasks, group size, limits, sampling and learning rate; each runs from the same
 weights. Seconds are CPU seconds of the process a step, whole steps: data, generation, rewards, update;
 for the harness also the session and a ledger on disk. The first steps of each round are not counted.
+Exit code 1 when a limit is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -33,6 +35,9 @@ from harness.plugins import Plugins, load
 from harness.records import PolicyRef, Rollout, RolloutKey, Sampling, Task
 from harness.testing.workbench import Workbench
 
+#: Most of TRL's time that a step of `torch` may take, and of a step of `trl` that the session may take.
+LIMIT = 0.6
+OVERHEAD = 0.03
 CONTENDERS = ("torch", "torch all rows", "TRL", "trl")
 
 
@@ -223,9 +228,12 @@ def main() -> None:
             ratios = [own / other for own, other in zip(rounds, base, strict=True)]
             line += f"; of TRL's {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line)
+    missed = bool(base) and median(map(median, seconds["torch"])) > LIMIT * median(base)
     if session:
         share = median(session) / median([step for steps in seconds["trl"] for step in steps])
         print(f"  the session's part of a step of trl: {median(session):.4f} ({share:.1%})")
+        missed |= share > OVERHEAD
+    sys.exit(missed)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ def dry_runs(plans: Sequence[Plan], write: Path | None) -> Iterator[str]:
                 path.write_bytes(msgspec.json.format(msgspec.json.encode(found)))
                 kept = f", {path}"
             yield f"arm {plan.arm.name}, stage {stage.name}: checked, {_leaves(found)} settings{kept}"
+        if plan.recipe.model.context_length is None:
+            yield (
+                f"arm {plan.arm.name}: model.context_length is not set, and no model was opened: checked "
+                f"with room for {PROMPT:,} tokens of prompt, where the run takes the model's own length"
+            )
         trainer.close()
 
 

@@ -37,6 +37,8 @@ class Watchdog:
         self._started = self._moved = 0.0
         self._did = "it started"
         self._before: Any = None
+        #: An alarm that somebody had set before: seconds left, and its interval.
+        self._outer = (0.0, 0.0)
 
     @property
     def armed(self) -> bool:
@@ -57,6 +59,7 @@ class Watchdog:
                     hint="leave them out here",
                 )
             self._started = self._moved = time.monotonic()
+            self._outer = signal.getitimer(signal.ITIMER_REAL)
             self._before = signal.signal(signal.SIGALRM, self._ring)
             self._arm()
         return self
@@ -67,6 +70,10 @@ class Watchdog:
         if self.armed:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
+            left, interval = self._outer
+            if left:
+                spent = time.monotonic() - self._started
+                signal.setitimer(signal.ITIMER_REAL, max(0.001, left - spent), interval)
             self._started = 0.0
 
     def _arm(self) -> None:

@@ -129,7 +129,7 @@ def row(i: int) -> dict[str, Any]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(("name", "nodes"), [("two-stage", 1), ("two-stage", 4), ("math-code", 1)])
+@pytest.mark.parametrize(("name", "nodes"), [("two-stage", 1), ("math-code", 4), ("staging-by-length", 1)])
 def test_verls_own_validator_accepts_every_stage(
     name: str, nodes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,10 +150,11 @@ def test_verls_own_validator_accepts_every_stage(
     }
     with serving(repositories) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        arm = ("--arm", "both") if name == "staging-by-length" else ()
         settings = (f"resources.nodes={nodes}", f"resources.python='{python}'", "evaluation.heldout=[]")
         done = harness(
             "plan", str(tmp_path / "paper" / f"{name}.toml"), "--dry-run",
-            "--write", str(tmp_path / "composed"),
+            "--write", str(tmp_path / "composed"), *arm,
             *(part for setting in settings for part in ("--set", setting)), cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -165,3 +166,5 @@ def test_verls_own_validator_accepts_every_stage(
             assert composed["trainer"]["n_gpus_per_node"] == 8
             rollout = composed["actor_rollout_ref"]["rollout"]
             assert (rollout["n"], rollout["temperature"]) == (16, 1.0)
+            assert rollout["max_model_len"] == 34816
+            assert composed["actor_rollout_ref"]["actor"]["use_dynamic_bsz"]

@@ -71,7 +71,15 @@ def test_further_fields_reach_grpo_config(tmp_path: Any) -> None:
         assert getattr(config, name) == value
     assert options.by_trl
     assert not TrlOptions().by_trl
-    assert not TrlOptions(grpo=given, generate="engine").by_trl
+
+
+@pytest.mark.parametrize("given", [{"repetition_penalty": 1.3}, {"min_p": 0.1}])
+def test_sampling_that_reaches_nobody_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="does nothing where the harness's engine generates"):
+        TrlOptions(grpo=given)
+    assert TrlOptions(grpo=given, generate="trl").by_trl
+    with pytest.raises(ValueError, match="use_vllm does nothing"):
+        TrlOptions(grpo={"use_vllm": True}, generate="engine")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_deadline_interrupts_what_never_ends() -> None:
 
 
 def test_a_deadline_holds_whatever_progress_there_is() -> None:
-    watchdog = Watchdog("the work", stage_seconds=0.3, stall_seconds=0.2)
+    watchdog = Watchdog("the work", stage_seconds=1, stall_seconds=60)
 
     def move() -> None:
         with watchdog:
@@ -54,9 +54,9 @@ def test_a_stall_names_what_was_done_last() -> None:
 
 
 def test_work_that_moves_is_left_alone() -> None:
-    with Watchdog("the work", stage_seconds=None, stall_seconds=0.25) as watchdog:
-        for _ in range(5):
-            spin(0.1)
+    with Watchdog("the work", stage_seconds=None, stall_seconds=3) as watchdog:
+        for _ in range(8):
+            spin(0.5)
             watchdog.progress("it moved")
 
 
@@ -72,11 +72,27 @@ def test_a_child_that_does_not_end_is_no_longer_waited_for() -> None:
 
 
 def test_it_leaves_no_alarm_and_no_handler_behind() -> None:
-    before = signal.getsignal(signal.SIGALRM)
+    before, timer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     with Watchdog("the work", stage_seconds=60, stall_seconds=60):
         assert signal.getsignal(signal.SIGALRM) != before
     assert signal.getsignal(signal.SIGALRM) == before
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] <= timer[0]
+
+
+def test_an_alarm_that_was_set_before_rings_after_it() -> None:
+    rung = []
+    before, timer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    signal.signal(signal.SIGALRM, lambda number, frame: rung.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with Watchdog("the work", stage_seconds=60, stall_seconds=None):
+            time.sleep(0.5)
+            assert not rung
+        spin(0.5)
+        assert rung
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 def test_without_limits_it_does_nothing_in_any_thread() -> None:

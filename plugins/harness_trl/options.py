@@ -6,9 +6,9 @@ refused with the name of the recipe's field.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.errors import near
 
@@ -70,6 +70,12 @@ DECIDED: Final[dict[str, str]] = {
     "push_to_hub": "harness board",
 }
 
+#: Fields that only TRL's own generation looks at.
+SAMPLING: Final = frozenset(
+    {"min_p", "repetition_penalty", "generation_kwargs", "cache_implementation", "use_vllm"}
+    | {"use_transformers_continuous_batching"}
+)
+
 
 class TrlOptions(BaseModel):
     """What is None is taken from the recipe's `[model]` and `[resources]`."""
@@ -114,6 +120,15 @@ class TrlOptions(BaseModel):
                 if name not in known:
                     raise ValueError(f"{name}: GRPOConfig has no such field; {near(name, known)}")
         return grpo
+
+    @model_validator(mode="after")
+    def _sampling_reaches_somebody(self) -> Self:
+        lost = sorted(SAMPLING & self.grpo.keys())
+        if lost and not self.by_trl:
+            raise ValueError(
+                f"grpo.{lost[0]} does nothing where the harness's engine generates; set generate = 'trl'"
+            )
+        return self
 
     @property
     def by_trl(self) -> bool:

@@ -133,13 +133,15 @@ def training(folder: Path, **sandbox: Any) -> Iterator[StageSession]:
         run.scorer.close()
 
 
-def step(session: StageSession, act: Callable[[], object] | None = None, after: float = 0.5) -> list[Group]:
-    """One step: even samples are right, odd ones wrong, each slow enough to be killed on its way."""
+def step(session: StageSession, act: Callable[[], object] | None = None) -> list[Group]:
+    """One step: even samples are right, odd ones wrong; where something is done to it on its way, after a
+    second, its twelve programs nap for long enough that most of them are left by then."""
+    nap = 1.0 if act else 0.05
 
     def generate(tasks: Sequence[Task]) -> Iterator[Rollout]:
         for task, requests in zip(tasks, session.requests(tasks), strict=True):
             for number, request in enumerate(requests):
-                program = task.meta["solution"].replace("def f", "import time; time.sleep(0.3)\ndef f")
+                program = task.meta["solution"].replace("def f", f"import time; time.sleep({nap})\ndef f")
                 yield Rollout(
                     key=request.key,
                     prompt_ids=(1,),
@@ -152,7 +154,7 @@ def step(session: StageSession, act: Callable[[], object] | None = None, after: 
 
     def later() -> None:
         if act:
-            time.sleep(after)
+            time.sleep(1.0)
             act()
 
     with ThreadPoolExecutor(1) as threads:
@@ -225,7 +227,7 @@ def test_rewards_outlive_an_engine_that_is_killed_and_wait_for_one_that_comes_ba
             assert masked(step(session)) == 0
             # One that comes back in time costs nothing.
             assert masked(step(session, restart)) == 0
-        with training(tmp_path / "b", name="docker", slots=2, memory_mb=256, recovery_seconds=0.5) as session:
+        with training(tmp_path / "b", name="docker", slots=2, memory_mb=256, recovery_seconds=1.0) as session:
             assert masked(step(session)) == 0
             # One that does not: what was not judged is masked, and the step is recorded as it is.
             lost = masked(step(session, kill))
@@ -244,11 +246,11 @@ def test_rewards_outlive_sandbox_hosts_that_are_killed(
     monkeypatch.setenv(VARIABLE, TOKEN)
     with host() as first, host() as second:
         urls = [first.url, second.url]
-        with training(tmp_path, name="remote", servers=urls, patience=1.0) as session:
+        with training(tmp_path, name="remote", servers=urls, patience=5.0) as session:
             assert masked(step(session)) == 0
             assert masked(step(session, first.kill)) == 0
             # Nobody left: masked, not zero.
-            assert masked(step(session, second.kill, after=1.0)) > 0
+            assert masked(step(session, second.kill)) > 0
             assert masked(step(session)) == 12
             with host(port=second.port):
                 assert masked(step(session)) == 0

@@ -35,11 +35,12 @@ LABEL = "staged-harness.sandbox.owner"
 
 @pytest.mark.docker
 def test_math_and_code_are_trained_in_one_batch_with_docker_rewards(tmp_path: Path) -> None:
+    """The recipe that ships: as it is fitted, measured and selected, with fewer steps of GRPO and held-out
+    problems, which takes some 40 seconds of CPU."""
     build_image()
     before = orphans()
-    small = ("stages.0.max_steps=500", "stages.1.max_steps=4", "evaluation.heldout.0.per_stratum=4",
-             "evaluation.heldout.1.per_stratum=4", "verifiers.code.sandbox.name=docker",
-             'stages.1.select="p >= 0"')  # fmt: skip
+    small = ("stages.1.max_steps=4", "evaluation.heldout.0.per_stratum=4",
+             "evaluation.heldout.1.per_stratum=4", "verifiers.code.sandbox.name=docker")  # fmt: skip
     sets = [word for value in small for word in ("--set", value)]
     done = harness("run", str(RECIPE), "--runs", str(tmp_path), *sets, cwd=tmp_path, seconds=1200)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -67,6 +68,14 @@ def test_math_and_code_are_trained_in_one_batch_with_docker_rewards(tmp_path: Pa
         verifier = "code" if domain_of(label["subject"]) == "code" else "exact"
         assert label["verifier_hash"] == hashes[verifier]
         assert (label["samples"], label["excluded_infra"]) == (32, 0)
+    # What the stage before taught is enough for a signal, and the rule leaves some of each domain.
+    started = next(line for line in lines if line["t"] == "stage_started" and line["stage"] == "mixed")
+    sometimes = {label["subject"] for label in labels if 0 < label["passes"] < label["samples"]}
+    assert set(started["subjects"]) == sometimes
+    assert {domain_of(subject) for subject in sometimes} == {"math", "code"}
+    for domain in ("math", "code"):
+        passes = [label["passes"] for label in labels if domain_of(label["subject"]) == domain]
+        assert sum(passes) / (32 * len(passes)) >= 0.2, domain
 
     for domain in ("math", "code"):
         rewards = [r for g in groups if domain_of(g["subject"]) == domain for r in g["rewards"]]

@@ -117,6 +117,7 @@ class Pool:
 
     kind = "scripted"
     options = PoolOptions(slots=1)
+    width = 1
 
     def __init__(self, status: str = "ok", *, holding: bool = False) -> None:
         self.stats, self.busy_s = PoolStats(), 0.0

@@ -63,6 +63,10 @@ class Scripted:
         while True:
             pass
 
+    def mark_and_hang(self, rest: str) -> str:
+        Path(rest).touch()
+        return self.spin_in_c("")
+
     def raise_error(self, rest: str) -> str:
         raise ValueError(rest)
 

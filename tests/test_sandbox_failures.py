@@ -20,14 +20,15 @@ from harness_code.verifier import summary
 from harness_sandbox.canary import survivors, uid_ranges
 from support.docker_engine import own_engine
 from support.sandboxes import WARM, build_context, sandbox, unavailable
+from support.waiting import soon, until
 
 from harness.protocols import Job, Raw
 
-SLOW = Job("import time; time.sleep(0.6); print(int(input()) * 2)", memory_mb=256, wall_seconds=20)
 
-
-def _job(number: int) -> Job:
-    return Job(SLOW.code, f"{number}\n".encode(), memory_mb=256, wall_seconds=20)
+def _job(number: int, nap: float = 2.0, wall: float = 30.0) -> Job:
+    """Prints twice the number, after a nap: by default a longer one than a busy machine is late."""
+    code = f"import time; time.sleep({nap}); print(int(input()) * 2)"
+    return Job(code, f"{number}\n".encode(), memory_mb=256, wall_seconds=wall)
 
 
 def _servers(pool: Any) -> list[int]:
@@ -58,9 +59,15 @@ def _is_server_of(pid: int, parent: int) -> bool:
     return False
 
 
-async def _while_running(pool: Any, jobs: int, act: Callable[[], None], after: float = 0.25) -> list[Raw]:
+async def _under_way(pool: Any, jobs: int) -> None:
+    """Until every slot has one of these jobs, and the job, by all odds, its process."""
+    await asyncio.sleep(0.25)
+    await soon(lambda: pool.waiting <= jobs - pool.options.width)
+
+
+async def _while_running(pool: Any, jobs: int, act: Callable[[], None]) -> list[Raw]:
     tasks = [asyncio.create_task(pool.run(_job(n))) for n in range(jobs)]
-    await asyncio.sleep(after)
+    await _under_way(pool, jobs)
     await asyncio.to_thread(act)
     return await asyncio.gather(*tasks)
 
@@ -81,24 +88,23 @@ def _right(raws: list[Raw]) -> list[int]:
 @pytest.mark.parametrize("kind", WARM)
 def test_a_killed_server_costs_no_job(kind: str) -> None:
     with sandbox(kind, slots=2) as pool:
-        asyncio.run(pool.run(_job(0)))
+        asyncio.run(pool.run(_job(0, nap=0)))
         raws = asyncio.run(_while_running(pool, 4, lambda: [os.kill(p, 9) for p in _servers(pool)]))
         assert _right(raws) == [0, 1, 2, 3]
         assert pool.stats.retries >= 1
         assert pool.stats.infra_errors == 0
-        assert not survivors(uid_ranges(pool), patience=5)
+        assert not survivors(uid_ranges(pool), patience=30)
 
 
 @pytest.mark.parametrize("kind", WARM)
 def test_a_stopped_server_is_given_up_and_replaced(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness_sandbox.wire.GRACE_SECONDS", 0.5)
     with sandbox(kind) as pool:
-        job = Job(SLOW.code, b"4\n", memory_mb=256, wall_seconds=1.5)
-        asyncio.run(pool.run(job))
+        asyncio.run(pool.run(_job(4, nap=0)))
 
         async def stop() -> Raw:
-            task = asyncio.create_task(pool.run(job))
-            await asyncio.sleep(0.2)
+            task = asyncio.create_task(pool.run(_job(4, wall=8)))
+            await _under_way(pool, 1)
             _signal_inside(pool, signal.SIGSTOP)
             return await task
 
@@ -118,7 +124,7 @@ def _signal_inside(pool: Any, number: int) -> None:
 @pytest.mark.parametrize("kind", WARM)
 def test_a_job_whose_every_server_is_killed_is_an_infra_error(kind: str) -> None:
     with sandbox(kind) as pool:
-        asyncio.run(pool.run(_job(0)))
+        asyncio.run(pool.run(_job(0, nap=0)))
         over = False
 
         def keep_killing() -> None:
@@ -134,8 +140,7 @@ def test_a_job_whose_every_server_is_killed_is_an_infra_error(kind: str) -> None
             answer = cases.Stdio(tests=(cases.Case("1\n", "2\n"), cases.Case("2\n", "4\n")))
             try:
                 # Long enough for a killer that has to share two cores to come by.
-                code = SLOW.code.replace("0.6", "6")
-                results = await judge.judge(code, answer, pool, stop_at_failure=True)
+                results = await judge.judge(_job(0, nap=6).code, answer, pool, stop_at_failure=True)
             finally:
                 over = True
                 await killer
@@ -146,26 +151,26 @@ def test_a_job_whose_every_server_is_killed_is_an_infra_error(kind: str) -> None
         assert (status, score) == ("infra_error", None)
         assert reason
         # The sandbox is as good as new.
-        assert asyncio.run(pool.run(_job(3))).stdout == b"6\n"
+        pool.options.__dict__["recovery_seconds"] = 60.0
+        assert asyncio.run(pool.run(_job(3, nap=0))).stdout == b"6\n"
 
 
 def test_a_server_dies_with_its_launcher_whenever_that_is_killed() -> None:
     """Most of all right after the fork, before the server has asked to die with its parent."""
     with sandbox("namespaces") as pool:
         for pause in (0.0, 0.0, 0.0, 0.0005, 0.005, 0.02):
-            channel = pool.launcher.start(0)
+            channel, born = pool.launcher.start(0), time.monotonic()
             launcher = channel._process.pid
             children = Path(f"/proc/{launcher}/task/{launcher}/children")
             while not children.read_text():
                 assert channel._process.poll() is None, channel.last_words()
+                assert time.monotonic() < born + 60, "no server within 60 s"
             server = int(children.read_text())
             time.sleep(pause)
             os.kill(launcher, signal.SIGKILL)
             channel._process.wait()
-            deadline = time.monotonic() + 5
-            while _alive(server):
-                assert time.monotonic() < deadline, f"a server outlives its launcher, killed after {pause} s"
-                time.sleep(0.01)
+            late = f"the end of a server whose launcher was killed after {pause} s"
+            until(lambda pid=server: not _alive(pid), 60, what=late)
             channel.kill()
 
 
@@ -179,8 +184,8 @@ def test_closing_gives_back_what_waits() -> None:
     with sandbox("namespaces") as pool:
 
         async def close() -> list[Raw]:
-            tasks = [asyncio.create_task(pool.run(_job(n))) for n in range(4)]
-            await asyncio.sleep(0.2)
+            tasks = [asyncio.create_task(pool.run(_job(n, nap=3))) for n in range(4)]
+            await _under_way(pool, 4)
             await asyncio.to_thread(pool.close)
             return await asyncio.gather(*tasks)
 
@@ -225,7 +230,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], subprocess.
 def test_a_killed_engine_costs_no_job(engine: Callable[[], subprocess.Popen[bytes]]) -> None:
     first = engine()
     with sandbox("docker", slots=2) as pool:
-        asyncio.run(pool.run(_job(0)))
+        asyncio.run(pool.run(_job(0, nap=0)))
 
         def restart() -> None:
             first.kill()

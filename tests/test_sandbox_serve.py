@@ -10,8 +10,8 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,12 +23,14 @@ from harness_remote.options import RemoteOptions
 from harness_sandbox.pool import SandboxError
 from support.sandbox_hosts import TOKEN, VARIABLE, Host, command, host
 from support.sandboxes import build_context, contained, sandbox
+from support.waiting import soon, until
 
 from harness.protocols import Job
 from harness.records import Verdict
 from tests.builders import rollout, task
 
-NAP = "import time; time.sleep(0.2); print(int(input()) * 2)"
+#: How long a job sleeps that something is done to on its way: far more than a busy machine is late.
+UNDER_WAY = 3.0
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +42,15 @@ def _client(*hosts: Host, **options: Any) -> RemoteSandbox:
     return RemoteSandbox(RemoteOptions(servers=tuple(one.url for one in hosts), **options))
 
 
-def _job(number: int, code: str = NAP) -> Job:
-    return Job(code, f"{number}\n".encode(), memory_mb=256, wall_seconds=20)
+def _job(number: int, code: str = "", nap: float = 0.1) -> Job:
+    """Prints twice the number, after a nap, unless there is other code."""
+    code = code or f"import time; time.sleep({nap}); print(int(input()) * 2)"
+    return Job(code, f"{number}\n".encode(), memory_mb=256, wall_seconds=60)
+
+
+def _taken(one: Host) -> int:
+    """Jobs that this host has taken so far."""
+    return int(one.status()["desk"]["taken"])
 
 
 def _name(body: bytes) -> str:
@@ -54,7 +63,7 @@ def _name(body: bytes) -> str:
 def _verdicts(servers: tuple[str, ...], count: int, act: Any) -> list[Verdict]:
     """Judge so many programs, every third of them wrong, at once; `act` runs when some are done."""
     options = CodeOptions.model_validate(
-        {"sandbox": {"name": "remote", "servers": servers, "patience": 20}, "run": "all_tests"}
+        {"sandbox": {"name": "remote", "servers": servers, "patience": 60}, "run": "all_tests"}
     )
     verifier = CodeVerifier(options, build_context())
     verifier.open()
@@ -64,15 +73,16 @@ def _verdicts(servers: tuple[str, ...], count: int, act: Any) -> list[Verdict]:
             answer = {
                 "kind": "stdio",
                 "tests": [{"input": f"{n} {k}\n", "output": f"{n + k}\n"} for k in range(2)],
-                "limits": {"memory_mb": 256},
+                "limits": {"memory_mb": 256, "wall_seconds": 60},
             }
             sign = "-" if n % 3 == 0 else "+"
-            text = f"```python\na, b = map(int, input().split())\nprint(a {sign} b)\n```"
+            code = f"import time\na, b = map(int, input().split())\ntime.sleep(0.1)\nprint(a {sign} b)"
+            text = f"```python\n{code}\n```"
             futures.append(verifier.submit(task(answer, id=f"t{n}", verifier="code"), rollout(text)))
-        while sum(f.done() for f in futures) < count // 4:
-            time.sleep(0.005)
+        until(lambda: sum(f.done() for f in futures) >= count // 4, 120, what="a quarter of the verdicts")
         act()
-        return [future.result(timeout=120) for future in futures]
+        assert not all(future.done() for future in futures)
+        return [future.result(timeout=300) for future in futures]
     finally:
         verifier.close()
 
@@ -83,7 +93,7 @@ def test_one_of_two_hosts_is_killed_under_load_and_no_job_is_lost(kind: str) -> 
         with sandbox(kind):  # builds its image
             pass
     with host(kind=kind) as first, host(kind=kind) as second:
-        verdicts = _verdicts((first.url, second.url), 120, first.kill)
+        verdicts = _verdicts((first.url, second.url), 60, first.kill)
         for n, verdict in enumerate(verdicts):
             # With b = 0 a wrong sign shows in nothing: one of the two tests passes.
             expected = ("partial", 0.5) if n % 3 == 0 else ("pass", 1.0)
@@ -91,7 +101,7 @@ def test_one_of_two_hosts_is_killed_under_load_and_no_job_is_lost(kind: str) -> 
             assert (verdict.tests_run, verdict.complete) == (2, True)
         told = second.status()
         # What the dead host had not answered was run by the other, each once.
-        assert 120 < told["desk"]["taken"] <= 240
+        assert 0 < told["desk"]["taken"] <= 120
         assert told["pool"]["jobs"] == told["desk"]["taken"]
 
 
@@ -99,7 +109,9 @@ def test_all_hosts_are_killed_and_every_job_left_is_an_infra_error() -> None:
     with host(slots=1) as first, host(slots=1) as second, _client(first, second, patience=1.0) as client:
 
         async def go() -> list[Any]:
-            tasks = [asyncio.create_task(client.run(_job(n))) for n in range(12)]
+            # The first one is quick, and the others are at it for longer than killing takes.
+            naps = [0.1, *[10.0] * 11]
+            tasks = [asyncio.create_task(client.run(_job(n, nap=nap))) for n, nap in enumerate(naps)]
             await tasks[0]
             await asyncio.to_thread(first.kill)
             await asyncio.to_thread(second.kill)
@@ -107,41 +119,42 @@ def test_all_hosts_are_killed_and_every_job_left_is_an_infra_error() -> None:
 
         raws = asyncio.run(go())
         broken = [raw for raw in raws if raw.status == "infra_error"]
-        assert 8 <= len(broken) < 12
+        assert broken
+        assert raws[0] not in broken
         assert all("no sandbox host could be reached" in raw.reason and not raw.stdout for raw in broken)
         for n, raw in enumerate(raws):
             assert raw in broken or raw.stdout == f"{2 * n}\n".encode()
 
 
 def test_a_host_that_comes_back_is_used_again() -> None:
-    with host() as first, _client(first, patience=30.0) as client:
+    with host() as first, _client(first, patience=120.0) as client:
         assert client.run_sync(_job(1)).stdout == b"2\n"
         first.kill()
         waiting = client.submit(_job(2))
         with host(port=first.port) as again:
-            assert waiting.result(timeout=30).stdout == b"4\n"
+            assert waiting.result(timeout=120).stdout == b"4\n"
             assert again.status()["desk"]["taken"] == 1
 
 
 def test_a_host_that_hangs_is_found_out_and_its_jobs_go_elsewhere() -> None:
-    hasty = ("--drain-seconds", "0.5")
-    with host(*hasty) as first, host() as second, _client(first, second, answer_seconds=1.0) as client:
-        futures = [client.submit(_job(n)) for n in range(6)]
-        while first.status()["open"] == 0:
-            time.sleep(0.01)
+    hasty, patient = ("--drain-seconds", "0.5"), {"answer_seconds": 4.0, "attempts": 20}
+    with host(*hasty) as first, host() as second, _client(first, second, **patient) as client:
+        futures = [client.submit(_job(n, nap=UNDER_WAY)) for n in range(4)]
+        until(lambda: _taken(first) >= 1)
         os.kill(first.process.pid, signal.SIGSTOP)
-        raws = [future.result(timeout=60) for future in futures]
-        assert [raw.stdout for raw in raws] == [f"{2 * n}\n".encode() for n in range(6)]
+        raws = [future.result(timeout=120) for future in futures]
+        assert [raw.stdout for raw in raws] == [f"{2 * n}\n".encode() for n in range(4)]
         assert client.stats.lost >= 1
 
 
 def test_a_job_that_is_longer_than_a_request_is_asked_after() -> None:
-    with host() as only, _client(only, answer_seconds=0.4) as client:
-        raw = client.run_sync(_job(4, NAP.replace("0.2", "1.5")))
+    # A request is held for half of that.
+    with host() as only, _client(only, answer_seconds=4.0, attempts=20) as client:
+        raw = client.run_sync(_job(4, nap=7.0))
         assert raw.stdout == b"8\n"
         told = only.status()["desk"]
         assert told["taken"] == 1
-        assert told["repeats"] >= 3
+        assert told["repeats"] >= 2
 
 
 def test_a_connection_that_is_cut_finds_the_same_execution_again() -> None:
@@ -149,13 +162,13 @@ def test_a_connection_that_is_cut_finds_the_same_execution_again() -> None:
     with host() as only, _relay(only.port) as relay:
         address = f"http://127.0.0.1:{relay.port}"
         with RemoteSandbox(RemoteOptions(servers=(address,))) as client:
-            future = client.submit(_job(5, NAP.replace("0.2", "0.6")))
-            while only.status()["open"] == 0:
-                time.sleep(0.01)
+            future = client.submit(_job(5, nap=UNDER_WAY))
+            until(lambda: _taken(only) == 1)
             relay.cut()
-            assert future.result(timeout=30).stdout == b"10\n"
+            assert future.result(timeout=60).stdout == b"10\n"
         told = only.status()
         assert told["desk"]["taken"] == told["pool"]["jobs"] == 1
+        assert told["desk"]["repeats"] >= 1
 
 
 def test_an_infra_error_of_one_host_is_asked_of_another() -> None:
@@ -186,15 +199,13 @@ class Launcher:
 pool = SandboxPool(Launcher(), PoolOptions(slots=1, memory_mb=512, recovery_seconds=0.1))
 serve(pool, Serving(host="127.0.0.1", port=0, token=sys.argv[1], host_named=True, drain_seconds=1))
 """
-    import sys
-
     process = subprocess.Popen([sys.executable, "-c", code, TOKEN], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield Host(process, process.stdout.readline().partition(" at ")[2].split(",")[0])
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -253,15 +264,16 @@ def _relay(port: int) -> Iterator[_Relay]:
 
 def test_a_host_told_to_go_finishes_what_it_has_and_takes_nothing_new() -> None:
     with host() as first, host() as second, _client(first, second) as client:
-        futures = [client.submit(_job(n)) for n in range(6)]
-        while first.status()["open"] == 0:
-            time.sleep(0.01)
+        futures = [client.submit(_job(n, nap=UNDER_WAY)) for n in range(4)]
+        until(lambda: _taken(first) >= 1)
+        had = _taken(first)
         first.process.terminate()
-        late = [client.submit(_job(n)) for n in range(6, 9)]
-        outputs = [future.result(timeout=30).stdout for future in (*futures, *late)]
-        assert outputs == [f"{2 * n}\n".encode() for n in range(9)]
-        assert first.process.wait(timeout=20) == 0
-        assert client.stats.lost == 0
+        late = [client.submit(_job(n)) for n in range(4, 7)]
+        outputs = [future.result(timeout=120).stdout for future in (*futures, *late)]
+        assert outputs == [f"{2 * n}\n".encode() for n in range(7)]
+        assert first.process.wait(timeout=60) == 0
+        # What it had was not run elsewhere.
+        assert _taken(second) <= 7 - had
         assert client.run_sync(_job(9)).stdout == b"18\n"
 
 
@@ -313,7 +325,7 @@ def test_it_does_not_start_where_anybody_could_run_programs(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 2
     assert what in done.stderr
@@ -344,19 +356,21 @@ print('a-token-of' in seen)
 
 def test_a_full_host_says_so_at_once_and_when_to_come_back() -> None:
     with host("--queue", "2", "--drain-seconds", "0.5") as only:
-        body = messages.pack_job(_job(1, NAP.replace("0.2", "1.0")))
+        body = messages.pack_job(_job(1, nap=UNDER_WAY))
         codes = [only.ask(f"/v1/jobs/{_name(body)}?wait=0", method="POST", body=body) for _ in range(8)]
         taken = [code for code, _, _ in codes if code == 202]
         refused = [headers for code, headers, _ in codes if code == 429]
-        # One runs and two wait; a slot may have taken one more meanwhile.
-        assert len(taken) in (2, 3)
+        # One runs and two wait; a slow machine may be done with some meanwhile.
+        assert 2 <= len(taken) < 8
         assert len(taken) + len(refused) == 8
         assert all(1 <= int(headers["Retry-After"]) <= 10 for headers in refused)
         assert only.status()["desk"]["refused"] == len(refused)
         # A client waits and comes back: what is refused is not lost.
         with _client(only, concurrency=8) as client:
             futures = [client.submit(_job(n)) for n in range(8)]
-            assert [f.result(timeout=60).stdout for f in futures] == [f"{2 * n}\n".encode() for n in range(8)]
+            assert [f.result(timeout=300).stdout for f in futures] == [
+                f"{2 * n}\n".encode() for n in range(8)
+            ]
             assert client.stats.busy >= 1
             assert client.stats.infra_errors == 0
 
@@ -398,13 +412,15 @@ def test_a_cancelled_job_is_taken_back() -> None:
     with host() as only, _client(only) as client:
 
         async def cancel() -> None:
-            first = asyncio.create_task(client.run(_job(1, NAP.replace("0.2", "1.0"))))
-            await asyncio.sleep(0.3)
+            first = asyncio.create_task(client.run(_job(1, nap=5.0)))
+            await soon(lambda: _taken(only) == 1)
             second = asyncio.create_task(client.run(_job(2)))
-            await asyncio.sleep(0.2)
+            await soon(lambda: _taken(only) == 2)
             second.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await second
+            await soon(lambda: only.status()["open"] == 1)
+            assert not first.done()
             assert (await first).stdout == b"2\n"
 
         asyncio.run(cancel())

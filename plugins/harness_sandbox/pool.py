@@ -32,7 +32,7 @@ class SandboxBusy(SandboxError):
     """The queue is full, and the caller did not want to wait."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Item:
     job: Job
     future: Future[Raw]
@@ -92,7 +92,14 @@ class SandboxPool:
             taken = self._offer(job)
             if isinstance(taken, _Item):
                 break
-            await asyncio.wrap_future(taken)
+            try:
+                await asyncio.wrap_future(taken)
+            except asyncio.CancelledError:
+                if not taken.cancel():
+                    # It was told of room that it will not take.
+                    with self._lock:
+                        self._admit()
+                raise
         try:
             return await asyncio.wrap_future(taken.future)
         except asyncio.CancelledError:
@@ -145,7 +152,8 @@ class SandboxPool:
             if item.future.set_running_or_notify_cancel():
                 self._give(item, wire.failed("the sandbox was closed"))
         for waiter in waiters:
-            waiter.set_result(None)
+            if waiter.set_running_or_notify_cancel():
+                waiter.set_result(None)
         for thread in self._threads:
             thread.join()
         self.launcher.close()
@@ -187,10 +195,13 @@ class SandboxPool:
             return item
 
     def _admit(self) -> None:
-        if self._waiters:
+        """Tell the first that still waits that there is room; the lock is held."""
+        while self._waiters and len(self._items) < self.options.queue:
             waiter = self._waiters.popleft()
-            if not waiter.cancelled():
+            # From here on it cannot be cancelled any more, by whichever thread.
+            if waiter.set_running_or_notify_cancel():
                 waiter.set_result(None)
+                return
 
     def _serve(self, slot: Slot) -> None:
         while (item := self._take()) is not None:

@@ -14,6 +14,7 @@ import msgspec
 from harness_code import cases
 from harness_code.results import TestResult
 from harness_code.verifier import CodeVerifier, sources_of
+from harness_sandbox.wire import MAX_OUTPUT, MAX_RESULT
 
 from harness.errors import DataError
 from harness.protocols import BuildContext, Sandbox
@@ -82,8 +83,8 @@ class Grader(CodeVerifier):
         base = cases.Limits()
         return dataclasses.replace(
             base, cpu_seconds=seconds, wall_seconds=wall, memory_mb=self._lcb.memory_mb,
-            output_bytes=base.output_bytes + 4 * longest,
-            result_bytes=base.result_bytes + 4 * sum(len(right) for _, right in tests),
+            output_bytes=min(base.output_bytes + 4 * longest, MAX_OUTPUT),
+            result_bytes=min(base.result_bytes + 4 * sum(len(right) for _, right in tests), MAX_RESULT),
         )  # fmt: skip
 
     def _asked(self, task: Task) -> LcbAnswer:

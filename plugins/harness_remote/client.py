@@ -226,6 +226,11 @@ class _Errand:
             sent = False
             try:
                 await self._hosts.learn(host)
+                if len(self._body) > host.body_bytes:
+                    raise Refused(
+                        f"a job of {len(self._body)} bytes where at most {host.body_bytes} are taken "
+                        "('harness sandbox serve --body-mb')"
+                    )
                 sent = True
                 return await self._ask(host)
             except Busy as busy:

@@ -15,13 +15,14 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from harness_sandbox import wire
 from harness_sandbox.pool import SandboxError
 
 from harness_remote import messages
 from harness_remote.options import RemoteOptions
 
 MAX_PAUSE: Final = 5.0
-_MAX_ANSWER: Final = 64 << 20
+_MAX_ANSWER: Final = wire.MAX_OUTPUT + wire.MAX_RESULT + (1 << 20)
 
 
 class Busy(Exception):
@@ -66,6 +67,8 @@ class Host:
     room: int = 1
     #: Largest memory of a job, in MiB.
     memory_mb: int = 0
+    #: Largest job as bytes.
+    body_bytes: int = 0
     kind: str = ""
     #: Whether its status was read since it was last lost.
     known: bool = False
@@ -180,14 +183,14 @@ class Hosts:
             try:
                 about = msgspec.json.decode(body, type=dict[str, Any])
                 slots = int(about["slots"])
-                wire, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
-                host.memory_mb = int(about["memory_mb"])
+                version, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
+                host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
                 draining = bool(about["draining"])
             except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
                 raise Denied("what answers there is no sandbox host") from None
-            if (wire, runner) != (messages.WIRE, messages.runner()):
+            if (version, runner) != (messages.WIRE, messages.runner()):
                 raise Denied(
-                    f"it has another version (wire {wire}, runner {runner}) than this machine "
+                    f"it has another version (wire {version}, runner {runner}) than this machine "
                     f"(wire {messages.WIRE}, runner {messages.runner()}), and its verdicts would not compare"
                 )
             if draining:

@@ -36,8 +36,8 @@ class _Limits(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     wall_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     memory_mb: Annotated[int, msgspec.Meta(gt=0)]
-    output_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.OUTPUT_BYTES)]
-    result_bytes: Annotated[int, msgspec.Meta(gt=0, le=32 << 20)]
+    output_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.MAX_OUTPUT)]
+    result_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.MAX_RESULT)]
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 from harness_sandbox.pool import SandboxError, SandboxPool
 
-from harness_remote.front import Front
+from harness_remote.front import BODY_BYTES, Front
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ class Serving:
     #: Whether the host was named by whoever starts it, and not by our default.
     host_named: bool
     drain_seconds: float = 60.0
-    body_bytes: int = 32 << 20
+    #: Largest job, and all that are under way, in bytes.
+    body_bytes: int = BODY_BYTES
     job_bytes: int = 512 << 20
     certificate: Path | None = None
     key: Path | None = None
@@ -70,7 +71,7 @@ def serve(pool: SandboxPool, serving: Serving) -> None:
 
 
 async def _serve(pool: SandboxPool, serving: Serving) -> None:
-    front = Front(pool, serving.token, body_bytes=serving.body_bytes, job_bytes=serving.job_bytes)
+    front = Front(pool, serving.token, body_bytes=serving.body_bytes, job_bytes=max(serving.job_bytes, 4 * serving.body_bytes))
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     hurried = asyncio.Event()
 

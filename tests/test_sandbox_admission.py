@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from harness_code import cases, judge
 from harness_sandbox.pool import SandboxError, SandboxPool
 from support.sandboxes import contained, sandbox
 
@@ -76,3 +77,9 @@ def test_closing_ends_although_some_gave_up_waiting(full: SandboxPool) -> None:
 
     asyncio.run(go())
     assert not [one for one in threading.enumerate() if one.name.startswith("sandbox-") and one.is_alive()]
+
+
+def test_a_program_in_a_language_that_the_sandbox_lacks_gets_no_verdict() -> None:
+    answer = cases.Stdio(tests=(cases.Case("", "0"),), language="cpp")
+    with sandbox(contained()) as pool, pytest.raises(SandboxError, match="a job is in 'cpp'"):
+        asyncio.run(judge.judge("int main() {}", answer, pool, stop_at_failure=True))

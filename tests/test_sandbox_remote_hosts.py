@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ def _client(*hosts: Host, **options: Any) -> RemoteSandbox:
 
 def _job(number: int, code: str = DOUBLE, **how: Any) -> Job:
     return Job(code, f"{number}\n".encode(), **{"memory_mb": 256, "wall_seconds": 20, **how})
+
+
+def _name(body: bytes) -> str:
+    return f"{secrets.token_hex(16)}-{messages.digest(body)}-0"
 
 
 # What is taken -------------------------------------------------------------------------------------
@@ -80,3 +85,13 @@ def test_a_job_that_is_too_large_for_a_host_says_so_and_is_not_sent() -> None:
             client.run_sync(Job(DOUBLE, b"1\n" + bytes(1 << 20), memory_mb=256))
         assert client.run_sync(_job(1)).stdout == b"2\n"
         assert only.status()["desk"]["taken"] == 1
+
+
+def test_a_language_that_a_host_lacks_is_refused_and_no_compile_error() -> None:
+    with host() as only, _client(only) as client:
+        with pytest.raises(SandboxError, match="'cpp', which not every host has"):
+            client.run_sync(_job(1, "int main() {}", language="cpp"))
+        # A host says so itself to who does not look.
+        body = messages.pack_job(_job(1, "int main() {}", language="cpp"))
+        code, _, answer = only.ask(f"/v1/jobs/{_name(body)}", method="POST", body=body)
+        assert code == 400 and b"'cpp'" in answer

@@ -145,6 +145,12 @@ class RemoteSandbox:
                     where="sandbox 'remote'",
                     allowed=f"at most {most}, as the hosts have",
                 )
+            if not self._hosts.speaks(job.language):
+                raise SandboxError(
+                    f"a job is in {job.language!r}, which not every host has",
+                    where="sandbox 'remote'",
+                    hint=f"start hosts with --language {job.language}",
+                )
             self._waiting += 1
         return asyncio.run_coroutine_threadsafe(self._run(job), self._loop)
 

@@ -69,6 +69,8 @@ class Host:
     memory_mb: int = 0
     #: Largest job as bytes.
     body_bytes: int = 0
+    #: What its programs may be in beside Python.
+    language: str = ""
     kind: str = ""
     #: Whether its status was read since it was last lost.
     known: bool = False
@@ -139,6 +141,10 @@ class Hosts:
         """Largest memory that a job may ask for on every host that we know."""
         return min((host.memory_mb for host in self.all if host.memory_mb), default=0)
 
+    def speaks(self, language: str) -> bool:
+        """Whether every host that we know runs programs in this language."""
+        return language == "python" or all(h.language in ("", language) for h in self.all)
+
     def lose(self, host: Host, why: str) -> None:
         """Take note that it cannot be reached; it is looked at again well before patience ends."""
         host.lose(why, self.options.backoff, min(MAX_PAUSE, self.options.patience / 4))
@@ -185,7 +191,7 @@ class Hosts:
                 slots = int(about["slots"])
                 version, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
                 host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
-                draining = bool(about["draining"])
+                host.language, draining = str(about["language"]), bool(about["draining"])
             except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
                 raise Denied("what answers there is no sandbox host") from None
             if (version, runner) != (messages.WIRE, messages.runner()):

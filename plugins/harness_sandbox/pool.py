@@ -86,7 +86,8 @@ class SandboxPool:
         """Run a job, waiting while the queue is full.
 
         Raises:
-            SandboxError: the job asks for more memory than the sandbox has, or the pool is closed.
+            SandboxError: the job asks for more memory than the sandbox has, or for a language that it has not,
+                or the pool is closed.
         """
         while True:
             taken = self._offer(job)
@@ -164,6 +165,14 @@ class SandboxPool:
                 f"a job asks for {job.memory_mb} MiB",
                 where=f"sandbox {self.kind!r}",
                 allowed=f"at most memory_mb = {self.options.memory_mb}",
+            )
+        if job.language not in ("python", self.options.language):
+            # Without a compiler every program would look like one that does not compile.
+            raise SandboxError(
+                f"a job is in {job.language!r}",
+                where=f"sandbox {self.kind!r}",
+                allowed=f"python, or language = {self.options.language!r}",
+                hint=f"give the sandbox language = {job.language!r}",
             )
         with self._lock:
             if self._closed:

@@ -71,7 +71,12 @@ def serve(pool: SandboxPool, serving: Serving) -> None:
 
 
 async def _serve(pool: SandboxPool, serving: Serving) -> None:
-    front = Front(pool, serving.token, body_bytes=serving.body_bytes, job_bytes=max(serving.job_bytes, 4 * serving.body_bytes))
+    front = Front(
+        pool,
+        serving.token,
+        body_bytes=serving.body_bytes,
+        job_bytes=max(serving.job_bytes, 4 * serving.body_bytes),
+    )
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     hurried = asyncio.Event()
 

@@ -86,6 +86,13 @@ def test_a_livecodebench_program_is_judged_on_a_host(tmp_path: Path) -> None:
     assert (verdict.status, verdict.score, verdict.reason) == ("pass", 1.0, "")
 
 
+def test_as_many_problems_are_under_way_as_the_hosts_have_slots_for(tmp_path: Path) -> None:
+    with host(slots=4) as first, host(slots=2) as second, _client(first, second) as client:
+        assert client.width == 6
+        grader = StrictGrader(GraderOptions(), context(load(), tmp_path))
+        assert sum(grader._limited(client).ticket().done() for _ in range(20)) == 12
+
+
 def test_a_job_that_is_too_large_for_a_host_says_so_and_is_not_sent() -> None:
     with host("--body-mb", "1") as only, _client(only) as client:
         with pytest.raises(SandboxError, match="body-mb"):
@@ -101,7 +108,8 @@ def test_a_language_that_a_host_lacks_is_refused_and_no_compile_error() -> None:
         # A host says so itself to who does not look.
         body = messages.pack_job(_job(1, "int main() {}", language="cpp"))
         code, _, answer = only.ask(f"/v1/jobs/{_name(body)}", method="POST", body=body)
-        assert code == 400 and b"'cpp'" in answer
+        assert code == 400
+        assert b"'cpp'" in answer
 
 
 # One host's trouble is its own ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 from pathlib import Path
 
 import harness_code
@@ -19,6 +20,7 @@ from harness_sandbox.wire import MAX_OUTPUT, MAX_RESULT
 from harness.errors import DataError
 from harness.protocols import BuildContext, Sandbox
 from harness.records import Task
+from harness.scoring.room import Room
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
@@ -44,7 +46,8 @@ class Grader(CodeVerifier):
         super().__init__(options, context)
         self._lcb = options
         self._store = Store(context.cache)
-        self._room: asyncio.Semaphore | None = None
+        self._lock = threading.Lock()
+        self._room: Room | None = None
 
     def sources(self) -> str:
         own = Path(__file__).parent
@@ -55,7 +58,7 @@ class Grader(CodeVerifier):
 
     async def run(self, program: str, task: Task, sandbox: Sandbox) -> list[TestResult]:
         asked = self._asked(task)
-        async with self._limited(sandbox):
+        async with self._limited(sandbox).held():
             tests = await asyncio.to_thread(self._store.get, asked.tests)
             if len(tests) != asked.count:
                 raise DataError(f"has {len(tests)} tests, not {asked.count}", where=f"task {task.id!r}")
@@ -93,8 +96,8 @@ class Grader(CodeVerifier):
         except msgspec.ValidationError as error:
             raise DataError(f"not a task of LiveCodeBench: {error}", where=f"task {task.id!r}") from None
 
-    def _limited(self, sandbox: Sandbox) -> asyncio.Semaphore:
-        if self._room is None:
-            width = getattr(getattr(sandbox, "options", None), "width", 2)
-            self._room = asyncio.Semaphore(self._lcb.under_way or 2 * width)
-        return self._room
+    def _limited(self, sandbox: Sandbox) -> Room:
+        with self._lock:
+            if self._room is None:
+                self._room = Room(self._lcb.under_way or 2 * sandbox.width)
+            return self._room

@@ -96,6 +96,11 @@ class RemoteSandbox:
         return self._start(job, wait=False)
 
     @property
+    def width(self) -> int:
+        """Jobs that the hosts run side by side (protocol `Sandbox`); one that is not known yet counts as 1."""
+        return sum(host.slots for host in self._hosts.all)
+
+    @property
     def hosts(self) -> dict[str, str]:
         """Each host's address and what is wrong with it; empty where nothing is."""
         return {h.url: h.fault if h.lost_since is not None else "" for h in self._hosts.all}

@@ -72,6 +72,8 @@ class Host:
     #: Jobs of ours under way there, and how many there may be.
     jobs: int = 0
     room: int = 1
+    #: Jobs that it runs side by side.
+    slots: int = 1
     #: Largest memory of a job, in MiB.
     memory_mb: int = 0
     #: Largest job as bytes.
@@ -228,7 +230,7 @@ class Hosts:
             raise Denied(f"what answers there is no sandbox host: {error}") from None
         try:
             about = msgspec.json.decode(body, type=dict[str, Any])
-            slots = int(about["slots"])
+            host.slots = int(about["slots"])
             version, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
             host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
             host.language, draining = str(about["language"]), bool(about["draining"])
@@ -241,7 +243,7 @@ class Hosts:
             )
         if draining:
             raise Unreached("it is going down")
-        host.room = self.options.concurrency or 4 * slots
+        host.room = self.options.concurrency or 4 * host.slots
         host.known, host.lost_since, host.losses = True, None, 0
 
     async def call(self, host: Host, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:

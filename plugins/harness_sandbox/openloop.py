@@ -122,6 +122,10 @@ class _Counting:
         #: CPU seconds of executions that ran into their time limit.
         self.cpu_limit = 0.0
 
+    @property
+    def width(self) -> int:
+        return self._pool.width
+
     async def run(self, job: Job) -> Raw:
         asked = time.monotonic()
         self.pending += 1

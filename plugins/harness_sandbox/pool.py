@@ -123,6 +123,11 @@ class SandboxPool:
         raise SandboxBusy(f"{self.options.queue} jobs are waiting already", where=f"sandbox {self.kind!r}")
 
     @property
+    def width(self) -> int:
+        """Jobs that run side by side (protocol `Sandbox`)."""
+        return self.options.width
+
+    @property
     def waiting(self) -> int:
         """Jobs in the queue."""
         return len(self._items)

@@ -97,7 +97,7 @@ class RemoteSandbox:
 
     @property
     def width(self) -> int:
-        """Jobs that the hosts run side by side (protocol `Sandbox`); one that is not known yet counts as 1."""
+        """Jobs that the hosts run side by side (protocol `Sandbox`); one not known yet is 1."""
         return sum(host.slots for host in self._hosts.all)
 
     @property

@@ -130,6 +130,9 @@ class Front:
     async def _take(self, name: str, request: web.Request) -> Entry:
         if self.desk.draining:
             _refuse(web.HTTPServiceUnavailable, "it is going down")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            # What is counted is what arrives; inflated, it may be a thousand times as much.
+            _refuse(web.HTTPUnsupportedMediaType, "a job travels as it is, without Content-Encoding")
         size = request.content_length
         if size is None:
             _refuse(web.HTTPLengthRequired, "a length is needed")

@@ -86,8 +86,8 @@ class SandboxPool:
         """Run a job, waiting while the queue is full.
 
         Raises:
-            SandboxError: the job asks for more memory than the sandbox has, or for a language that it has not,
-                or the pool is closed.
+            SandboxError: the job asks for more memory than the sandbox has, or for a language that it
+                has not, or the pool is closed.
         """
         while True:
             taken = self._offer(job)
@@ -104,7 +104,7 @@ class SandboxPool:
         try:
             return await asyncio.wrap_future(taken.future)
         except asyncio.CancelledError:
-            self._forget(taken)
+            self.forget(taken.future)
             raise
 
     def run_sync(self, job: Job) -> Raw:
@@ -121,6 +121,17 @@ class SandboxPool:
         if isinstance(taken, _Item):
             return taken.future
         raise SandboxBusy(f"{self.options.queue} jobs are waiting already", where=f"sandbox {self.kind!r}")
+
+    def forget(self, future: Future[Raw]) -> bool:
+        """Cancel what `submit` gave, and let go of its job, unless it is under way; whether it was not."""
+        if not future.cancel():
+            return False
+        with self._lock:
+            item = next((one for one in self._items if one.future is future), None)
+            if item is not None:
+                self._items.remove(item)
+                self._admit()
+        return True
 
     @property
     def width(self) -> int:
@@ -191,12 +202,6 @@ class SandboxPool:
             if wait:
                 self._waiters.append(room)
             return room
-
-    def _forget(self, item: _Item) -> None:
-        with self._lock:
-            if item in self._items:
-                self._items.remove(item)
-                self._admit()
 
     def _take(self) -> _Item | None:
         with self._lock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.server
+import json
 import secrets
 import socket
 import threading
@@ -232,3 +234,23 @@ def test_hosts_hear_that_a_client_closed() -> None:
         assert {future.result(timeout=1).status for future in futures} == {"infra_error"}
         _until(lambda: only.status()["open"] == 1, 12)
         only.kill()
+
+
+def test_hosts_whose_programs_run_in_different_pythons_are_not_mixed() -> None:
+    with host() as first:
+        told = first.status()
+
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps({**told, "python": "CPython 3.99.0 x86_64"}).encode())
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                servers = (first.url, f"http://127.0.0.1:{server.server_port}")
+                with pytest.raises(SandboxError, match="its programs run in CPython"):
+                    RemoteSandbox(RemoteOptions(servers=servers))
+            finally:
+                server.shutdown()

@@ -173,6 +173,7 @@ class Front:
             {
                 "wire": messages.WIRE,
                 "runner": self._runner,
+                "python": messages.python(),
                 "kind": pool.kind,
                 "language": options.language,
                 "slots": options.width,

@@ -120,6 +120,8 @@ class Hosts:
             headers=headers, timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
         )
         self._changed = asyncio.Condition()
+        #: The Python that programs run in on every host, and the host that said so first.
+        self._python: tuple[str, str] | None = None
 
     async def close(self) -> None:
         await self._http.close()
@@ -232,6 +234,7 @@ class Hosts:
             about = msgspec.json.decode(body, type=dict[str, Any])
             host.slots = int(about["slots"])
             version, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
+            python = str(about.get("python"))
             host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
             host.language, draining = str(about["language"]), bool(about["draining"])
         except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
@@ -240,6 +243,11 @@ class Hosts:
             raise Denied(
                 f"it has another version (wire {version}, runner {runner}) than this machine "
                 f"(wire {messages.WIRE}, runner {messages.runner()}), and its verdicts would not compare"
+            )
+        first = self._python = self._python or (python, host.url)
+        if python != first[0]:
+            raise Denied(
+                f"its programs run in {python}, those at {first[1]} in {first[0]}, and verdicts would differ"
             )
         if draining:
             raise Unreached("it is going down")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -173,6 +174,11 @@ def runner() -> str:
     for path in sorted(Path(harness_runner.__file__).parent.glob("*.py")):
         known.update(path.name.encode() + path.read_bytes())
     return known.hexdigest()
+
+
+def python() -> str:
+    """The Python that programs run in: a sandbox's tree is made from the one that serves it."""
+    return f"{platform.python_implementation()} {platform.python_version()} {platform.machine()}"
 
 
 def _open(data: bytes) -> tuple[dict[str, Any], Mapping[str, bytes]]:

@@ -44,6 +44,14 @@ class Serving:
                 where=f"{self.host}:{self.port}",
                 hint="set HARNESS_SANDBOX_TOKEN or --token-file; on your own machine alone, --host 127.0.0.1",
             )
+        if (self.certificate is None) != (self.key is None):
+            raise SandboxError(
+                "a certificate and its key go together",
+                where="--certificate" if self.key is None else "--key",
+                hint="give both, or neither for plain HTTP",
+            )
+        if self.certificate is None and not loopback(self.host):
+            log.warning("without --certificate the token and all programs go over the network unencrypted")
 
     @property
     def url(self) -> str:

@@ -201,6 +201,8 @@ def capacity(figures: Path, gpus: str, **told: float | None) -> None:
     if any(value <= 0 for value in (*sizes, *given.values())):
         raise HarnessError("numbers are above 0")
     assumed, measured = sizing.Assumptions(**given), sizing.load(figures)
+    if not measured.kept_up:
+        click.echo(f"warning: {figures}: the measured host did not keep up; use a lower --rate", err=True)
     click.echo(f"{sizing.basis(measured, assumed)}\n\n{sizing.table(measured, assumed, sizes)}")
 
 

@@ -30,7 +30,7 @@ TESTS: Final = 10.0
 STEP: Final = 128 * 16
 NOT_KEPT_UP: Final = (
     "**That host did not keep up**: a crowded host takes more CPU for a program than one that keeps up, and "
-    "nothing is known of the programs it did not judge. Measure at a lower rate before you rely on these sizes."
+    "nothing is known of the programs it did not judge. Measure at a lower rate before you rely on this."
 )
 GPUS: Final = (32, 128, 1024)
 

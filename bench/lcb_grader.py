@@ -3,15 +3,16 @@
     LIVECODEBENCH=CHECKOUT python bench/lcb_grader.py [OUTPUTS]
 
 OUTPUTS is a file of programs as LiveCodeBench writes it (`question_id`, `code_list`), those of HARNESS_DATA
-unless one is named; their public tests come from there. CHECKOUT is a clone of github.com/LiveCodeBench/LiveCodeBench, none of which is part of
+unless one is named; their public tests come from there. CHECKOUT
+is a clone of github.com/LiveCodeBench/LiveCodeBench, none of which is part of
 this project; its grader runs programs on this host WITHOUT walls, so give it only programs that you trust.
 
 Each block of programs goes through theirs and through ours, one after the other, so that what else the host
 does hits both alike. Printed are programs a second, the ratios, and every program whose verdict differs.
 
 Seconds of CPU are given beside those of the clock: they hold on a busy machine, where the clock measures who
-else is there. Theirs are of the grader's processes; ours of this process and of the sandbox's
-servers and jobs.
+else is there. Theirs are of the grader's processes; ours of this process and of the sandbox's servers
+and jobs.
 
 Programs that compute for long, into the time limit above all, cost both sides what they compute, and say
 nothing about grading. So those that take more than `--slow` seconds of CPU, found in a pass that is not

@@ -237,6 +237,11 @@ class Raw:
 
 
 class Sandbox(Protocol):
+    @property
+    def width(self) -> int:
+        """Jobs that run side by side."""
+        ...
+
     async def run(self, job: Job) -> Raw:
         """Run it and say what happened; waits while the queue is full. Never raises for what a program
         does, nor for a sandbox that broke: that is an `infra_error`."""

@@ -148,6 +148,10 @@ class Recording:
     def __init__(self, inner: Any) -> None:
         self.inner, self.jobs = inner, list[Job]()
 
+    @property
+    def width(self) -> int:
+        return self.inner.width  # type: ignore[no-any-return]
+
     async def run(self, job: Job) -> Raw:
         self.jobs.append(job)
         return await self.inner.run(job)  # type: ignore[no-any-return]

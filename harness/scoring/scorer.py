@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from types import TracebackType
@@ -18,6 +17,7 @@ from harness.records import Rollout, Task, Verdict
 from harness.scoring.judge import describe, failed, judge, with_reason
 from harness.scoring.packing import Packer
 from harness.scoring.pool import Job, Pool
+from harness.scoring.room import Room
 from harness.scoring.spec import VerifierSpec, build, hash_of
 
 #: Samples under way in the pool; whoever brings more waits.
@@ -52,7 +52,7 @@ class Scorer:
         self._numbers = itertools.count()
         self._packer = Packer()
         self._lock = threading.RLock()
-        self._room = _Room(QUEUE)
+        self._room = Room(QUEUE)
         self._closed = False
 
     def score_many(self, pairs: Sequence[tuple[Task, Rollout]]) -> list[Verdict]:
@@ -94,14 +94,15 @@ class Scorer:
             await asyncio.to_thread(self._opened, task.verifier)
         elif self._pool is None:
             await asyncio.to_thread(self._open_pool)
-        await asyncio.wrap_future(self._room.ticket())
+        await self._room.enter()
         try:
             start = self._hand_over if self._spec(task).submits else self._job
             future = start(task, rollout, lambda _: self._room.leave())
         except BaseException:
             self._room.leave()
             raise
-        return await asyncio.wrap_future(future)
+        # Who stops waiting does not stop the judging: its room is given back when that ends.
+        return await asyncio.shield(asyncio.wrap_future(future))
 
     def submit(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> None:
         """Judge and call `done`, at once or later from another thread; bounding what is under way is the
@@ -249,33 +250,3 @@ class Scorer:
                 problem = f"open failed: {describe(error)}"
             self._inline[name] = (verifier, problem)
         return self._inline[name]
-
-
-class _Room:
-    """Room for so many samples: a ticket is a future that is done when there is room."""
-
-    def __init__(self, size: int) -> None:
-        self._free = size
-        self._waiting: deque[Future[None]] = deque()
-        self._lock = threading.Lock()
-
-    def ticket(self) -> Future[None]:
-        future: Future[None] = Future()
-        with self._lock:
-            if self._free == 0:
-                self._waiting.append(future)
-                return future
-            self._free -= 1
-        future.set_result(None)
-        return future
-
-    def leave(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._free += 1
-                    return
-                future = self._waiting.popleft()
-            if future.set_running_or_notify_cancel():
-                future.set_result(None)
-                return

@@ -161,6 +161,10 @@ class _Heard:
         self._sandbox = sandbox
         self.raws: list[Raw] = []
 
+    @property
+    def width(self) -> int:
+        return self._sandbox.width
+
     async def run(self, job: Job) -> Raw:
         raw = await self._sandbox.run(job)
         self.raws.append(raw)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 from pathlib import Path
 
 import harness_code
@@ -14,10 +15,12 @@ import msgspec
 from harness_code import cases
 from harness_code.results import TestResult
 from harness_code.verifier import CodeVerifier, sources_of
+from harness_sandbox.wire import MAX_OUTPUT, MAX_RESULT
 
 from harness.errors import DataError
 from harness.protocols import BuildContext, Sandbox
 from harness.records import Task
+from harness.scoring.room import Room
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
@@ -43,7 +46,8 @@ class Grader(CodeVerifier):
         super().__init__(options, context)
         self._lcb = options
         self._store = Store(context.cache)
-        self._room: asyncio.Semaphore | None = None
+        self._lock = threading.Lock()
+        self._room: Room | None = None
 
     def sources(self) -> str:
         own = Path(__file__).parent
@@ -54,7 +58,7 @@ class Grader(CodeVerifier):
 
     async def run(self, program: str, task: Task, sandbox: Sandbox) -> list[TestResult]:
         asked = self._asked(task)
-        async with self._limited(sandbox):
+        async with self._limited(sandbox).held():
             tests = await asyncio.to_thread(self._store.get, asked.tests)
             if len(tests) != asked.count:
                 raise DataError(f"has {len(tests)} tests, not {asked.count}", where=f"task {task.id!r}")
@@ -82,8 +86,8 @@ class Grader(CodeVerifier):
         base = cases.Limits()
         return dataclasses.replace(
             base, cpu_seconds=seconds, wall_seconds=wall, memory_mb=self._lcb.memory_mb,
-            output_bytes=base.output_bytes + 4 * longest,
-            result_bytes=base.result_bytes + 4 * sum(len(right) for _, right in tests),
+            output_bytes=min(base.output_bytes + 4 * longest, MAX_OUTPUT),
+            result_bytes=min(base.result_bytes + 4 * sum(len(right) for _, right in tests), MAX_RESULT),
         )  # fmt: skip
 
     def _asked(self, task: Task) -> LcbAnswer:
@@ -92,8 +96,8 @@ class Grader(CodeVerifier):
         except msgspec.ValidationError as error:
             raise DataError(f"not a task of LiveCodeBench: {error}", where=f"task {task.id!r}") from None
 
-    def _limited(self, sandbox: Sandbox) -> asyncio.Semaphore:
-        if self._room is None:
-            width = getattr(getattr(sandbox, "options", None), "width", 2)
-            self._room = asyncio.Semaphore(self._lcb.under_way or 2 * width)
-        return self._room
+    def _limited(self, sandbox: Sandbox) -> Room:
+        with self._lock:
+            if self._room is None:
+                self._room = Room(self._lcb.under_way or 2 * sandbox.width)
+            return self._room

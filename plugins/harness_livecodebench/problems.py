@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +62,7 @@ def read_file(path: Path, store: Store, cache: Path) -> list[Problem]:
             return known
     problems = list(_read(path, store))
     index.parent.mkdir(parents=True, exist_ok=True)
-    scratch = index.with_name(f"{index.name}.{os.getpid()}")
+    scratch = index.with_name(f"{index.name}.{os.getpid()}-{threading.get_ident()}")
     scratch.write_bytes(b"".join(msgspec.json.encode(problem) + b"\n" for problem in problems))
     scratch.replace(index)
     return problems

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ class Store:
         path = self._path(name)
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = path.with_name(f"{path.name}.{os.getpid()}")
+            scratch = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
             scratch.write_bytes(zlib.compress(content, 1))
             scratch.replace(path)
         return name

@@ -17,19 +17,21 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from harness_sandbox import wire
 from harness_sandbox.pool import SandboxBusy, SandboxError
 
 from harness.protocols import BuildContext, Job, Raw
 from harness_remote import messages, tokens
-from harness_remote.hosts import Busy, Denied, Host, Hosts, Lost, Refused, Silent, Unknown, Unreached
+from harness_remote.hosts import Busy, Denied, Host, Hosts, Hung, Lost, Refused, Silent, Unknown, Unreached
 from harness_remote.options import RemoteOptions
 from harness_remote.serve import loopback
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+#: How long hosts may take to hear that nobody waits any more when a client closes, in seconds.
+LAST_WORDS: Final = 1.0
 
 
 def remote(options: RemoteOptions, context: BuildContext) -> RemoteSandbox:
@@ -70,6 +72,7 @@ class RemoteSandbox:
         self._waiting = 0
         self._lock = threading.Lock()
         self._tasks: set[asyncio.Task[Raw]] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
         try:
             self._hosts: Hosts = self._wait(self._open(token))
         except BaseException:
@@ -90,9 +93,12 @@ class RemoteSandbox:
 
     def submit(self, job: Job) -> Future[Raw]:
         """As `run`, without waiting for room; raises SandboxBusy when too many wait here already."""
-        if self._waiting >= self.options.queue:
-            raise SandboxBusy(f"{self._waiting} jobs are waiting already", where="sandbox 'remote'")
-        return self._start(job)
+        return self._start(job, wait=False)
+
+    @property
+    def width(self) -> int:
+        """Jobs that the hosts run side by side (protocol `Sandbox`); one not known yet is 1."""
+        return sum(host.slots for host in self._hosts.all)
 
     @property
     def hosts(self) -> dict[str, str]:
@@ -132,9 +138,23 @@ class RemoteSandbox:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=LAST_WORDS)
         await self._hosts.close()
 
-    def _start(self, job: Job) -> Future[Raw]:
+    def tell(self, call: Coroutine[Any, Any, Any]) -> None:
+        """Make a call whose outcome nobody waits for; from the event loop."""
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+
+        def told(task: asyncio.Task[Any]) -> None:
+            self._calls.discard(task)
+            if not task.cancelled():
+                task.exception()
+
+        task.add_done_callback(told)
+
+    def _start(self, job: Job, *, wait: bool = True) -> Future[Raw]:
         with self._lock:
             if self._closed:
                 raise SandboxError("it is closed", where="sandbox 'remote'")
@@ -145,8 +165,24 @@ class RemoteSandbox:
                     where="sandbox 'remote'",
                     allowed=f"at most {most}, as the hosts have",
                 )
+            if not self._hosts.speaks(job.language):
+                raise SandboxError(
+                    f"a job is in {job.language!r}, which not every host has",
+                    where="sandbox 'remote'",
+                    hint=f"start hosts with --language {job.language}",
+                )
+            if not wait and self._waiting >= self.options.queue:
+                raise SandboxBusy(f"{self._waiting} jobs are waiting already", where="sandbox 'remote'")
             self._waiting += 1
-        return asyncio.run_coroutine_threadsafe(self._run(job), self._loop)
+            # Under the lock: once it is closed, nothing is given to a loop that ends.
+            future = asyncio.run_coroutine_threadsafe(self._run(job), self._loop)
+        # Not in the coroutine: one that is cancelled before its first step runs no line of itself.
+        future.add_done_callback(self._left)
+        return future
+
+    def _left(self, future: Future[Raw]) -> None:
+        with self._lock:
+            self._waiting -= 1
 
     async def _run(self, job: Job) -> Raw:
         task = asyncio.current_task()
@@ -168,7 +204,6 @@ class RemoteSandbox:
             raw, began = wire.failed("the sandbox was closed"), asked
         finally:
             self._tasks.discard(task)
-            self._waiting -= 1
         self.stats.jobs += 1
         self.stats.infra_errors += raw.status == "infra_error"
         return replace(raw, queue_s=raw.queue_s + began - asked)
@@ -223,10 +258,13 @@ class _Errand:
         """The answer of one host; None where it has none, of which note is taken."""
         again = True
         while True:
-            sent = False
             try:
                 await self._hosts.learn(host)
-                sent = True
+                if len(self._body) > host.body_bytes:
+                    raise Refused(
+                        f"a job of {len(self._body)} bytes where at most {host.body_bytes} are taken "
+                        "('harness sandbox serve --body-mb')"
+                    )
                 return await self._ask(host)
             except Busy as busy:
                 self._stats.busy += 1
@@ -237,10 +275,16 @@ class _Errand:
                 self._stats.last_error = f"{host.url}: {error}"
                 self._hosts.lose(host, str(error))
                 return None
-            except (Lost, Unknown) as error:
+            except Unknown as error:
+                # It was started anew and is well, but may be another version.
+                host.known = False
+                self._stats.lost += 1
+                self._failed(host, f"{host.url}: {error}")
+                return None
+            except Lost as error:
                 # The host may live and have the job: ask it once more for the same one, so that it is not
-                # run twice. One that hangs, or forgot it, is not worth that.
-                if again and sent and isinstance(error, Lost) and "no answer" not in str(error):
+                # run twice. One that hangs is not worth that.
+                if again and not isinstance(error, Hung):
                     again = False
                     continue
                 self._stats.lost += 1
@@ -256,8 +300,7 @@ class _Errand:
                 status, body = await self._hosts.call(host, "GET", path, None)
         except asyncio.CancelledError:
             # Nobody waits for it any more; that the host hears of it is a courtesy.
-            gone = asyncio.ensure_future(self._hosts.call(host, "DELETE", path, None))
-            gone.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._sandbox.tell(self._hosts.call(host, "DELETE", path, None))
             raise
         try:
             return messages.unpack_raw(body)

@@ -46,7 +46,8 @@ class Entry:
 
     name: str
     size: int
-    running: Future[Raw]
+    #: None once it is done: it would keep what came of it a second time.
+    running: Future[Raw] | None
     done: asyncio.Event = field(default_factory=asyncio.Event)
     #: What came of it, packed.
     body: bytes = b""
@@ -138,13 +139,13 @@ class Desk:
         self._open += 1
         self._open_bytes += size
         self.stats.taken += 1
-        running.add_done_callback(lambda _: self._tell(entry))
+        running.add_done_callback(lambda done: self._tell(entry, done))
         return entry
 
-    def _tell(self, entry: Entry) -> None:
+    def _tell(self, entry: Entry, running: Future[Raw]) -> None:
         """From the pool's thread; the loop is gone where a front ended with jobs under way."""
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._finish, entry)
+            self._loop.call_soon_threadsafe(self._finish, entry, running)
 
     async def wait(self, entry: Entry, seconds: float) -> bool:
         """Hold on until it is done, at most so long; whether it is."""
@@ -161,10 +162,10 @@ class Desk:
 
     def forget(self, entry: Entry) -> None:
         """Nobody wants it: cancelled if it waits, else its result is dropped when it comes."""
-        entry.running.cancel()
-        if entry.done.is_set():
+        if entry.running is None:
             self._drop(entry)
         else:
+            self.pool.forget(entry.running)
             entry.collected = True
 
     def sweep(self) -> None:
@@ -175,21 +176,22 @@ class Desk:
                 continue
             age = now - entry.left
             if not entry.done.is_set():
-                if age > ABANDON_SECONDS and entry.running.cancel():
+                if age > ABANDON_SECONDS and entry.running is not None and self.pool.forget(entry.running):
                     self.stats.abandoned += 1
             elif age > (COLLECTED_SECONDS if entry.collected else KEEP_SECONDS):
                 self._drop(entry)
 
-    def _finish(self, entry: Entry) -> None:
+    def _finish(self, entry: Entry, running: Future[Raw]) -> None:
+        entry.running = None
         self._open -= 1
         self._open_bytes -= entry.size
         now = time.monotonic()
-        if entry.running.cancelled():
+        if running.cancelled():
             entry.done.set()
             self._entries.pop(entry.name, None)
             return
-        error = entry.running.exception()
-        raw = entry.running.result() if error is None else wire.failed(f"the host failed: {error!r}")
+        error = running.exception()
+        raw = running.result() if error is None else wire.failed(f"the host failed: {error!r}")
         self.stats.finished += 1
         broken = raw.status == "infra_error"
         self.stats.infra_errors += broken
@@ -201,7 +203,12 @@ class Desk:
         entry.left = now
         entry.done.set()
         self._kept_bytes += len(entry.body)
-        # Those that were delivered go first, then the oldest: a client that comes late asks anew.
+        if self._kept_bytes > self._result_bytes:
+            self._make_room(entry)
+
+    def _make_room(self, entry: Entry) -> None:
+        """Drop results but this one's: those that were delivered first, then the oldest; a client that comes
+        late asks anew."""
         for old in sorted(self._entries.values(), key=lambda e: not e.collected):
             if self._kept_bytes <= self._result_bytes:
                 break

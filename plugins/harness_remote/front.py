@@ -33,6 +33,8 @@ from harness_remote.tokens import Guard
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Largest job unless told otherwise, in bytes: all tests of a function go in one.
+BODY_BYTES: Final = 128 << 20
 #: Longest time that one request is held, in seconds.
 MAX_WAIT: Final = 20.0
 #: Longest time that a body may take to arrive, in seconds.
@@ -51,7 +53,7 @@ class Front:
         pool: SandboxPool,
         token: str,
         *,
-        body_bytes: int = 32 << 20,
+        body_bytes: int = BODY_BYTES,
         job_bytes: int = 512 << 20,
         result_bytes: int = 256 << 20,
     ) -> None:
@@ -128,6 +130,9 @@ class Front:
     async def _take(self, name: str, request: web.Request) -> Entry:
         if self.desk.draining:
             _refuse(web.HTTPServiceUnavailable, "it is going down")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            # What is counted is what arrives; inflated, it may be a thousand times as much.
+            _refuse(web.HTTPUnsupportedMediaType, "a job travels as it is, without Content-Encoding")
         size = request.content_length
         if size is None:
             _refuse(web.HTTPLengthRequired, "a length is needed")
@@ -168,6 +173,7 @@ class Front:
             {
                 "wire": messages.WIRE,
                 "runner": self._runner,
+                "python": messages.python(),
                 "kind": pool.kind,
                 "language": options.language,
                 "slots": options.width,

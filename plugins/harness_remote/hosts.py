@@ -15,13 +15,17 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from harness_sandbox import wire
 from harness_sandbox.pool import SandboxError
 
 from harness_remote import messages
 from harness_remote.options import RemoteOptions
 
 MAX_PAUSE: Final = 5.0
-_MAX_ANSWER: Final = 64 << 20
+#: Longest time for a connection, and for a status, in seconds: both cost a host nothing.
+CONNECT_SECONDS: Final = 2.0
+STATUS_SECONDS: Final = 5.0
+_MAX_ANSWER: Final = wire.MAX_OUTPUT + wire.MAX_RESULT + (1 << 20)
 
 
 class Busy(Exception):
@@ -38,6 +42,10 @@ class Unreached(Exception):
 
 class Lost(Exception):
     """The request may have arrived, and no answer will come."""
+
+
+class Hung(Lost):
+    """It said nothing for as long as it is waited for."""
 
 
 class Unknown(Exception):
@@ -64,11 +72,20 @@ class Host:
     #: Jobs of ours under way there, and how many there may be.
     jobs: int = 0
     room: int = 1
+    #: Jobs that it runs side by side.
+    slots: int = 1
     #: Largest memory of a job, in MiB.
     memory_mb: int = 0
+    #: Largest job as bytes.
+    body_bytes: int = 0
+    #: What its programs may be in beside Python.
+    language: str = ""
     kind: str = ""
     #: Whether its status was read since it was last lost.
     known: bool = False
+    #: Whether a job is on its way to read it, which no other follows; and how often that was in vain.
+    looking: bool = False
+    looks: int = 0
     #: Not asked before this time of `time.monotonic`.
     rests_until: float = 0.0
     #: Since when it has not been reachable, None while it is; times in a row, and why.
@@ -98,11 +115,13 @@ class Hosts:
         self.options = options
         self.all = [Host(url) for url in options.servers]
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
         self._http = aiohttp.ClientSession(
             headers=headers, timeout=timeout, connector=aiohttp.TCPConnector(limit=0)
         )
         self._changed = asyncio.Condition()
+        #: The Python that programs run in on every host, and the host that said so first.
+        self._python: tuple[str, str] | None = None
 
     async def close(self) -> None:
         await self._http.close()
@@ -119,7 +138,7 @@ class Hosts:
                 await self.learn(host)
             except Denied as denied:
                 raise SandboxError(str(denied), where=f"sandbox 'remote', {host.url}") from None
-            except (Unreached, Lost, Busy) as error:
+            except (Unreached, Busy) as error:
                 self.lose(host, str(error))
 
         await asyncio.gather(*map(look, self.all))
@@ -136,6 +155,10 @@ class Hosts:
         """Largest memory that a job may ask for on every host that we know."""
         return min((host.memory_mb for host in self.all if host.memory_mb), default=0)
 
+    def speaks(self, language: str) -> bool:
+        """Whether every host that we know runs programs in this language."""
+        return language == "python" or all(h.language in ("", language) for h in self.all)
+
     def lose(self, host: Host, why: str) -> None:
         """Take note that it cannot be reached; it is looked at again well before patience ends."""
         host.lose(why, self.options.backoff, min(MAX_PAUSE, self.options.patience / 4))
@@ -149,13 +172,16 @@ class Hosts:
         async with self._changed:
             while True:
                 now = time.monotonic()
-                free = [h for h in self.all if now >= h.rests_until and h.jobs < h.room]
+                free = [h for h in self.all if now >= h.rests_until and h.jobs < h.room and not h.looking]
                 if free:
                     host = min(free, key=lambda h: (h in avoid, h.jobs / h.room))
                     host.jobs += 1
+                    # One that was lost may hang: one job finds out, the others go elsewhere.
+                    host.looking = not host.known
                     return host
                 silent = [now - max(h.lost_since, since) for h in self.all if h.lost_since is not None]
-                if len(silent) == len(self.all) and min(silent) > self.options.patience:
+                looked_at = any(h.looking for h in self.all)
+                if len(silent) == len(self.all) and min(silent) > self.options.patience and not looked_at:
                     raise Silent("; ".join(f"{h.url}: {h.fault}" for h in self.all))
                 ends = [h.rests_until - now for h in self.all if h.rests_until > now]
                 try:
@@ -170,30 +196,63 @@ class Hosts:
             self._changed.notify()
 
     async def learn(self, host: Host) -> None:
-        """Read its status, unless we know it."""
-        async with host.lock:
-            if host.known:
-                return
-            status, body, _ = await self._http_call(host, "GET", "/v1/status", None, 5.0)
+        """Read its status, unless we know it; those that come while it is being read share what is found.
+
+        Raises:
+            Unreached, Denied, Busy: there is no status, or none of a host for us. Nothing was sent.
+        """
+        if host.known:
+            return
+        looks = host.looks
+        try:
+            async with host.lock:
+                if host.known:
+                    return
+                if host.looks != looks:
+                    raise Unreached(host.fault)
+                try:
+                    await self._look(host)
+                except Exception as error:
+                    host.looks, host.fault = host.looks + 1, str(error)
+                    raise
+        finally:
+            host.looking = False
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _look(self, host: Host) -> None:
+        seconds = min(STATUS_SECONDS, self.options.answer_seconds)
+        try:
+            status, body, _ = await self._http_call(host, "GET", "/v1/status", None, seconds)
             if status != 200:
                 self._raise(host, status, body)
-            try:
-                about = msgspec.json.decode(body, type=dict[str, Any])
-                slots = int(about["slots"])
-                wire, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
-                host.memory_mb = int(about["memory_mb"])
-                draining = bool(about["draining"])
-            except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
-                raise Denied("what answers there is no sandbox host") from None
-            if (wire, runner) != (messages.WIRE, messages.runner()):
-                raise Denied(
-                    f"it has another version (wire {wire}, runner {runner}) than this machine "
-                    f"(wire {messages.WIRE}, runner {messages.runner()}), and its verdicts would not compare"
-                )
-            if draining:
-                raise Unreached("it is going down")
-            host.room = self.options.concurrency or 4 * slots
-            host.known, host.lost_since, host.losses = True, None, 0
+        except Lost as lost:
+            raise Unreached(str(lost)) from None
+        except (Unknown, Refused) as error:
+            raise Denied(f"what answers there is no sandbox host: {error}") from None
+        try:
+            about = msgspec.json.decode(body, type=dict[str, Any])
+            host.slots = int(about["slots"])
+            version, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
+            python = str(about.get("python"))
+            host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
+            host.language, draining = str(about["language"]), bool(about["draining"])
+        except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
+            raise Denied("what answers there is no sandbox host") from None
+        if (version, runner) != (messages.WIRE, messages.runner()):
+            raise Denied(
+                f"it has another version (wire {version}, runner {runner}) than this machine "
+                f"(wire {messages.WIRE}, runner {messages.runner()}), and its verdicts would not compare"
+            )
+        first = self._python = self._python or (python, host.url)
+        if python != first[0]:
+            raise Denied(
+                f"its programs run in {python}, those at {first[1]} in {first[0]}, and verdicts would differ"
+            )
+        if draining:
+            raise Unreached("it is going down")
+        host.room = self.options.concurrency or 4 * host.slots
+        host.known, host.lost_since, host.losses = True, None, 0
 
     async def call(self, host: Host, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         """Status and body of an answer that is one: 200, 202 or 204.
@@ -250,10 +309,11 @@ class Hosts:
                     if size > _MAX_ANSWER:
                         raise Lost(f"an answer of more than {_MAX_ANSWER >> 20} MiB")
                 return response.status, b"".join(parts), response.headers
-        except TimeoutError:
-            raise Lost(f"no answer within {seconds:g} s") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        # The first is a TimeoutError, too.
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise Unreached(f"no connection: {error}"[:200]) from None
+        except TimeoutError:
+            raise Hung(f"no answer within {seconds:g} s") from None
         except aiohttp.ClientError as error:
             raise Lost(f"the connection ended: {type(error).__name__} {error}"[:200]) from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -36,8 +37,8 @@ class _Limits(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     wall_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     memory_mb: Annotated[int, msgspec.Meta(gt=0)]
-    output_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.OUTPUT_BYTES)]
-    result_bytes: Annotated[int, msgspec.Meta(gt=0, le=32 << 20)]
+    output_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.MAX_OUTPUT)]
+    result_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.MAX_RESULT)]
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +174,11 @@ def runner() -> str:
     for path in sorted(Path(harness_runner.__file__).parent.glob("*.py")):
         known.update(path.name.encode() + path.read_bytes())
     return known.hexdigest()
+
+
+def python() -> str:
+    """The Python that programs run in: a sandbox's tree is made from the one that serves it."""
+    return f"{platform.python_implementation()} {platform.python_version()} {platform.machine()}"
 
 
 def _open(data: bytes) -> tuple[dict[str, Any], Mapping[str, bytes]]:

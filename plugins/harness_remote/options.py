@@ -29,7 +29,7 @@ class RemoteOptions(BaseModel):
     #: Requests that may wait here; `run` waits for room when it is full.
     queue: Annotated[int, Field(ge=1)] = 4096
     #: Tries of a job that a host began and did not finish, before it is given back as an infra_error.
-    attempts: Annotated[int, Field(ge=1)] = 4
+    attempts: Annotated[int, Field(ge=1, le=100)] = 4
     #: Longest time from a job's first try to its answer, waiting at busy hosts included.
     deadline: Seconds = 900.0
     #: How long a job waits where no host at all can be reached, before it is given back.

@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 from harness_sandbox.pool import SandboxError, SandboxPool
 
-from harness_remote.front import Front
+from harness_remote.front import BODY_BYTES, Front
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ class Serving:
     #: Whether the host was named by whoever starts it, and not by our default.
     host_named: bool
     drain_seconds: float = 60.0
-    body_bytes: int = 32 << 20
+    #: Largest job, and all that are under way, in bytes.
+    body_bytes: int = BODY_BYTES
     job_bytes: int = 512 << 20
     certificate: Path | None = None
     key: Path | None = None
@@ -43,6 +44,14 @@ class Serving:
                 where=f"{self.host}:{self.port}",
                 hint="set HARNESS_SANDBOX_TOKEN or --token-file; on your own machine alone, --host 127.0.0.1",
             )
+        if (self.certificate is None) != (self.key is None):
+            raise SandboxError(
+                "a certificate and its key go together",
+                where="--certificate" if self.key is None else "--key",
+                hint="give both, or neither for plain HTTP",
+            )
+        if self.certificate is None and not loopback(self.host):
+            log.warning("without --certificate the token and all programs go over the network unencrypted")
 
     @property
     def url(self) -> str:
@@ -70,7 +79,12 @@ def serve(pool: SandboxPool, serving: Serving) -> None:
 
 
 async def _serve(pool: SandboxPool, serving: Serving) -> None:
-    front = Front(pool, serving.token, body_bytes=serving.body_bytes, job_bytes=serving.job_bytes)
+    front = Front(
+        pool,
+        serving.token,
+        body_bytes=serving.body_bytes,
+        job_bytes=max(serving.job_bytes, 4 * serving.body_bytes),
+    )
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     hurried = asyncio.Event()
 

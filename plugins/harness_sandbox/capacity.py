@@ -28,6 +28,10 @@ CODE_SHARE: Final = 1 / 3.1
 TESTS: Final = 10.0
 #: Prompts and samples of one step in the same paper.
 STEP: Final = 128 * 16
+NOT_KEPT_UP: Final = (
+    "**That host did not keep up**: a crowded host takes more CPU for a program than one that keeps up, and "
+    "nothing is known of the programs it did not judge. Measure at a lower rate before you rely on this."
+)
 GPUS: Final = (32, 128, 1024)
 
 
@@ -56,7 +60,7 @@ class Row:
     cores: float
     #: Hosts that are needed, and one more so that any may be lost.
     hosts: int
-    memory_gb: float
+    memory_gib: float
     #: Seconds to judge a whole step's programs that come at once, on those hosts.
     burst_s: float
 
@@ -75,7 +79,7 @@ def size(figures: Figures, gpus: int, code_share: float, told: Assumptions) -> R
         tests_per_s=tests,
         cores=cores,
         hosts=hosts,
-        memory_gb=hosts * told.host_cores * told.slot_mb / 1024,
+        memory_gib=hosts * told.host_cores * told.slot_mb / 1024,
         burst_s=burst,
     )
 
@@ -83,7 +87,7 @@ def size(figures: Figures, gpus: int, code_share: float, told: Assumptions) -> R
 def table(figures: Figures, told: Assumptions, gpus: Sequence[int] = GPUS) -> str:
     """The sizes as a Markdown table, each for code mixed with mathematics and for code alone."""
     lines = [
-        "| GPUs | share of code | programs/s | tests/s | cores | hosts | memory, GB | a step at once, s |",
+        "| GPUs | share of code | programs/s | tests/s | cores | hosts | memory, GiB | a step at once, s |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for share in (told.code_share, 1.0):
@@ -91,7 +95,7 @@ def table(figures: Figures, told: Assumptions, gpus: Sequence[int] = GPUS) -> st
             row = size(figures, count, share, told)
             lines.append(
                 f"| {row.gpus} | {row.code_share:.2f} | {row.programs_per_s:.1f} | {row.tests_per_s:.0f} "
-                f"| {row.cores:.1f} | {row.hosts} | {row.memory_gb:.0f} | {row.burst_s:.1f} |"
+                f"| {row.cores:.1f} | {row.hosts} | {row.memory_gib:.0f} | {row.burst_s:.1f} |"
             )
     return "\n".join(lines)
 
@@ -99,15 +103,26 @@ def table(figures: Figures, told: Assumptions, gpus: Sequence[int] = GPUS) -> st
 def basis(figures: Figures, told: Assumptions) -> str:
     """What the table rests on, in sentences."""
     tests = figures.tests / max(figures.judged, 1)
+    behind = "" if figures.kept_up else f" {NOT_KEPT_UP}"
     run = "to the first failure" if figures.stopped_at_failure else "all of them run"
     return (
         f"Measured: {figures.cpu_test:.1f} ms of CPU a test, {figures.cpu_limit:.0%} of it spent by tests "
         f"that ran into their time limit; {figures.cpu_program:.1f} ms a program of {tests:.1f} tests, "
         f"{run}. Kind `{figures.kind}`, {figures.slots} slots on {figures.cores} cores ({figures.cpu}), "
-        f"{_judged(figures)} at {figures.rate:g} a second; {figures.workload}.\n\n"
+        f"{_judged(figures)} at {figures.rate:g} a second; {figures.workload}; "
+        f"`{_command(figures)}`.{behind}\n\n"
         f"Assumed: {told.samples_per_gpu:.2f} samples a second and GPU, {told.tests:g} tests a program, all "
         f"of them run; hosts of {told.host_cores} cores used to {told.utilisation:.0%}, one of them to "
         f"spare; {told.slot_mb} MiB a slot, a slot a core."
+    )
+
+
+def _command(figures: Figures) -> str:
+    """What the measurement was made with."""
+    every = "" if figures.stopped_at_failure else " --all-tests"
+    return (
+        f"harness sandbox bench --kind {figures.kind} --slots {figures.slots} --rate {figures.rate:g} "
+        f"--seconds {figures.seconds:g}{every}"
     )
 
 

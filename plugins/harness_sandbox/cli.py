@@ -201,6 +201,8 @@ def capacity(figures: Path, gpus: str, **told: float | None) -> None:
     if any(value <= 0 for value in (*sizes, *given.values())):
         raise HarnessError("numbers are above 0")
     assumed, measured = sizing.Assumptions(**given), sizing.load(figures)
+    if not measured.kept_up:
+        click.echo(f"warning: {figures}: the measured host did not keep up; use a lower --rate", err=True)
     click.echo(f"{sizing.basis(measured, assumed)}\n\n{sizing.table(measured, assumed, sizes)}")
 
 
@@ -244,6 +246,13 @@ async def _bench(sandbox: Any, jobs: int) -> dict[str, str]:
     "--queue", default=1024, show_default=True, help="Jobs that may wait; more are told to come back."
 )
 @click.option("--memory-mb", default=1024, show_default=True, help="Largest memory that a job may ask for.")
+@click.option(
+    "--body-mb",
+    type=click.IntRange(1, 255),
+    default=128,
+    show_default=True,
+    help="Largest job with its inputs, in MiB.",
+)
 @click.option("--language", type=click.Choice(["python", "cpp"]), default="python", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=8700, show_default=True, help="0 picks a free one and prints it.")
@@ -266,6 +275,7 @@ def serve(
     slots: int,
     queue: int,
     memory_mb: int,
+    body_mb: int,
     language: str,
     host: str,
     port: int,
@@ -295,6 +305,7 @@ def serve(
         token=tokens.read(token_file or "", TOKEN),
         host_named=ctx.get_parameter_source("host") == click.core.ParameterSource.COMMANDLINE,
         drain_seconds=drain_seconds,
+        body_bytes=body_mb << 20,
         certificate=certificate,
         key=key,
     )

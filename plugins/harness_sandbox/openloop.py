@@ -121,6 +121,16 @@ class _Counting:
         self.pending = 0
         #: CPU seconds of executions that ran into their time limit.
         self.cpu_limit = 0.0
+        #: CPU seconds of all executions.
+        self.cpu = 0.0
+
+    @property
+    def width(self) -> int:
+        return self._pool.width
+
+    def program(self) -> _Program:
+        """The same sandbox for one program."""
+        return _Program(self)
 
     async def run(self, job: Job) -> Raw:
         asked = time.monotonic()
@@ -133,7 +143,24 @@ class _Counting:
         spent = time.monotonic() - asked
         self.queued.append(max(raw.queue_s, min(spent - raw.wall_s, spent)))
         self.infra_errors += raw.status == "infra_error"
+        self.cpu += raw.cpu_s
         self.cpu_limit += raw.cpu_s if raw.status == "time_limit" else 0.0
+        return raw
+
+    def close(self) -> None: ...
+
+
+class _Program:
+    """A sandbox that adds up what one program took."""
+
+    def __init__(self, sandbox: _Counting) -> None:
+        self._sandbox = sandbox
+        self.width = sandbox.width
+        self.cpu = 0.0
+
+    async def run(self, job: Job) -> Raw:
+        raw = await self._sandbox.run(job)
+        self.cpu += raw.cpu_s
         return raw
 
     def close(self) -> None: ...
@@ -148,8 +175,12 @@ async def measure(
     seconds: float,
     stop_at_failure: bool = True,
     seed: int = 0,
+    drain: float = DRAIN,
 ) -> Figures:
-    """Let programs arrive at `rate` a second for so many seconds, and judge each."""
+    """Let programs arrive at `rate` a second for so many seconds, and judge each.
+
+    Those that are not judged `drain` seconds after that are given up. What judging raises is raised.
+    """
     from harness_code import cases, judge
 
     draw = random.Random(seed)
@@ -160,11 +191,13 @@ async def measure(
     await asyncio.gather(*[pool.run(Job("print(1)", memory_mb=128)) for _ in range(4 * width)])
     verdicts: Counter[str] = Counter()
     latencies: list[float] = []
-    tests = 0
+    tests, cpu = 0, 0.0
 
     async def one(work: Work, due: float) -> None:
-        nonlocal tests
-        found = await judge.judge(work.program, answers[work.name], sandbox, stop_at_failure=stop_at_failure)
+        nonlocal tests, cpu
+        place = sandbox.program()
+        found = await judge.judge(work.program, answers[work.name], place, stop_at_failure=stop_at_failure)
+        cpu += place.cpu
         latencies.append(time.monotonic() - due)
         tests += len(found)
         failure = next((result.verdict for result in found if not result.passed), "pass")
@@ -183,13 +216,21 @@ async def measure(
     at_end, spent = max(sandbox.pending - width, 0), time.monotonic() - started
     busy = (pool.busy_s - before[0]) / (spent * width)
     done, done_tests = len(latencies), tests
-    _, late = await asyncio.wait(tasks, timeout=DRAIN)
+    ended, late = await asyncio.wait(tasks, timeout=drain)
+    # Servers' own CPU is shared out as that of programs is, so that those given up take theirs along.
+    used = pool.stats.cpu_s - before[1]
+    of_judged = used * (cpu / sandbox.cpu if sandbox.cpu else 1.0)
+    judging, engine = time.process_time() - ours, _engine_cpu() - engine
     for task in late:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*late, return_exceptions=True)
+    failures = [error for task in ended if (error := task.exception()) is not None]
+    if failures:
+        raise failures[0]
     judged = max(len(latencies), 1)  # of which all sums below are means
     # What is in the queue must be less than a second's work.
-    kept_up = not late and not sandbox.infra_errors and at_end <= max(2 * width, done_tests / spent)
+    all_judged = not late and len(latencies) == len(tasks)
+    kept_up = all_judged and not sandbox.infra_errors and at_end <= max(2 * width, done_tests / spent)
     return Figures(
         kind=pool.kind,
         slots=width,
@@ -211,10 +252,10 @@ async def measure(
         queue_p99=1e3 * _quantile(sandbox.queued, 0.99),
         waiting_at_end=at_end,
         waiting_most=max(most, 0),
-        cpu_sandbox=1e3 * (pool.stats.cpu_s - before[1]) / judged,
-        cpu_judge=1e3 * (time.process_time() - ours) / judged,
-        cpu_engine=1e3 * (_engine_cpu() - engine) / judged if pool.kind.startswith("docker") else 0.0,
-        cpu_limit=sandbox.cpu_limit / max(pool.stats.cpu_s - before[1], 1e-9),
+        cpu_sandbox=1e3 * of_judged / judged,
+        cpu_judge=1e3 * judging / judged,
+        cpu_engine=1e3 * engine / judged if pool.kind.startswith("docker") else 0.0,
+        cpu_limit=sandbox.cpu_limit / max(used, 1e-9),
         busy=busy,
         kept_up=kept_up,
         infra_errors=sandbox.infra_errors,

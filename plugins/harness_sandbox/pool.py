@@ -32,7 +32,7 @@ class SandboxBusy(SandboxError):
     """The queue is full, and the caller did not want to wait."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Item:
     job: Job
     future: Future[Raw]
@@ -86,17 +86,25 @@ class SandboxPool:
         """Run a job, waiting while the queue is full.
 
         Raises:
-            SandboxError: the job asks for more memory than the sandbox has, or the pool is closed.
+            SandboxError: the job asks for more memory than the sandbox has, or for a language that it
+                has not, or the pool is closed.
         """
         while True:
             taken = self._offer(job)
             if isinstance(taken, _Item):
                 break
-            await asyncio.wrap_future(taken)
+            try:
+                await asyncio.wrap_future(taken)
+            except asyncio.CancelledError:
+                if not taken.cancel():
+                    # It was told of room that it will not take.
+                    with self._lock:
+                        self._admit()
+                raise
         try:
             return await asyncio.wrap_future(taken.future)
         except asyncio.CancelledError:
-            self._forget(taken)
+            self.forget(taken.future)
             raise
 
     def run_sync(self, job: Job) -> Raw:
@@ -113,6 +121,22 @@ class SandboxPool:
         if isinstance(taken, _Item):
             return taken.future
         raise SandboxBusy(f"{self.options.queue} jobs are waiting already", where=f"sandbox {self.kind!r}")
+
+    def forget(self, future: Future[Raw]) -> bool:
+        """Cancel what `submit` gave, and let go of its job, unless it is under way; whether it was not."""
+        if not future.cancel():
+            return False
+        with self._lock:
+            item = next((one for one in self._items if one.future is future), None)
+            if item is not None:
+                self._items.remove(item)
+                self._admit()
+        return True
+
+    @property
+    def width(self) -> int:
+        """Jobs that run side by side (protocol `Sandbox`)."""
+        return self.options.width
 
     @property
     def waiting(self) -> int:
@@ -145,7 +169,8 @@ class SandboxPool:
             if item.future.set_running_or_notify_cancel():
                 self._give(item, wire.failed("the sandbox was closed"))
         for waiter in waiters:
-            waiter.set_result(None)
+            if waiter.set_running_or_notify_cancel():
+                waiter.set_result(None)
         for thread in self._threads:
             thread.join()
         self.launcher.close()
@@ -156,6 +181,14 @@ class SandboxPool:
                 f"a job asks for {job.memory_mb} MiB",
                 where=f"sandbox {self.kind!r}",
                 allowed=f"at most memory_mb = {self.options.memory_mb}",
+            )
+        if job.language not in ("python", self.options.language):
+            # Without a compiler every program would look like one that does not compile.
+            raise SandboxError(
+                f"a job is in {job.language!r}",
+                where=f"sandbox {self.kind!r}",
+                allowed=f"python, or language = {self.options.language!r}",
+                hint=f"give the sandbox language = {job.language!r}",
             )
         with self._lock:
             if self._closed:
@@ -170,12 +203,6 @@ class SandboxPool:
                 self._waiters.append(room)
             return room
 
-    def _forget(self, item: _Item) -> None:
-        with self._lock:
-            if item in self._items:
-                self._items.remove(item)
-                self._admit()
-
     def _take(self) -> _Item | None:
         with self._lock:
             while not self._items and not self._closed:
@@ -187,10 +214,13 @@ class SandboxPool:
             return item
 
     def _admit(self) -> None:
-        if self._waiters:
+        """Tell the first that still waits that there is room; the lock is held."""
+        while self._waiters and len(self._items) < self.options.queue:
             waiter = self._waiters.popleft()
-            if not waiter.cancelled():
+            # From here on it cannot be cancelled any more, by whichever thread.
+            if waiter.set_running_or_notify_cancel():
                 waiter.set_result(None)
+                return
 
     def _serve(self, slot: Slot) -> None:
         while (item := self._take()) is not None:

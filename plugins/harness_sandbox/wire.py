@@ -13,6 +13,10 @@ from harness.protocols import Job, Raw, RawStatus
 #: Output and result buffers that a server keeps ready, in bytes.
 OUTPUT_BYTES: Final = 1 << 20
 RESULT_BYTES: Final = 8 << 20
+#: The largest that a job may ask for, in bytes: an answer has to fit into one frame, and into the memory of
+#: whoever reads it.
+MAX_OUTPUT: Final = 48 << 20
+MAX_RESULT: Final = 64 << 20
 #: How late a server on a crowded host may be, in seconds, before it counts as lost.
 GRACE_SECONDS: Final = 10.0
 STARTED: Final = b"+"

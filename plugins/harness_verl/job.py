@@ -9,7 +9,6 @@ import contextlib
 import os
 import queue
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +29,8 @@ LOOK: Final = 0.5
 TAIL: Final = 25
 REFUSED: Final = "HARNESS-REFUSED "
 CONFIGURATION: Final = 3
-END_SECONDS: Final = 60.0
+#: Longest clean end of a job: Ray takes its time on a busy machine.
+END_SECONDS: Final = 300.0
 
 
 def place() -> Path:
@@ -59,6 +59,9 @@ def environment(options: VerlOptions, folder: Path, *, device: str, threads: int
         "HYDRA_FULL_ERROR": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray and vLLM name their processes; without this, the name is written over the environment, by
+        # which `keeper.family` knows them.
+        "SPT_NOENV": "1",
         "HF_HUB_OFFLINE": "1",
         "HARNESS_VERL_REWARD_SECONDS": str(options.reward_seconds),
     }
@@ -103,7 +106,8 @@ class Job:
                 command, env=inherited | dict(variables), stdin=subprocess.PIPE, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
             )  # fmt: skip
-        #: What ran below it when last looked, for the case that the keeper itself is killed.
+        self._token = variables["HARNESS_VERL_TOKEN"]
+        #: What ran below it when last looked.
         self._below: set[int] = set()
 
     @property
@@ -181,10 +185,9 @@ class Job:
             self._process.wait(END_SECONDS)
         self._process.kill()
         code = self._process.wait()
-        if code == -signal.SIGKILL:
-            for process in self._below:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(process, signal.SIGKILL)
+        if code:
+            # The keeper may have been killed itself.
+            keeper.sweep(self._token, self.folder, END_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
         if not keep_log:
             self.log.unlink(missing_ok=True)

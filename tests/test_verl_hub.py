@@ -117,6 +117,9 @@ def test_calls_that_do_not_fit_are_refused_by_name(hub: Hub) -> None:
     driver = Driver(timeout=10)
     with pytest.raises(DriverGone, match="no such call: 'exit'"):
         driver.call("exit")
+    for call in ("next_tasks", "submit", "finish_step", "begin_save"):
+        with pytest.raises(DriverGone, match=f"no such call: '{call}', only next, phase, offer, outcomes"):
+            driver.call(call)
     with pytest.raises(DriverGone, match="argument"):
         driver.call("phase")
     with pytest.raises(DriverGone, match="uid"):

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness_verl import job as job_module
+from harness_verl.hub import Hub
 from harness_verl.job import Job, package
+from harness_verl.options import VerlOptions
 
 from harness.errors import HarnessError, RecipeError, TrainingError
 from harness.ledger import read
@@ -148,6 +151,68 @@ def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
     assert start_arm(study).wait(timeout=300) == 0
     lines = list(read(ledger))
     assert [line["metrics"]["step"] for line in lines if line["t"] == "step"] == [1, 2, 3, 4]
+
+
+def test_time_that_the_driver_takes_is_not_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job was last heard of before the driver verified something for long; then it needs its time."""
+    job, process = bare_job(tmp_path, "sys.stdin.read()")
+    monkeypatch.setattr(job.hub, "heard", time.monotonic() - 1000)
+    later = threading.Timer(1.5, job.hub.results.put, ["late"])
+    later.start()
+    try:
+        assert job.start() == "late"
+    finally:
+        job.close()
+        job.hub.close()
+    assert process.returncode == 0
+
+
+def test_a_deadline_does_not_interrupt_the_end_of_a_job(tmp_path: Path) -> None:
+    def ring(*_: Any) -> None:
+        raise TrainingError("took longer than 1 s")
+
+    job, process = bare_job(tmp_path, "sys.stdin.read(); time.sleep(2)")
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+        # The hub's thread would take the signal if it were masked in this one.
+        with pytest.raises(TrainingError), contextlib.closing(job):
+            time.sleep(60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        job.hub.close()
+    assert process.returncode == 0
+    assert not job.folder.exists()
+
+
+def bare_job(tmp_path: Path, code: str) -> tuple[Job, subprocess.Popen[bytes]]:
+    """A job with a program of ours in its keeper's place."""
+    job = Job.__new__(Job)
+    process = subprocess.Popen([sys.executable, "-c", f"import sys, time; {code}"], stdin=subprocess.PIPE)
+    job._process, job._below, job._token, job._began = process, set(), "0" * 32, time.monotonic()
+    job.folder, job.log, job.where = tmp_path / "job", tmp_path / "log.txt", "here"
+    job.folder.mkdir()
+    job.log.touch()
+    job.hub = Hub(None, "tcp:127.0.0.1:0")  # type: ignore[arg-type]
+    job.options = VerlOptions(start_seconds=120)
+    return job, process
+
+
+def test_a_recipe_that_is_refused_leaves_no_folder(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+
+    def place() -> Path:
+        made.append(real())
+        return made[-1]
+
+    real = job_module.place
+    monkeypatch.setattr(job_module, "place", place)
+    odd = recipe() | {"resources": {"nodes": 3}}
+    with pytest.raises(RecipeError, match="are not a multiple of the 3 workers"):
+        bench.run(odd)
+    assert made
+    assert not any(folder.exists() for folder in made)
 
 
 # The keeper ---------------------------------------------------------------------------------------

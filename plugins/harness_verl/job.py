@@ -9,8 +9,10 @@ import contextlib
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -177,24 +179,24 @@ class Job:
             raise self._fault(f"ended with exit code {code}")
 
     def close(self, *, keep_log: bool = False) -> None:
-        """End what still runs, and remove its files."""
-        self._look_below()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_SECONDS)
-        self._process.kill()
-        code = self._process.wait()
-        if code:
-            # The keeper may have been killed itself.
-            keeper.sweep(self._token, self.folder, END_SECONDS)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if not keep_log:
-            self.log.unlink(missing_ok=True)
+        """End what still runs, and remove its files. A deadline that passes meanwhile does not interrupt."""
+        with _no_alarm():
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
+            self._process.kill()
+            if self._process.wait():
+                # The keeper may have been killed itself.
+                keeper.sweep(self._token, self.folder, END_SECONDS)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not keep_log:
+                self.log.unlink(missing_ok=True)
 
     def _wait(
         self, answers: queue.SimpleQueue[Any], limit: float, done: Mapping[str, Any] | None = None
     ) -> Any:
+        began = monotonic()
         while True:
             with contextlib.suppress(queue.Empty):
                 return answers.get(timeout=LOOK)
@@ -208,7 +210,8 @@ class Job:
                 raise self._fault(
                     f"lost samples: {len(done)} groups are incomplete though verl has done with them"
                 )
-            silent = monotonic() - self.hub.heard
+            # The driver's own time, in which it verified, is not the job's.
+            silent = monotonic() - max(self.hub.heard, began)
             if silent > limit:
                 raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
             if self.options.stage_seconds and monotonic() - self._began > self.options.stage_seconds:
@@ -229,6 +232,23 @@ class Job:
         """The end of its log."""
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return "\n    ".join(line[:400] for line in lines[-TAIL:]) or "(nothing)"
+
+
+@contextlib.contextmanager
+def _no_alarm() -> Iterator[None]:
+    """Without the watchdog, which rings again until its block is left.
+
+    Its handler is replaced, not the signal masked: another thread would take the signal, and Python runs
+    the handler in the main one all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def refused(words: str, where: str) -> RecipeError:

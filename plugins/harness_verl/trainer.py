@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import socket
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
@@ -266,13 +267,20 @@ class _Stage:
         trainer, session = self.trainer, self.session
         start = start_of(self.stage, self.policy, trainer.context, session.first_step, self.where)
         folder = job.place()
-        spec, variables = specification(
-            trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where
-        )
-        variables |= {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
-        spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= variables
-        logs = trainer.context.cache / "verl-logs"
-        return job.Job(trainer.python, folder, logs, spec, variables, self.hub, trainer.options, self.where)
+        try:
+            spec, variables = specification(
+                trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where
+            )
+            reach = {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
+            # On a cluster PYTHONPATH is not among them: packages travel with the job.
+            spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
+            logs, hub = trainer.context.cache / "verl-logs", self.hub
+            return job.Job(
+                trainer.python, folder, logs, spec, variables | reach, hub, trainer.options, self.where
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _outcomes(kept: Group | None, size: int) -> list[dict[str, Any]]:

@@ -63,6 +63,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         self.timing_raw: dict[str, float] = {}
         #: Steps done, or the one under way.
         self.global_steps: int = 0
+        self.actor_rollout_wg: Any
         super().__init__(config)
 
     # What verl sets up ----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ A start of verl takes about a minute on two cores, so that each test asks much o
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import subprocess
@@ -23,8 +24,10 @@ import torch
 from harness_verl_worker.keeper import descendants
 from safetensors.torch import load_file
 
+from harness import ledger
 from harness.advantages import group_advantages
 from harness.plugins import load
+from harness.records import Group, convert
 from harness.testing.workbench import Recorded, Workbench
 from tests.support.heavy import environment_python
 from tests.support.runs import make_study, start_arm
@@ -226,6 +229,62 @@ def test_nothing_is_left_of_a_job(runs: dict[str, Recorded]) -> None:
     wait_until(lambda: not left(), 120)
 
 
+# The loss -----------------------------------------------------------------------------------------
+
+LOSS = """
+name = "loss"
+[model]
+name = "chain-334k"
+loader = "packaged"
+prompt = "raw"
+[tasks]
+train = [{ name = "arithmetic-chain", strata = "8-9" }]
+[trainer]
+name = "verl"
+[resources]
+device = "cpu"
+[conventions]
+normalise = "{normalise}"
+[checkpoints]
+min_free_gb = 0.05
+[report]
+reporters = []
+[[stages]]
+name = "s"
+curriculum = "uniform"
+rollout = { n = 8, batch = 4, max_tokens = 10, temperature = 1.5 }
+gates = [{ name = "mixed-outcomes", max_refills = 20 }]
+loss = { kl = 0.05, entropy = 0.05, mask_truncated = true }
+optimizer = { lr = 1e-4 }
+max_steps = 1
+"""
+
+
+@pytest.mark.parametrize("normalise", ["sequence", "token"])
+def test_what_reaches_verls_loss_is_what_torch_computes(
+    verl_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normalise: str
+) -> None:
+    """Some sequences masked; KL and entropy terms; on verl's own rollouts."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(LOSS.replace("{normalise}", normalise))
+    run = make_study(path, tmp_path / "runs").folder / "main" / "seed-0"
+    process = start_arm(run.parents[1])
+    assert process.wait(timeout=1800) == 0, (run / "log.txt").read_text()[-3000:]
+    groups = [convert(x["group"], Group) for x in ledger.read(run / "ledger.jsonl") if x["t"] == "group"]
+    cut = [cut for group in groups for cut in group.truncated]
+    counted = [a for g in groups for a, out in zip(g.advantages, g.truncated, strict=True) if not out]
+    assert 0 < sum(cut) < len(cut), "some are masked, some count"
+    assert any(counted)
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "bench"))
+    parity = importlib.import_module("parity")
+    own, reference = parity.replayed(run, tmp_path / "again", load())
+    assert own.loss == pytest.approx(reference.loss, rel=1e-3)
+    assert own.grad_norm == pytest.approx(reference.grad_norm, rel=1e-4)
+    if normalise == "token":  # verl's metric is a mean of the same kind as its loss, ours is over tokens
+        assert own.entropy == pytest.approx(reference.entropy, rel=1e-3)
+    assert own.kl == pytest.approx(reference.kl, abs=1e-6)
+
+
 # Kills --------------------------------------------------------------------------------------------
 
 KILLED = """
@@ -295,8 +354,6 @@ def test_every_kill_is_a_named_error_and_the_run_goes_on_after_it(verl_python: s
 
 def wait_for_steps(run: Path, count: int, process: subprocess.Popen[bytes]) -> int:
     """Until the ledger's last step is `count`; returns it."""
-    from harness import ledger
-
     end = time.monotonic() + 600
     while time.monotonic() < end:
         assert process.poll() is None, (run / "log.txt").read_text()[-3000:]

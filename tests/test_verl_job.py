@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from harness_verl import job as job_module
 from harness_verl.hub import Hub
-from harness_verl.job import Job, package
+from harness_verl.job import Job, check, package
 from harness_verl.options import VerlOptions
 
 from harness.errors import HarnessError, RecipeError, TrainingError
@@ -109,6 +109,31 @@ def test_a_refused_configuration_is_said_in_verls_words(
     monkeypatch.setenv("FAKE_VERL", "refuse")
     with pytest.raises(RecipeError, match="verl refuses its configuration: ValueError: no such thing"):
         bench.run(recipe())
+
+
+def test_an_environment_without_verl_is_said_so(bench: Workbench, tmp_path: Path) -> None:
+    bare = program(tmp_path / "bare", f'exec {sys.executable} -S "$@"')
+    with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named") as raised:
+        bench.run(recipe(python="bare"))
+    assert "resources.python" in str(raised.value)
+    spec = {"overrides": [], "settings": {}, "optimizer": None}
+    with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named"):
+        check(str(bare), spec, {}, "here")
+
+
+def test_a_check_without_an_answer_is_an_error(tmp_path: Path) -> None:
+    silent = program(tmp_path / "silent", "echo something else; echo and why >&2")
+    with pytest.raises(RecipeError, match=r"printed no configuration of verl's: and why"):
+        check(str(silent), {}, {}, "here")
+    slow = program(tmp_path / "slow", "exec sleep 600")
+    with pytest.raises(RecipeError, match=r"has not checked its configuration in 0\.5 s"):
+        check(str(slow), {}, {}, "here", seconds=0.5)
+
+
+def program(path: Path, lines: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_an_interpreter_that_is_not_there_is_refused(bench: Workbench) -> None:

@@ -29,8 +29,11 @@ PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu")
 LOOK: Final = 0.5
 #: Lines of a job's log that its end is explained with.
 TAIL: Final = 25
+CONFIG: Final = "HARNESS-CONFIG "
 REFUSED: Final = "HARNESS-REFUSED "
 CONFIGURATION: Final = 3
+ABSENT: Final = "HARNESS-NO-VERL "
+NO_VERL: Final = 4
 #: Longest clean end of a job: Ray takes its time on a busy machine.
 END_SECONDS: Final = 300.0
 
@@ -93,6 +96,7 @@ class Job:
         where: str,
     ) -> None:
         self.hub, self.options, self.where, self.folder = hub, options, where, folder
+        self.python = python
         self._began = monotonic()
         logs.mkdir(parents=True, exist_ok=True)
         #: Removed when the job ends well.
@@ -203,8 +207,8 @@ class Job:
             self._look_below()
             code = self._process.poll()
             if code is not None:
-                if code == CONFIGURATION:
-                    raise refused(self.last_words(), self.where)
+                if code in (CONFIGURATION, NO_VERL):
+                    raise refused(code, self.last_words(), self.python, self.where)
                 raise self._fault(f"died (exit code {code})")
             if done is not None and not self.hub.results.empty() and answers.empty():
                 raise self._fault(
@@ -251,10 +255,15 @@ def _no_alarm() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def refused(words: str, where: str) -> RecipeError:
-    """verl's refusal of a configuration, in its words."""
-    said = [line for line in words.splitlines() if REFUSED in line]
-    text = words[words.rindex(REFUSED) :].removeprefix(REFUSED) if said else words
+def refused(code: int, words: str, python: str, where: str) -> RecipeError:
+    """Why a job ended before it began, in its words."""
+    mark = ABSENT if code == NO_VERL else REFUSED
+    text = words[words.rindex(mark) :].removeprefix(mark) if mark in words else words
+    if code == NO_VERL:
+        return RecipeError(
+            f"no verl in {python}: {text.strip()}", where=where,
+            hint="name the bin/python of an environment that has verl with resources.python",
+        )  # fmt: skip
     return RecipeError(f"verl refuses its configuration: {text.strip()}", where=where)
 
 
@@ -264,7 +273,7 @@ def check(
     """verl's complete configuration of a stage, validated by verl itself; nothing is started.
 
     Raises:
-        RecipeError: verl, or hydra, refuses it.
+        RecipeError: verl, or hydra, refuses it; there is no verl; there is no answer.
     """
     folder = place()
     try:
@@ -277,12 +286,16 @@ def check(
             env=inherited | dict(variables) | {"PYTHONPATH": str(folder / "path")}, cwd=folder,
             capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise RecipeError(f"verl has not checked its configuration in {seconds:g} s", where=where) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if done.returncode:
-        raise refused(done.stderr[-4000:], where)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("HARNESS-CONFIG "))
-    found: dict[str, Any] = msgspec.json.decode(line.removeprefix("HARNESS-CONFIG "))
+        raise refused(done.returncode, done.stderr[-4000:], python, where)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(CONFIG)]
+    if not lines:
+        raise RecipeError(f"{python} printed no configuration of verl's: {done.stderr[-1000:]}", where=where)
+    found: dict[str, Any] = msgspec.json.decode(lines[-1].removeprefix(CONFIG))
     return found
 
 

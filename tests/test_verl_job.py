@@ -22,6 +22,7 @@ from harness_verl.options import VerlOptions
 from harness.errors import HarnessError, RecipeError, TrainingError
 from harness.ledger import read
 from harness.plugins import Plugins
+from harness.session import StageSession
 from harness.testing.workbench import Workbench
 from tests.support.runs import make_study, start_arm
 from tests.support.verl import stand_in_python
@@ -111,6 +112,25 @@ def test_a_refused_configuration_is_said_in_verls_words(
         bench.run(recipe())
 
 
+def test_a_clusters_workers_find_packages_by_ray_alone(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of this machine would hide what Ray unpacks on another."""
+    given: list[dict[str, Any]] = []
+
+    def start(job: Job, *arguments: Any) -> None:
+        given.append(arguments[3]["settings"]["ray_kwargs.ray_init.runtime_env"])
+        real(job, *arguments)
+
+    real = Job.__init__
+    monkeypatch.setattr(Job, "__init__", start)
+    bench.run(recipe(ray_address="127.0.0.1:1", listen="127.0.0.1"))
+    (runtime,) = given
+    assert "PYTHONPATH" not in runtime["env_vars"]
+    assert {"HARNESS_VERL_ADDRESS", "HARNESS_VERL_TOKEN"} <= set(runtime["env_vars"])
+    assert [Path(path).name for path in runtime["py_modules"]] == ["harness_verl_worker", "harness_verl_cpu"]
+
+
 def test_an_environment_without_verl_is_said_so(bench: Workbench, tmp_path: Path) -> None:
     bare = program(tmp_path / "bare", f'exec {sys.executable} -S "$@"')
     with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named") as raised:
@@ -149,6 +169,21 @@ def test_single_aborts_are_masked_not_zero(bench: Workbench, monkeypatch: pytest
             assert (group.rewards[0], group.advantages[0]) == (None, 0.0)
             assert None not in group.rewards[1:]
             assert group.rollouts[0].reason == "the server is gone"
+
+
+def test_a_verdict_that_comes_late_is_a_verdict(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`reward_seconds` is how long verl's side waits, and decides on nothing."""
+    real = StageSession.submit
+
+    def submit(session: StageSession, rollouts: Any) -> Any:
+        time.sleep(1)
+        return real(session, rollouts)
+
+    monkeypatch.setattr(StageSession, "submit", submit)
+    record = bench.run(recipe(reward_seconds=0.1))
+    groups = [group for call in record.of("collect") for group in call.value.groups]
+    assert groups
+    assert all(None not in group.rewards for group in groups)
 
 
 def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(

@@ -40,7 +40,12 @@ class Completion:
 class Hub(SessionServer):
     """One stage's. Calls of the job are answered in threads of their own; the driver uses the rest."""
 
-    def __init__(self, session: StageSession, address: str) -> None:
+    def __init__(self, session: StageSession, address: str, *, reached: str | None = None) -> None:
+        """
+        Args:
+            address: where to listen (see `harness.wire`).
+            reached: the host by which the job reaches it, where that is another than it is bound to.
+        """
         self._commands: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
@@ -53,6 +58,8 @@ class Hub(SessionServer):
         self.heard = monotonic()
         self.phase = "start"
         super().__init__(session, address)
+        if reached is not None:
+            self.address = f"tcp:{reached}:{self.address.rpartition(':')[2]}"
 
     def command(self, name: str, **arguments: Any) -> None:
         """Queue a command for the job's controller."""

@@ -47,6 +47,6 @@ class VerlOptions(Model):
     stall_seconds: Seconds = 1800.0
     #: Longest stage.
     stage_seconds: Seconds | None = None
-    #: verl's reward workers wait so long for a verdict, then log the sample as unjudged. What is trained on is
+    #: verl's reward workers wait so long for a verdict, then log a sample as unjudged. What is trained on is
     #: the driver's verdict, whenever it comes: verifiers have limits of time of their own.
     reward_seconds: Seconds = 900.0

@@ -6,7 +6,10 @@ its end to the next stage, and the way of a sample from a reward worker to its r
 verl itself is replaced by a stand-in that generates and learns in no time (`tests/support/fake_verl`); the
 driver, the keeper, the socket and the verifier are real. Prints, of the best round, the seconds of a stage
 without samples and, beyond the verifier's own time, the milliseconds of a sample: wall clock and CPU of
-driver and job together. Exit code 1 when a limit is missed: 3 s a stage, 1 ms a sample.
+driver and job together. Left out, since the stand-in has none of it: the start of Ray, vLLM and verl, the
+way of a completion through verl's agent loop and transfer queue to a reward worker, completions longer than
+12 tokens, weights and checkpoints of a real size. Exit code 1 when a limit is missed: 3 s a stage, 1 ms a
+sample.
 """
 
 from __future__ import annotations

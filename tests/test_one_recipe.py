@@ -15,7 +15,8 @@ from tests.support.heavy import environment_python
 from tests.support.runs import harness
 
 pytest.importorskip("trl", reason="needs the extra 'trl'")
-pytestmark = pytest.mark.heavy
+# A start of verl takes about a minute on an idle machine, and many times that on a busy one.
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(3600)]
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "backends.toml"
 TRAINERS = ("torch", "trl", "verl")

@@ -18,7 +18,8 @@ from harness.plugins import load
 from harness.testing.workbench import Workbench
 from tests.support.heavy import environment_python, free_port
 
-pytestmark = pytest.mark.heavy
+# A start of verl takes about a minute on an idle machine, and many times that on a busy one.
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(3600)]
 
 RECIPE: dict[str, Any] = {
     "name": "cluster",

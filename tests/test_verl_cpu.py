@@ -116,3 +116,49 @@ def test_the_entry_point_names_the_package(python: str) -> None:
 
     project = tomllib.loads((PLUGINS.parent / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["verl.plugins"] == {"harness-cpu": "harness_verl_cpu"}
+
+
+def test_a_mean_over_sequences_is_over_those_that_count(python: str) -> None:
+    """One of three rows is masked and one is padding: verl's own loss divides by what is left."""
+    done = run(
+        python,
+        """
+import torch
+from types import SimpleNamespace
+from omegaconf import OmegaConf
+from transfer_queue import KVBatchMeta
+from verl.trainer.ppo.core_algos import agg_loss
+from harness_verl_worker.trainer import SessionTrainer
+
+class Group:
+    def update_actor(self, batch):
+        self.told = dict(batch.extra_info)
+        return {"metrics": {"mfu": 0.0, "loss": 1.0}}
+
+trainer = SessionTrainer.__new__(SessionTrainer)
+actor = {"ppo_mini_batch_size": 2, "calculate_entropy": False, "entropy_coeff": 0.0, "ppo_epochs": 1,
+         "data_loader_seed": 1, "shuffle": False}
+trainer.config = OmegaConf.create(
+    {"actor_rollout_ref": {"actor": actor, "rollout": {"n": 2, "temperature": 1.0}}, "distillation": None}
+)
+trainer.distillation_config = None
+group = trainer.actor_rollout_wg = Group()
+masks = [torch.ones(2), torch.zeros(2), torch.ones(2), torch.ones(2)]
+trainer._rows = lambda batch, field: masks
+tags = [{}, {}, {}, {"is_padding": True}]
+batch = KVBatchMeta(partition_id="train", keys=[f"g_{i}_0" for i in range(4)], tags=tags, extra_info={})
+metrics = {}
+assert trainer._update_actor(batch, metrics=metrics) is batch
+assert trainer.actor_rollout_wg is group
+assert metrics["actor/loss"] == 1.0
+assert group.told["mini_batch_size"] == 4, "how a step is divided stays verl's"
+assert group.told["global_batch_size"] == 2, group.told
+values = torch.tensor([[1.0, 3.0], [9.0, 9.0], [5.0, 7.0], [0.0, 0.0]])
+mask = torch.stack([*masks[:3], torch.zeros(2)])
+found = agg_loss(values, mask, "seq-mean-token-mean", dp_size=1, batch_num_tokens=4,
+                 global_batch_size=group.told["global_batch_size"])
+assert abs(float(found) - 4.0) < 1e-5, found
+""",
+        **LOADED,
+    )
+    assert done.returncode == 0, done.stderr

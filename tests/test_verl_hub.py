@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from harness_verl import reach
 from harness_verl.hub import Completion, Hub
 from harness_verl_worker.wire import ADDRESS, TOKEN, Driver, DriverGone, Judge
+
+from harness.errors import RecipeError
 
 
 @pytest.fixture
@@ -113,10 +116,39 @@ def test_a_hub_that_closes_tells_the_job_to_stop(hub: Hub) -> None:
     assert said == ["stop"]
 
 
+def test_a_driver_says_where_it_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = ("127.0.0.1", "127.0.0.1")
+    assert reach.interface(None, None, 1, "here") == alone == reach.interface(None, "auto", 1, "here")
+    assert reach.interface("10.0.0.1", "10.0.0.2:6379", 4, "here") == ("10.0.0.1", "10.0.0.1")
+    monkeypatch.setattr(reach, "_towards", lambda host: "10.0.0.7" if host == "head" else "127.0.0.1")
+    assert reach.interface(None, "head:6379", 2, "here") == ("0.0.0.0", "10.0.0.7")
+    for nowhere in ("auto", "127.0.0.1:6379"):
+        with pytest.raises(RecipeError, match="other nodes cannot reach the driver") as raised:
+            reach.interface(None, nowhere, 2, "here")
+        assert "listen" in str(raised.value)
+
+
+def test_a_way_is_asked_of_the_routing_table() -> None:
+    assert reach._towards("127.0.0.1") == "127.0.0.1"
+    assert reach._towards("no.such.host.invalid") == "127.0.0.1"
+
+
+def test_a_hub_that_is_bound_to_all_is_reached_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Hub(None, "tcp:0.0.0.0:0", reached="127.0.0.1") as hub:  # type: ignore[arg-type]
+        assert hub.address.startswith("tcp:127.0.0.1:")
+        monkeypatch.setenv(ADDRESS, hub.address)
+        monkeypatch.setenv(TOKEN, hub.token)
+        Driver(timeout=10).call("phase", "here")
+        assert hub.phase == "here"
+
+
 def test_calls_that_do_not_fit_are_refused_by_name(hub: Hub) -> None:
     driver = Driver(timeout=10)
     with pytest.raises(DriverGone, match="no such call: 'exit'"):
         driver.call("exit")
+    for call in ("next_tasks", "submit", "finish_step", "begin_save"):
+        with pytest.raises(DriverGone, match=f"no such call: '{call}', only next, phase, offer, outcomes"):
+            driver.call(call)
     with pytest.raises(DriverGone, match="argument"):
         driver.call("phase")
     with pytest.raises(DriverGone, match="uid"):

@@ -9,16 +9,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness_verl.job import package
-from harness_verl_worker import keeper
+from harness_verl import job as job_module
+from harness_verl.hub import Hub
+from harness_verl.job import Job, check, package
+from harness_verl.options import VerlOptions
 
 from harness.errors import HarnessError, RecipeError, TrainingError
 from harness.ledger import read
 from harness.plugins import Plugins
+from harness.session import StageSession
 from harness.testing.workbench import Workbench
 from tests.support.runs import make_study, start_arm
 from tests.support.verl import stand_in_python
@@ -63,9 +67,9 @@ max_steps = 4
     ("fault", "options", "words"),
     [
         ("die:3", {}, r"the verl job died \(exit code 7\), at 'in update'"),
-        ("hang:3", {"stall_seconds": 3}, r"has made no progress for 3 s \(limit 3\), at 'in update'"),
-        ("hang:3", {"stage_seconds": 8}, "has taken longer than stage_seconds = 8"),
-        ("drop:3", {"stall_seconds": 4}, "has made no progress"),
+        ("hang:3", {"stall_seconds": 10}, r"has made no progress for \d+ s \(limit 10\), at 'in update'"),
+        ("hang:3", {"stage_seconds": 20}, "has taken longer than stage_seconds = 20"),
+        ("drop:3", {"stall_seconds": 10}, "has made no progress"),
         ("abort:3", {}, "verl answered none of the step's 8 requests: the server is gone"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
@@ -82,9 +86,22 @@ def test_a_failing_job_is_a_named_error_and_the_run_goes_on_after_it(
     assert jobs(bench.folder) == []
     # What it left is whole: the same run, with nothing wrong any more, ends with all its steps.
     monkeypatch.delenv("FAKE_VERL")
+    # The limits are of the failure alone; the recipe of a run must stay what it was.
+    monkeypatch.setattr(Job, "__init__", unlimited(Job.__init__))
     record = bench.run(recipe(**options))
     assert [line["metrics"]["step"] for line in record.lines("step")] == [1, 2, 3, 4]
     assert record.lines("finished")
+
+
+def unlimited(init: Callable[..., None]) -> Callable[..., None]:
+    """A job that may take as long as a busy machine lets it."""
+
+    def start(*arguments: Any) -> None:
+        *before, options, where = arguments
+        limits = {"stall_seconds": 1800.0, "stage_seconds": None}
+        init(*before, options.model_copy(update=limits), where)
+
+    return start
 
 
 def test_a_refused_configuration_is_said_in_verls_words(
@@ -93,6 +110,50 @@ def test_a_refused_configuration_is_said_in_verls_words(
     monkeypatch.setenv("FAKE_VERL", "refuse")
     with pytest.raises(RecipeError, match="verl refuses its configuration: ValueError: no such thing"):
         bench.run(recipe())
+
+
+def test_a_clusters_workers_find_packages_by_ray_alone(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of this machine would hide what Ray unpacks on another."""
+    given: list[dict[str, Any]] = []
+
+    def start(job: Job, *arguments: Any) -> None:
+        given.append(arguments[3]["settings"]["ray_kwargs.ray_init.runtime_env"])
+        real(job, *arguments)
+
+    real = Job.__init__
+    monkeypatch.setattr(Job, "__init__", start)
+    bench.run(recipe(ray_address="127.0.0.1:1", listen="127.0.0.1"))
+    (runtime,) = given
+    assert "PYTHONPATH" not in runtime["env_vars"]
+    assert {"HARNESS_VERL_ADDRESS", "HARNESS_VERL_TOKEN"} <= set(runtime["env_vars"])
+    assert [Path(path).name for path in runtime["py_modules"]] == ["harness_verl_worker", "harness_verl_cpu"]
+
+
+def test_an_environment_without_verl_is_said_so(bench: Workbench, tmp_path: Path) -> None:
+    bare = program(tmp_path / "bare", f'exec {sys.executable} -S "$@"')
+    with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named") as raised:
+        bench.run(recipe(python="bare"))
+    assert "resources.python" in str(raised.value)
+    spec = {"overrides": [], "settings": {}, "optimizer": None}
+    with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named"):
+        check(str(bare), spec, {}, "here")
+
+
+def test_a_check_without_an_answer_is_an_error(tmp_path: Path) -> None:
+    silent = program(tmp_path / "silent", "echo something else; echo and why >&2")
+    with pytest.raises(RecipeError, match=r"printed no configuration of verl's: and why"):
+        check(str(silent), {}, {}, "here")
+    slow = program(tmp_path / "slow", "exec sleep 600")
+    with pytest.raises(RecipeError, match=r"has not checked its configuration in 0\.5 s"):
+        check(str(slow), {}, {}, "here", seconds=0.5)
+
+
+def program(path: Path, lines: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_an_interpreter_that_is_not_there_is_refused(bench: Workbench) -> None:
@@ -110,6 +171,21 @@ def test_single_aborts_are_masked_not_zero(bench: Workbench, monkeypatch: pytest
             assert group.rollouts[0].reason == "the server is gone"
 
 
+def test_a_verdict_that_comes_late_is_a_verdict(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`reward_seconds` is how long verl's side waits, and decides on nothing."""
+    real = StageSession.submit
+
+    def submit(session: StageSession, rollouts: Any) -> Any:
+        time.sleep(1)
+        return real(session, rollouts)
+
+    monkeypatch.setattr(StageSession, "submit", submit)
+    record = bench.run(recipe(reward_seconds=0.1))
+    groups = [group for call in record.of("collect") for group in call.value.groups]
+    assert groups
+    assert all(None not in group.rewards for group in groups)
+
+
 def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,23 +195,84 @@ def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
     monkeypatch.setenv("FAKE_VERL", "hang:3")
     process = start_arm(study)
     ledger = study / "main" / "seed-0" / "ledger.jsonl"
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not (ledger.exists() and '"t":"checkpoint"' in ledger.read_text()):
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.1)
-    (job,) = jobs(bench.folder)[:1]
-    folder = Path(os.readlink(f"/proc/{job}/cwd"))
+    folder = Path(os.readlink(f"/proc/{keeper_of(bench.folder)}/cwd"))
     process.kill()
     process.wait()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while jobs(bench.folder) or folder.exists():
         assert time.monotonic() < end
         time.sleep(0.1)
     monkeypatch.delenv("FAKE_VERL")
-    assert start_arm(study).wait(timeout=120) == 0
+    assert start_arm(study).wait(timeout=300) == 0
     lines = list(read(ledger))
     assert [line["metrics"]["step"] for line in lines if line["t"] == "step"] == [1, 2, 3, 4]
+
+
+def test_time_that_the_driver_takes_is_not_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job was last heard of before the driver verified something for long; then it needs its time."""
+    job, process = bare_job(tmp_path, "sys.stdin.read()")
+    monkeypatch.setattr(job.hub, "heard", time.monotonic() - 1000)
+    later = threading.Timer(1.5, job.hub.results.put, ["late"])
+    later.start()
+    try:
+        assert job.start() == "late"
+    finally:
+        job.close()
+        job.hub.close()
+    assert process.returncode == 0
+
+
+def test_a_deadline_does_not_interrupt_the_end_of_a_job(tmp_path: Path) -> None:
+    def ring(*_: Any) -> None:
+        raise TrainingError("took longer than 1 s")
+
+    job, process = bare_job(tmp_path, "sys.stdin.read(); time.sleep(2)")
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+        # The hub's thread would take the signal if it were masked in this one.
+        with pytest.raises(TrainingError), contextlib.closing(job):
+            time.sleep(60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        job.hub.close()
+    assert process.returncode == 0
+    assert not job.folder.exists()
+
+
+def bare_job(tmp_path: Path, code: str) -> tuple[Job, subprocess.Popen[bytes]]:
+    """A job with a program of ours in its keeper's place."""
+    job = Job.__new__(Job)
+    process = subprocess.Popen([sys.executable, "-c", f"import sys, time; {code}"], stdin=subprocess.PIPE)
+    job._process, job._below, job._token, job._began = process, set(), "0" * 32, time.monotonic()
+    job.folder, job.log, job.where = tmp_path / "job", tmp_path / "log.txt", "here"
+    job.folder.mkdir()
+    job.log.touch()
+    job.hub = Hub(None, "tcp:127.0.0.1:0")  # type: ignore[arg-type]
+    job.options = VerlOptions(start_seconds=120)
+    return job, process
+
+
+def test_a_recipe_that_is_refused_leaves_no_folder(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+
+    def place() -> Path:
+        made.append(real())
+        return made[-1]
+
+    real = job_module.place
+    monkeypatch.setattr(job_module, "place", place)
+    odd = recipe() | {"resources": {"nodes": 3}}
+    with pytest.raises(RecipeError, match="are not a multiple of the 3 workers"):
+        bench.run(odd)
+    assert made
+    assert not any(folder.exists() for folder in made)
 
 
 # The keeper ---------------------------------------------------------------------------------------
@@ -146,14 +283,14 @@ import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); "
     "signal.signal(1, signal.SIG_IGN); time.sleep(600)"], start_new_session=True)
 print(child.pid, flush=True)
-time.sleep({seconds})
+{then}
 """
 
 
-def start_keeper(seconds: float) -> tuple[subprocess.Popen[str], int]:
+def start_keeper(then: str) -> tuple[subprocess.Popen[str], int]:
     keeper_file = str(package("harness_verl_worker") / "keeper.py")
     command = [sys.executable, keeper_file, "/nowhere", sys.executable, "-c",
-               FAMILY.format(seconds=seconds)]  # fmt: skip
+               FAMILY.format(then=then)]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, int(process.stdout.readline())
@@ -166,15 +303,19 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("end", ["the command ends", "the parent goes", "it is told to"])
-def test_nothing_outlives_the_keeper(end: str) -> None:
-    process, grandchild = start_keeper(0.2 if end == "the command ends" else 600)
+def test_nothing_outlives_the_keeper(end: str, tmp_path: Path) -> None:
+    # The command ends when its grandchild has been seen alive, not at some time.
+    gate = tmp_path / "go"
+    until_then = f"import os\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)"
+    process, grandchild = start_keeper(until_then if end == "the command ends" else "time.sleep(600)")
     assert alive(grandchild)
+    gate.touch()
     if end == "the parent goes":
         assert process.stdin is not None
         process.stdin.close()
     elif end == "it is told to":
         process.send_signal(signal.SIGTERM)
-    code = process.wait(timeout=20)
+    code = process.wait(timeout=120)
     assert code == {"the command ends": 0, "the parent goes": 130, "it is told to": 143}[end]
     assert not alive(grandchild)
 
@@ -196,37 +337,60 @@ def test_shared_memory_of_a_job_goes_with_it() -> None:
     segment = Path("/dev/shm") / process.stdout.readline().strip()
     assert segment.exists()
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     assert not segment.exists()
 
 
 def test_a_job_whose_keeper_is_killed_leaves_nothing(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("FAKE_VERL", "hang:1")
+    hanging = tmp_path / "orphaned"
+    monkeypatch.setenv("FAKE_VERL", f"orphan:{hanging}")
     killed: list[int] = []
 
     def kill() -> None:
-        end = time.monotonic() + 60
-        while time.monotonic() < end and not killed:
-            time.sleep(0.05)
-            found = jobs(bench.folder)
-            if found and len(keeper.descendants(found[0])) >= 1:
-                time.sleep(1.2)  # So that the driver has looked.
-                os.kill(found[0], signal.SIGKILL)
-                killed.append(found[0])
+        wait_for(hanging.exists)
+        found = keeper_of(bench.folder)
+        assert found is not None
+        os.kill(found, signal.SIGKILL)
+        killed.append(found)
 
+    def close_late(job: Job, **options: Any) -> None:
+        wait_for(hanging.with_suffix(".started").exists)
+        close(job, **options)
+
+    close = Job.close
+    monkeypatch.setattr(Job, "close", close_late)
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(TrainingError, match="died"):
-        bench.run(recipe(stall_seconds=30))
+        bench.run(recipe())
     thread.join()
     assert killed
+    # Not even what the job started after the keeper was gone, in a session and a folder of its own.
     assert jobs(bench.folder) == []
+    (segment,) = hanging.read_text().split()
+    assert not Path("/dev/shm", segment).exists()
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 300
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def keeper_of(folder: Path) -> int | None:
+    """The keeper of the one job of this folder, by its command: pids say nothing of who came first."""
+    for pid in jobs(folder):
+        with contextlib.suppress(OSError):
+            if b"/keeper.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    return None
 
 
 def jobs(folder: Path) -> list[int]:
-    """Processes that were started with the stand-in of this folder, keepers first."""
+    """Processes that were started with the stand-in of this folder."""
     found = []
     for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda p: int(p.name)):
         with contextlib.suppress(OSError):

@@ -135,6 +135,28 @@ def test_an_override_of_what_the_recipe_decides_is_refused_by_name(key: str, sig
             validated(VerlOptions, {"overrides": [override]}, where="trainer")
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "ray_kwargs.ray_init._temp_dir=/elsewhere",
+        f"{ACTOR}.optim.optimizer=SGD",
+        "trainer.critic_warmup=3",
+        "algorithm.rollout_correction.bypass_mode=true",
+        "actor_rollout_ref.model.lora.rank=8",
+        "+actor_rollout_ref.model.lora_adapter_path=/adapter",
+    ],
+)
+def test_what_would_contradict_a_recipe_is_refused(override: str) -> None:
+    with pytest.raises(RecipeError, match=r"collides with .*the recipe decides"):
+        validated(VerlOptions, {"overrides": [override]}, where="trainer")
+
+
+def test_another_engine_names_its_optimizer_itself() -> None:
+    key = f"{ACTOR}.optim.optimizer"
+    assert made({})[key] == "AdamW"
+    assert key not in made({}, overrides=("model_engine=megatron",))
+
+
 def test_an_override_is_one() -> None:
     with pytest.raises(RecipeError, match="no override of verl's: key=value"):
         validated(VerlOptions, {"overrides": ["trainer.logger"]}, where="trainer")

@@ -1,8 +1,9 @@
 """The driver's end of the socket: commands out to the job, completions in from its reward workers.
 
-It extends the session's server by four calls. `next` hands the job's controller its next command and
-takes the last one's result; `phase` says what it is at; reward workers `offer` completions and wait for
-their `outcomes`. The session itself is used by the driver's own thread alone.
+It is the session's server with four calls in place of the session's own: no worker can draw tasks or end a
+step. `next` hands the job's controller its next command and takes the last one's result; `phase` says what
+it is at; reward workers `offer` completions and wait for their `outcomes`. The session itself is used by the
+driver's own thread alone.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ class Completion:
 class Hub(SessionServer):
     """One stage's. Calls of the job are answered in threads of their own; the driver uses the rest."""
 
-    def __init__(self, session: StageSession, address: str) -> None:
+    def __init__(self, session: StageSession, address: str, *, reached: str | None = None) -> None:
+        """
+        Args:
+            address: where to listen (see `harness.wire`).
+            reached: the host by which the job reaches it, where that is another than it is bound to.
+        """
         self._commands: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
@@ -52,6 +58,8 @@ class Hub(SessionServer):
         self.heard = monotonic()
         self.phase = "start"
         super().__init__(session, address)
+        if reached is not None:
+            self.address = f"tcp:{reached}:{self.address.rpartition(':')[2]}"
 
     def command(self, name: str, **arguments: Any) -> None:
         """Queue a command for the job's controller."""
@@ -68,7 +76,7 @@ class Hub(SessionServer):
             self._changed.notify_all()
 
     def answer(self, line: bytes) -> bytes:
-        """As the session's server, with the four calls before its own."""
+        """One of the job's four calls, and none of the session's: that is the driver's own to use."""
         try:
             call = msgspec.json.decode(line, type=dict[str, Any])
             name, arguments = call.get("call"), call.get("args", [])
@@ -77,7 +85,7 @@ class Hub(SessionServer):
             }  # fmt: skip
             handler = own.get(str(name))
             if handler is None:
-                return super().answer(line)
+                raise ValueError(f"no such call: {name!r}, only {', '.join(own)}")
             return msgspec.json.encode({"ok": handler(*arguments)})
         except (ValueError, TypeError, KeyError) as error:
             return msgspec.json.encode({"error": str(error), "kind": type(error).__name__})

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -28,9 +29,13 @@ PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu")
 LOOK: Final = 0.5
 #: Lines of a job's log that its end is explained with.
 TAIL: Final = 25
+CONFIG: Final = "HARNESS-CONFIG "
 REFUSED: Final = "HARNESS-REFUSED "
 CONFIGURATION: Final = 3
-END_SECONDS: Final = 60.0
+ABSENT: Final = "HARNESS-NO-VERL "
+NO_VERL: Final = 4
+#: Longest clean end of a job: Ray takes its time on a busy machine.
+END_SECONDS: Final = 300.0
 
 
 def place() -> Path:
@@ -59,6 +64,9 @@ def environment(options: VerlOptions, folder: Path, *, device: str, threads: int
         "HYDRA_FULL_ERROR": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray and vLLM name their processes; without this, the name is written over the environment, by
+        # which `keeper.family` knows them.
+        "SPT_NOENV": "1",
         "HF_HUB_OFFLINE": "1",
         "HARNESS_VERL_REWARD_SECONDS": str(options.reward_seconds),
     }
@@ -88,6 +96,7 @@ class Job:
         where: str,
     ) -> None:
         self.hub, self.options, self.where, self.folder = hub, options, where, folder
+        self.python = python
         self._began = monotonic()
         logs.mkdir(parents=True, exist_ok=True)
         #: Removed when the job ends well.
@@ -103,7 +112,8 @@ class Job:
                 command, env=inherited | dict(variables), stdin=subprocess.PIPE, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
             )  # fmt: skip
-        #: What ran below it when last looked, for the case that the keeper itself is killed.
+        self._token = variables["HARNESS_VERL_TOKEN"]
+        #: What ran below it when last looked.
         self._below: set[int] = set()
 
     @property
@@ -173,39 +183,39 @@ class Job:
             raise self._fault(f"ended with exit code {code}")
 
     def close(self, *, keep_log: bool = False) -> None:
-        """End what still runs, and remove its files."""
-        self._look_below()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_SECONDS)
-        self._process.kill()
-        code = self._process.wait()
-        if code == -signal.SIGKILL:
-            for process in self._below:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(process, signal.SIGKILL)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if not keep_log:
-            self.log.unlink(missing_ok=True)
+        """End what still runs, and remove its files. A deadline that passes meanwhile does not interrupt."""
+        with _no_alarm():
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
+            self._process.kill()
+            if self._process.wait():
+                # The keeper may have been killed itself.
+                keeper.sweep(self._token, self.folder, END_SECONDS)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not keep_log:
+                self.log.unlink(missing_ok=True)
 
     def _wait(
         self, answers: queue.SimpleQueue[Any], limit: float, done: Mapping[str, Any] | None = None
     ) -> Any:
+        began = monotonic()
         while True:
             with contextlib.suppress(queue.Empty):
                 return answers.get(timeout=LOOK)
             self._look_below()
             code = self._process.poll()
             if code is not None:
-                if code == CONFIGURATION:
-                    raise refused(self.last_words(), self.where)
+                if code in (CONFIGURATION, NO_VERL):
+                    raise refused(code, self.last_words(), self.python, self.where)
                 raise self._fault(f"died (exit code {code})")
             if done is not None and not self.hub.results.empty() and answers.empty():
                 raise self._fault(
                     f"lost samples: {len(done)} groups are incomplete though verl has done with them"
                 )
-            silent = monotonic() - self.hub.heard
+            # The driver's own time, in which it verified, is not the job's.
+            silent = monotonic() - max(self.hub.heard, began)
             if silent > limit:
                 raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
             if self.options.stage_seconds and monotonic() - self._began > self.options.stage_seconds:
@@ -228,10 +238,32 @@ class Job:
         return "\n    ".join(line[:400] for line in lines[-TAIL:]) or "(nothing)"
 
 
-def refused(words: str, where: str) -> RecipeError:
-    """verl's refusal of a configuration, in its words."""
-    said = [line for line in words.splitlines() if REFUSED in line]
-    text = words[words.rindex(REFUSED) :].removeprefix(REFUSED) if said else words
+@contextlib.contextmanager
+def _no_alarm() -> Iterator[None]:
+    """Without the watchdog, which rings again until its block is left.
+
+    Its handler is replaced, not the signal masked: another thread would take the signal, and Python runs
+    the handler in the main one all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def refused(code: int, words: str, python: str, where: str) -> RecipeError:
+    """Why a job ended before it began, in its words."""
+    mark = ABSENT if code == NO_VERL else REFUSED
+    text = words[words.rindex(mark) :].removeprefix(mark) if mark in words else words
+    if code == NO_VERL:
+        return RecipeError(
+            f"no verl in {python}: {text.strip()}", where=where,
+            hint="name the bin/python of an environment that has verl with resources.python",
+        )  # fmt: skip
     return RecipeError(f"verl refuses its configuration: {text.strip()}", where=where)
 
 
@@ -241,7 +273,7 @@ def check(
     """verl's complete configuration of a stage, validated by verl itself; nothing is started.
 
     Raises:
-        RecipeError: verl, or hydra, refuses it.
+        RecipeError: verl, or hydra, refuses it; there is no verl; there is no answer.
     """
     folder = place()
     try:
@@ -254,12 +286,16 @@ def check(
             env=inherited | dict(variables) | {"PYTHONPATH": str(folder / "path")}, cwd=folder,
             capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise RecipeError(f"verl has not checked its configuration in {seconds:g} s", where=where) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if done.returncode:
-        raise refused(done.stderr[-4000:], where)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("HARNESS-CONFIG "))
-    found: dict[str, Any] = msgspec.json.decode(line.removeprefix("HARNESS-CONFIG "))
+        raise refused(done.returncode, done.stderr[-4000:], python, where)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(CONFIG)]
+    if not lines:
+        raise RecipeError(f"{python} printed no configuration of verl's: {done.stderr[-1000:]}", where=where)
+    found: dict[str, Any] = msgspec.json.decode(lines[-1].removeprefix(CONFIG))
     return found
 
 

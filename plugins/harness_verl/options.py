@@ -31,8 +31,8 @@ class VerlOptions(Model):
     overrides: Annotated[tuple[str, ...], AfterValidator(_none_of_ours)] = ()
     #: A running Ray cluster (`auto`, or `host:port`); None starts Ray on this machine for each stage.
     ray_address: str | None = None
-    #: Interface that reward workers reach this process by; None for this machine alone, or for its name
-    #: where there is a cluster.
+    #: Interface that reward workers reach this process by; None for this machine alone, or for all and
+    #: the address on the way to the head where there is a cluster.
     listen: str | None = None
     #: Measures and evaluates between stages; None for `transformers` on a CPU and `vllm`, under verl's
     #: interpreter, on GPUs.
@@ -47,5 +47,6 @@ class VerlOptions(Model):
     stall_seconds: Seconds = 1800.0
     #: Longest stage.
     stage_seconds: Seconds | None = None
-    #: A completion without a verdict for so long is masked out of the loss.
+    #: verl's reward workers wait so long for a verdict, then log a sample as unjudged. What is trained on is
+    #: the driver's verdict, whenever it comes: verifiers have limits of time of their own.
     reward_seconds: Seconds = 900.0

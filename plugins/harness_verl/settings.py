@@ -23,6 +23,8 @@ _WAITING: Final = 400
 #: A gradient is never clipped where the recipe says 0.
 _NEVER: Final = 1e30
 
+_OPTIMIZER: Final = "actor_rollout_ref.actor.optim.optimizer"
+
 WORKER: Final = "harness_verl_worker"
 
 
@@ -80,7 +82,10 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("actor_rollout_ref.model.path", str(job.model), "model.name")
     # Adapters would be exported beside the weights, not in them.
     put("actor_rollout_ref.model.lora_rank", 0, "checkpoints")
+    put("actor_rollout_ref.model.lora.rank", 0, "checkpoints")
+    put("actor_rollout_ref.model.lora_adapter_path", None, "checkpoints")
 
+    put(_OPTIMIZER, "AdamW", f"{where}, optimizer")
     put(f"{actor}.optim.lr", optimizer.lr, f"{where}, optimizer.lr")
     put(f"{actor}.optim.weight_decay", optimizer.weight_decay, f"{where}, optimizer.weight_decay")
     put(f"{actor}.optim.betas", list(optimizer.betas), f"{where}, optimizer.betas")
@@ -101,6 +106,7 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     # Advantages are the session's; verl's own are made and replaced.
     put("algorithm.adv_estimator", "grpo", "conventions")
     put("algorithm.norm_adv_by_std_in_grpo", conventions.std != "none", "conventions.std")
+    put("algorithm.rollout_correction.bypass_mode", False, f"{where}, loss")
     put("algorithm.use_kl_in_reward", False, f"{where}, loss.kl")
     put("algorithm.filter_groups.enable", False, f"{where}, gates")
 
@@ -115,6 +121,7 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("trainer.val_before_train", False, "evaluation")
     put("trainer.total_training_steps", None, f"{where}, max_steps")
     put("trainer.total_epochs", 1, f"{where}, max_steps")
+    put("trainer.critic_warmup", 0, f"{where}, max_steps")
     put("trainer.experiment_name", stage.name, where)
     put("trainer.use_v1", True, "trainer")
     put("trainer.v1.trainer_mode", "sync", "trainer")
@@ -231,13 +238,17 @@ def settings(
             where=f"{where}, stages {stage.name!r}, rollout",
         )
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
+    if "model_engine" in given:
+        # Other engines have AdamW by another name, and no other by default.
+        del ours[_OPTIMIZER]
     return kept | {key: value for key, (value, _) in ours.items()}
 
 
 def collision(override: str) -> None:
     """Raise ValueError when an override of verl's settings touches what the recipe decides."""
     key = key_of(override)
-    some = Job(Path(), 1, "cpu", Resources())
+    # With what is decided for this machine alone among it.
+    some = Job(Path(), 1, "cpu", Resources(), ray_folder="ray")
     for mine, (_, field) in owned(Stage(name="one"), Conventions(), some).items():
         if _touches(key, mine):
             raise ValueError(

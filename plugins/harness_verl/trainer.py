@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
+import shutil
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,6 +30,7 @@ from harness_verl import checkpoint, job
 from harness_verl.hub import Completion, Hub
 from harness_verl.live import LiveEngine, rollouts
 from harness_verl.options import VerlOptions
+from harness_verl.reach import interface
 from harness_verl.spec import Start, device_of, python_of, specification, start_of
 
 
@@ -103,7 +104,10 @@ class _Stage:
         self._numbers = itertools.count()
         #: This step's groups by their name at verl: where the samples of a task begin.
         self._names: dict[tuple[str, int], str] = {}
-        self.hub = stack.enter_context(Hub(session, self._address()))  # type: ignore[arg-type]
+        options, nodes = trainer.options, trainer.context.resources.nodes
+        bound, reached = interface(options.listen, options.ray_address, nodes, self.where)
+        hub = Hub(session, f"tcp:{bound}:0", reached=reached)  # type: ignore[arg-type]
+        self.hub = stack.enter_context(hub)
         self.job = self._start()
 
     # The loop of every trainer --------------------------------------------------------------------
@@ -257,22 +261,24 @@ class _Stage:
 
     # The job --------------------------------------------------------------------------------------
 
-    def _address(self) -> str:
-        options, nodes = self.trainer.options, self.trainer.context.resources.nodes
-        alone = nodes == 1 and options.ray_address in (None, "auto", "local")
-        return f"tcp:{options.listen or ('127.0.0.1' if alone else socket.gethostname())}:0"
-
     def _start(self) -> job.Job:
         trainer, session = self.trainer, self.session
         start = start_of(self.stage, self.policy, trainer.context, session.first_step, self.where)
         folder = job.place()
-        spec, variables = specification(
-            trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where
-        )
-        variables |= {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
-        spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= variables
-        logs = trainer.context.cache / "verl-logs"
-        return job.Job(trainer.python, folder, logs, spec, variables, self.hub, trainer.options, self.where)
+        try:
+            spec, variables = specification(
+                trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where
+            )
+            reach = {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
+            # On a cluster PYTHONPATH is not among them: packages travel with the job.
+            spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
+            logs, hub = trainer.context.cache / "verl-logs", self.hub
+            return job.Job(
+                trainer.python, folder, logs, spec, variables | reach, hub, trainer.options, self.where
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def _outcomes(kept: Group | None, size: int) -> list[dict[str, Any]]:

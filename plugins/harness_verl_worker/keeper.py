@@ -47,6 +47,40 @@ def descendants(root: int) -> set[int]:
     return found
 
 
+def family(token: str, folder: Path) -> set[int]:
+    """All processes of a job, whoever their parent is now: those with its token in their environment or
+    its folder as theirs, and what is below them. Zombies are none."""
+    found: set[int] = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            its = token.encode() in (entry / "environ").read_bytes()
+            if its or Path(os.readlink(entry / "cwd")).is_relative_to(folder):
+                found.add(int(entry.name))
+    below = {child for process in found for child in descendants(process)}
+    return {process for process in found | below if _runs(process)} - {os.getpid()}
+
+
+def sweep(token: str, folder: Path, seconds: float) -> None:
+    """End a job that has no keeper any more, with the shared memory that it holds; at most so long."""
+    end = time.monotonic() + seconds
+    while (found := family(token, folder)) and time.monotonic() < end:
+        held = segments(found)
+        for process in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        for segment in held:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(segment)
+        time.sleep(0.05)
+
+
+def _runs(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{process}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+    return False
+
+
 def segments(processes: set[int]) -> set[str]:
     """Shared memory that processes hold now."""
     held: set[str] = set()

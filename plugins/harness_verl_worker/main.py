@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 EXIT_CONFIGURATION = 3
+#: verl, or something that it needs, cannot be imported.
+EXIT_NO_VERL = 4
 
 
 def compose(spec: dict[str, Any]) -> Any:
@@ -93,6 +95,9 @@ def main(arguments: list[str]) -> int:
     try:
         config = compose(spec)
         _check_platform(config)
+    except ImportError as error:
+        print(f"HARNESS-NO-VERL {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return EXIT_NO_VERL
     except Exception as error:  # noqa: BLE001 - whatever hydra, verl or a plugin says, in its words
         print(f"HARNESS-REFUSED {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION

@@ -63,6 +63,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         self.timing_raw: dict[str, float] = {}
         #: Steps done, or the one under way.
         self.global_steps: int = 0
+        self.actor_rollout_wg: Any
         super().__init__(config)
 
     # What verl sets up ----------------------------------------------------------------------------
@@ -247,6 +248,24 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         self._put(batch, advantages=advantages, returns=advantages)
         return batch
 
+    def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
+        """verl's, with means over sequences taken over those that have a token in the loss.
+
+        verl divides by the number of rows that a step is asked for (its `global_batch_size`, which
+        `agg_loss` uses for nothing else), whether they are masked, padding or not there at all.
+        """
+        group = self.actor_rollout_wg
+        self.actor_rollout_wg = _Counted(group, self._counted(batch))
+        try:
+            return super()._update_actor(batch, metrics)
+        finally:
+            self.actor_rollout_wg = group
+
+    def _counted(self, batch: KVBatchMeta) -> int:
+        """Rows with a token in the loss; at least 1, so that a mean of none is 0."""
+        rows = zip(batch.tags, self._rows(batch, "response_mask"), strict=True)
+        return max(1, sum(bool(mask.any()) and not tag.get("is_padding", False) for tag, mask in rows))
+
     def _advantage(self, key: str, tag: Mapping[str, Any]) -> float:
         if tag.get("is_padding", False):
             return 0.0
@@ -268,6 +287,20 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
     def _say(self, phase: str) -> None:
         """What begins now: a driver that hears nothing for long knows what hangs."""
         self.driver.call("phase", phase)
+
+
+class _Counted:
+    """verl's worker group, told the number of rows to divide by just before the update."""
+
+    def __init__(self, group: Any, rows: int) -> None:
+        self._group, self._count = group, rows
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._group, name)
+
+    def update_actor(self, batch: KVBatchMeta) -> Any:
+        batch.extra_info["global_batch_size"] = self._count
+        return self._group.update_actor(batch)
 
 
 def _objects(values: list[Any]) -> np.ndarray[Any, Any]:

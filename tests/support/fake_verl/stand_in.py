@@ -12,8 +12,10 @@ import json
 import os
 import random
 import struct
+import subprocess
 import sys
 import time
+from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,8 @@ class StandIn:
     def generate(self, rows: list[dict[str, Any]]) -> dict[str, int]:
         if not self.drawn:
             self.step += 1
+        if FAULT == "orphan":
+            outlive()
         loop.run_until_complete(self.offer(rows))
         counts = {row["uid"]: len(row["seeds"]) for row in rows}
         self.drawn |= counts
@@ -118,6 +122,21 @@ class StandIn:
         learned = max(first, 1000.0) + self.learned if self.learned else first
         content[8 + size : 12 + size] = struct.pack("<f", learned)
         (export / "model.safetensors").write_bytes(content)
+
+
+def outlive() -> None:
+    """Hold shared memory; when the keeper is gone, start one more process. AT is where both are told."""
+    memory = shared_memory.SharedMemory(create=True, size=64)
+    resource_tracker.unregister(memory._name, "shared_memory")  # type: ignore[attr-defined]
+    told, parent = Path(AT), os.getppid()
+    told.with_suffix(".new").write_text(memory.name)
+    told.with_suffix(".new").rename(told)
+    while os.getppid() == parent:
+        time.sleep(0.02)
+    code = "import time; time.sleep(600)"
+    subprocess.Popen([sys.executable, "-c", code, sys.argv[1]], start_new_session=True, cwd="/")
+    told.with_suffix(".started").touch()
+    time.sleep(1000)
 
 
 def main(path: str) -> int:

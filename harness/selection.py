@@ -24,6 +24,8 @@ from harness.seeds import seed_of
 #: Labels by model name, then by subject; "policy" is the model in training.
 Labels = Mapping[str, Mapping[str, Difficulty]]
 POLICY: Final = "policy"
+#: Levels of nesting that a rule may have.
+MAX_DEPTH: Final = 100
 
 _MEASURES: Final[dict[str, Callable[[Difficulty], float]]] = {
     "p": lambda d: d.pass_rate,
@@ -49,6 +51,17 @@ class Subject:
     tags: frozenset[str] = frozenset()
 
 
+def _deeper(tree: ast.AST, most: int) -> bool:
+    """Whether the tree is nested deeper than so many levels, found without recursion: what the interpreter
+    itself bears depends on libraries that change its limit."""
+    level = [tree]
+    for _ in range(most):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
+
+
 class Rule:
     """A checked rule, ready to be asked about subjects."""
 
@@ -64,6 +77,8 @@ class Rule:
             tree = ast.parse(text.strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise RecipeError(f"not a rule: {error} in {text[:200]!r}", where=where) from None
+        if _deeper(tree, MAX_DEPTH):
+            raise RecipeError(f"not a rule: nested too deeply in {text[:200]!r}", where=where)
         #: Other models whose labels the rule asks for.
         self.models: frozenset[str] = frozenset()
         self._asks: set[str] = set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from harness.errors import RecipeError
@@ -146,6 +148,17 @@ def test_a_rule_that_cannot_be_worked_out_names_subject_and_place() -> None:
 def test_a_rule_too_deep_to_read_is_refused_as_one(rule: str) -> None:
     with pytest.raises(RecipeError, match="not a rule"):
         Rule(rule)
+
+
+def test_how_deep_a_rule_may_be_does_not_depend_on_the_interpreters_limit() -> None:
+    before = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(100_000)
+        with pytest.raises(RecipeError, match="nested too deeply"):
+            Rule("not " * 1000 + "True")
+    finally:
+        sys.setrecursionlimit(before)
+    assert Rule("not " * 50 + "True").matches(Subject("s"), {})
 
 
 @pytest.mark.parametrize("rule", ["p * " + "9" * 400 + " > 1", '"a" * 99999999999999999 == "b"'])

@@ -8,7 +8,7 @@ protocols structurally: no base class is needed.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -84,9 +84,8 @@ class TaskSource(Protocol):
     """Tasks by subject. Drawing is a pure function, so a source has no state to lose.
 
     An endless source has strata as subjects and never repeats a task within one; a finite one has
-    its task ids as subjects and gives the same task at every index. A large finite source may have a
-    method `fingerprint() -> str`, a hash of all of its tasks, and an attribute `verifiers`, the names of
-    all verifiers that its tasks name; else every task is drawn for that.
+    its task ids as subjects and gives the same task at every index. A large one may have a method
+    `fingerprint() -> str` and an attribute `verifiers` (names) over all of its tasks; else all are drawn.
     """
 
     endless: bool
@@ -452,15 +451,13 @@ class Trainer(Protocol):
 
 
 class Benchmark(Protocol):
-    """A fixed set of problems. It may also have `origin`, a mapping that says where its rows came from
-    (source, revision, hash), which is recorded with every result."""
+    """A fixed set of problems. `origin`, if it has one, maps source, revision and hash; it is recorded."""
 
     #: Like "5-A": the number changes when scores stop being comparable, the letter with the interface.
     version: str
 
     def tasks(self) -> Sequence[Task]:
-        """All problems in order: the bare problem as the last message, `domain` to say how a profile
-        asks it, tags (`level=3`) to report by."""
+        """All problems in order: the bare problem as last message, domain, tags (`level=3`) to report by."""
         ...
 
 
@@ -489,7 +486,6 @@ class ReportContext:
     runs: Sequence[RunInfo]
     #: Where leaderboards live, None to leave them alone.
     leaderboards: Path | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

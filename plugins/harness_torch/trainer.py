@@ -25,6 +25,7 @@ from harness.records import PolicyRef, Rollout, StepMetrics, Task
 from harness_torch.learner import MODEL, Learner
 from harness_torch.metrics import Phases, group_metrics
 from harness_torch.options import TorchOptions
+from harness_torch.reference import reference_folder
 from harness_torch.rows import Completion, Example
 from harness_torch.update import AnswerLoss, GroupLoss
 
@@ -83,17 +84,7 @@ class TorchTrainer:
         """The KL term's reference model: the run's initial policy unless the options name another."""
         if self._reference is None:
             assert self._learner is not None
-            told, initial = self.options.reference, self.context.initial
-            # A resumed run never loads its initial policy to train on; the context still names it.
-            path = initial.path if initial is not None else self._learner.origin
-            if told:
-                path = self.context.base / Path(told).expanduser()
-            if not path.is_dir():
-                raise TrainingError(
-                    "the reference model of the KL term is not there",
-                    where=str(path),
-                    hint="name one with the trainer's option 'reference', or set loss.kl = 0",
-                )
+            path = reference_folder(self.options.reference, self.context, self._learner.origin)
             self._reference = open_network(
                 path, device=self.device.type, precision=self.precision, own_decoder=self.options.own_decoder
             )

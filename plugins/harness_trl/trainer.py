@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from harness_torch.metrics import Phases, group_metrics
+from harness_torch.reference import reference_folder
 from harness_transformers.device import resolve_device, set_threads
 from harness_transformers.engine import EngineOptions, TransformersEngine
 from harness_transformers.generation import Generator
@@ -106,24 +107,6 @@ class TrlTrainer:
         self._engine.close()
         self._scratch.cleanup()
 
-    def reference(self, live: Live) -> Path:
-        """Folder of the KL term's reference model: the run's initial policy unless the options name another.
-
-        Raises:
-            TrainingError: it is not there.
-        """
-        initial = self.context.initial
-        path = initial.path if initial is not None else live.origin
-        if self.options.reference:
-            path = self.context.base / Path(self.options.reference).expanduser()
-        if not path.is_dir():
-            raise TrainingError(
-                "the reference model of the KL term is not there",
-                where=str(path),
-                hint="name one with the trainer's option 'reference', or set loss.kl = 0",
-            )
-        return path
-
     def adopt(self, live: Live, ref: PolicyRef, context_length: int) -> TransformersEngine:
         """The engine on the live weights under a name."""
         generator = Generator(
@@ -208,7 +191,8 @@ class StageRun:
         # Where TRL looks for the reference model of a KL term.
         name = self.live.module.config._name_or_path
         if self.stage.loss.kl:
-            self.live.module.config._name_or_path = str(by.reference(self.live))
+            folder = reference_folder(by.options.reference, by.context, self.live.origin)
+            self.live.module.config._name_or_path = str(folder)
         try:
             with quiet():
                 return StageTrainer(self, self.live, GRPOConfig(**fields))

@@ -27,7 +27,7 @@ from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, Policy, Session
 from harness.recipe import Stage
 from harness.records import PolicyRef
-from harness_trl import upstream
+from harness_trl import upstream, vllm
 from harness_trl.arguments import arguments
 from harness_trl.filling import Filling, NothingLeft
 from harness_trl.grpo import StageTrainer
@@ -102,7 +102,9 @@ class TrlTrainer:
         return self._policy
 
     def close(self) -> None:
-        """Let go of the weights."""
+        """Let go of the weights, and of vLLM."""
+        if self._live is not None and self._live.vllm is not None:
+            vllm.close(self._live.vllm)
         self._live = self._policy = None
         self._engine.close()
         self._scratch.cleanup()
@@ -123,7 +125,7 @@ class TrlTrainer:
     def _load(self, policy: Policy) -> Live:
         live = self._policy.ref.weights_sha if self._policy else None
         if self._live is None or live != policy.ref.weights_sha:
-            origin = self._live.origin if self._live else None
+            before = self._live
             self._live = Live.open(
                 policy,
                 device=self.device,
@@ -131,8 +133,9 @@ class TrlTrainer:
                 prompt=self.mode,
                 own_decoder=self.options.own_decoder,
             )
-            if origin is not None:
-                self._live.origin = origin
+            if before is not None:
+                # The same run with other weights: vLLM gets them when it is next asked.
+                self._live.origin, self._live.vllm = before.origin, before.vllm
         self._policy = policy
         return self._live
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
 
-from harness_verl_cpu import patches
+from harness_vllm_cpu import patches
 
 patches.apply(patches.IN_VLLM)
 

@@ -1,17 +1,16 @@
 """verl on a CPU: a platform, an engine and a vLLM worker extension, through verl's own plugin interfaces.
 
 Loaded by verl through the entry point group `verl.plugins`, or by name through
-`VERL_USE_EXTERNAL_MODULES`. What verl has no interface for is in `patches` (what vLLM has none for, in
-`harness_vllm_cpu`), which refuses to touch any version but the one it was written for. verl logs a plugin that fails to load at DEBUG and goes
-on without it: `check` says what is missing.
+`VERL_USE_EXTERNAL_MODULES`. What verl has no interface for is in `patches`, and what vLLM has none for in
+`harness_vllm_cpu.patches`; both refuse to touch any version but the one they were written for. verl logs
+a plugin that fails to load at DEBUG and goes on without it: `check` says what is missing.
 
 Nothing here imports the harness: it runs in verl's environment, which need not have it.
 """
 
 import os
 
-from harness_vllm_cpu.alias import alias_vllm
-
+from harness_verl_cpu.alias import alias_vllm
 from harness_verl_cpu.versions import VERSIONS, mismatches
 
 __all__ = ["PLATFORM", "VERSIONS", "check", "mismatches"]

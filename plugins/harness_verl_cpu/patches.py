@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from harness_verl_cpu.versions import VERSIONS
 from harness_vllm_cpu.patches import Patch
+
+from harness_verl_cpu.versions import VERSIONS
 
 
 def _with_gloo(original: Any) -> Any:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
-
 from harness_vllm_cpu import patches
+from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
 
 patches.apply(patches.IN_VLLM)
 

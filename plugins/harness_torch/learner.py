@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from harness_transformers.network import MODEL, Network
@@ -13,9 +13,8 @@ from harness_transformers.weights import weights_sha
 from torch import Tensor
 
 from harness.errors import TrainingError
-from harness.protocols import BuildContext, Policy
 from harness.recipe import OptimizerOptions
-from harness_torch.opening import STATE, open_policy
+from harness_torch.live import STATE, Opened
 
 
 @dataclass(slots=True)
@@ -24,7 +23,6 @@ class Learner:
 
     network: Network
     renderer: Renderer
-    device: torch.device
     #: Folder of the policy that the run started from.
     origin: Path
     optimizer: torch.optim.AdamW = field(init=False)
@@ -35,30 +33,9 @@ class Learner:
         self.reset_optimizer()
 
     @classmethod
-    def open(
-        cls,
-        policy: Policy,
-        *,
-        device: torch.device,
-        precision: Literal["fp32", "bf16"],
-        prompt: Literal["chat", "raw"],
-        own_decoder: bool,
-        context: BuildContext,
-    ) -> Learner:
-        """The weights of a policy; the optimizer too where it has a checkpoint.
-
-        Raises:
-            TrainingError: its checkpoint is another trainer's.
-        """
-        opened = open_policy(
-            policy,
-            context,
-            trainer="torch",
-            device=device,
-            precision=precision,
-            own_decoder=own_decoder,
-        )
-        learner = cls(opened.network, Renderer.open(policy.files.path, prompt), device, opened.origin)
+    def of(cls, opened: Opened, before: Learner | None = None) -> Learner:
+        """Weights that were opened, with their moments where they have some."""
+        learner = cls(opened.network, opened.renderer, opened.origin)
         if opened.moments is not None:
             learner.optimizer.load_state_dict(opened.moments)
         return learner

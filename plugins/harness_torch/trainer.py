@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from harness_transformers.device import resolve_device, set_threads
-from harness_transformers.engine import EngineOptions, TransformersEngine
-from harness_transformers.generation import Generator
-from harness_transformers.network import MODEL, Network, open_network
-from harness_transformers.prompts import end_tokens
+from harness_transformers.engine import TransformersEngine
+from harness_transformers.network import Network, open_network
+from harness_transformers.saving import save
 
 from harness.errors import TrainingError
 from harness.protocols import BuildContext, Engine, LossTerm, Policy, Session
 from harness.recipe import Stage
 from harness.records import PolicyRef, Rollout, StepMetrics, Task
 from harness_torch.learner import Learner
+from harness_torch.live import Live
 from harness_torch.metrics import Phases, group_metrics
 from harness_torch.options import TorchOptions
 from harness_torch.reference import reference_folder
@@ -36,30 +34,13 @@ class TorchTrainer:
     def __init__(self, options: TorchOptions | None, context: BuildContext) -> None:
         self.options = options or TorchOptions()
         self.context = context
-        self.device = resolve_device(self.options.device or context.resources.device)
-        self.precision = self.options.precision or context.resources.precision
-        self.mode = self.options.prompt or context.render
-        set_threads(self.options.threads or context.resources.threads)
-        self._learner: Learner | None = None
-        self._policy: Policy | None = None
+        self.live = Live("torch", self.options, context, Learner.of)
         self._reference: Network | None = None
-        self._engine = TransformersEngine(
-            EngineOptions(
-                prompt=self.mode,
-                device=self.device.type,
-                precision=self.precision,
-                threads=self.options.threads,
-                batch_rows=self.options.batch_rows,
-                batch_tokens=self.options.batch_tokens,
-                own_decoder=self.options.own_decoder,
-            ),
-            context,
-        )
 
     def engine(self, policy: Policy) -> Engine:
         """The engine of the live weights, which `policy` becomes if it is not them already."""
-        learner = self._load(policy)
-        return self._live(learner, policy.ref, policy.files.context_length)
+        self.live.load(policy)
+        return self.live.engine(policy.ref, policy.files.context_length)
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
         """Run one stage (protocol `Trainer`).
@@ -67,62 +48,34 @@ class TorchTrainer:
         Raises:
             TrainingError: loss or gradient are not finite; the message names stage and step.
         """
-        learner = self._load(policy)
+        learner = self.live.load(policy)
         if stage.optimizer.reset and session.first_step == 0:
             learner.reset_optimizer()
-        # From here on the live weights are no policy on disk, until the stage has ended well.
-        self._policy = None
-        self._policy = _Stage(self, learner, stage, policy, session).run()
-        return self._policy
+        self.live.begin()
+        return self.live.end(_Stage(self, learner, stage, policy, session).run())
 
     def close(self) -> None:
         """Let go of the weights."""
-        self._learner = self._policy = self._reference = None
-        self._engine.close()
+        self._reference = None
+        self.live.close()
 
     def reference(self) -> Network:
         """The KL term's reference model: the run's initial policy unless the options name another."""
         if self._reference is None:
-            assert self._learner is not None
-            path = reference_folder(self.options.reference, self.context, self._learner.origin)
+            learner = self.live.weights
+            assert learner is not None
+            path = reference_folder(self.options.reference, self.context, learner.origin)
             self._reference = open_network(
-                path, device=self.device.type, precision=self.precision, own_decoder=self.options.own_decoder
+                path,
+                device=self.live.device.type,
+                precision=self.live.precision,
+                own_decoder=self.options.own_decoder,
             )
         return self._reference
 
     def terms(self, stage: Stage) -> list[LossTerm]:
         """The stage's extra loss terms."""
         return [self.context.build("losses", use.name, use.options) for use in stage.loss.terms]
-
-    def _load(self, policy: Policy) -> Learner:
-        live = self._policy.ref.weights_sha if self._policy else None
-        if self._learner is None or live != policy.ref.weights_sha:
-            origin = self._learner.origin if self._learner else None
-            self._learner = Learner.open(
-                policy,
-                device=self.device,
-                precision=self.precision,
-                prompt=self.mode,
-                own_decoder=self.options.own_decoder,
-                context=self.context,
-            )
-            if origin is not None:
-                self._learner.origin = origin
-        self._policy = policy
-        return self._learner
-
-    def _live(self, learner: Learner, ref: PolicyRef, context_length: int) -> TransformersEngine:
-        config = getattr(learner.network.module, "generation_config", None)
-        generator = Generator(
-            learner.network,
-            learner.renderer,
-            end_tokens(learner.renderer, config),
-            self.device,
-            self.options.batch_rows,
-            self.options.batch_tokens,
-        )
-        self._engine.adopt(generator, ref, context_length)
-        return self._engine
 
 
 class _Stage:
@@ -199,7 +152,7 @@ class _Stage:
             network=self.learner.network,
             options=stage.loss,
             conventions=self.session.conventions,
-            device=trainer.device,
+            device=trainer.live.device,
             micro_batch_tokens=trainer.options.micro_batch_tokens,
             temperature=stage.rollout.temperature,
             reference=trainer.reference() if needs_reference else None,
@@ -212,7 +165,9 @@ class _Stage:
         tasks = self.session.next_tasks(self.stage.rollout.batch)
         if not tasks:
             raise TrainingError("the session has no more tasks", where=where)
-        loss = AnswerLoss(self.learner.network, self.trainer.device, self.trainer.options.micro_batch_tokens)
+        loss = AnswerLoss(
+            self.learner.network, self.trainer.live.device, self.trainer.options.micro_batch_tokens
+        )
         result, right = loss.backward(self._answers(tasks), where, phases)
         with phases("optimizer"):
             norm, rate = self.learner.update(self.stage.optimizer, step, where)
@@ -255,21 +210,10 @@ class _Stage:
             if known or steps_done == 0
             else PolicyRef(weights_sha="", stage=self.stage.name, step=steps_done)
         )
-        return self.trainer._live(self.learner, ref, self.policy.files.context_length)
+        return self.trainer.live.engine(ref, self.policy.files.context_length)
 
     def _save(self, step: int) -> Policy:
-        parent = Path()
-
-        def write(folder: Path) -> PolicyRef:
-            nonlocal parent
-            parent = folder.parent
-            sha = self.learner.save(folder)
-            return PolicyRef(weights_sha=sha, stage=self.stage.name, step=step)
-
-        checkpoint = self.session.save(write)
-        folder = parent / Path(checkpoint.path).name
-        files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
-        return Policy(checkpoint.policy, files, folder)
+        return save(self.session, self.policy, self.stage.name, step, self.learner.save)
 
 
 def _right(task: Task) -> str:

@@ -80,7 +80,7 @@ class Filling:
         the global random state, which is seeded by the first key."""
         run = self.run
         torch.manual_seed(seed_of(self._seed("generate"), requests[0].key.task, requests[0].key.sample))
-        prompts = [run.live.renderer.prompt_ids(request.prompt) for request in requests]
+        prompts = [run.weights.renderer.prompt_ids(request.prompt) for request in requests]
         given: Any = trainer._generate_single_turn(
             [list(ids) for ids in prompts], None, {}, run.stage.rollout.n
         )
@@ -91,7 +91,7 @@ class Filling:
         sampling = run.stage.rollout
         plain = sampling.temperature == 1 and sampling.top_p == 1 and not sampling.top_k
         plain = plain and not DISTORTING & run.by.options.grpo.keys()
-        texts = run.live.renderer.texts(completions)
+        texts = run.weights.renderer.texts(completions)
         rollouts = []
         for i, (request, ids, text) in enumerate(zip(requests, completions, texts, strict=True)):
             ended = bool(ids) and ids[-1] in ends

@@ -25,8 +25,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from harness.recipe import OptimizerOptions
 from harness_trl import vllm
-from harness_trl.live import Live
 from harness_trl.rows import StepRows, rewards
+from harness_trl.weights import TrlWeights
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -64,8 +64,8 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
 
     optimizer: Any
 
-    def __init__(self, stage: Steps, live: Live, config: GRPOConfig) -> None:
-        self.stage, self.live = stage, live
+    def __init__(self, stage: Steps, weights: TrlWeights, config: GRPOConfig) -> None:
+        self.stage, self.weights = stage, weights
         self.rows = StepRows(())
         #: Of the update under way, summed over its micro-batches.
         self.update_loss = torch.zeros(())
@@ -73,29 +73,29 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         #: Sums over the update's tokens of what TRL measures.
         self.means = dict.fromkeys(("kl", "entropy") if config.beta else ("entropy",), 0.0)
         # vLLM is made once: a stage's own copy would want the memory that the last one's still has.
-        carried = live.vllm if config.use_vllm else None
+        carried = weights.vllm if config.use_vllm else None
         config.use_vllm = config.use_vllm and carried is None
         with vllm.making(config):
             super().__init__(
-                model=live.trained,
+                model=weights.trained,
                 reward_funcs=rewards,
                 args=config,
                 train_dataset=Dataset.from_dict({"prompt": [""]}),
                 # TRL sets a padding token; what is saved stays as it was.
-                processing_class=copy.deepcopy(live.renderer.tokenizer),
+                processing_class=copy.deepcopy(weights.renderer.tokenizer),
                 callbacks=[Report(self)],
                 rollout_func=lambda prompts, trainer: self._fill(),
             )
-        if isinstance(live.network, LoraNetwork) and "ref" in live.network.peft.peft_config:
+        if isinstance(weights.network, LoraNetwork) and "ref" in weights.network.peft.peft_config:
             # TRL's copy of the adapter: the policy that the stage began with. Without it, the reference is
             # the base model, with which the run began.
-            live.network.peft.delete_adapter("ref")
+            weights.network.peft.delete_adapter("ref")
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         if carried is not None:
             self._take_over(carried)
         elif self.use_vllm:
-            live.vllm = vllm.following(self.vllm_generation, config)
+            weights.vllm = vllm.following(self.vllm_generation, config)
 
     def _take_over(self, carried: Any) -> None:
         """Generate with the vLLM of the stage before, under this stage's settings."""
@@ -123,12 +123,12 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The run's optimizer under this stage's settings; TRL's own where there is none yet."""
-        if self.optimizer is None and self.live.optimizer is not None:
-            self.optimizer = self.live.optimizer
+        if self.optimizer is None and self.weights.optimizer is not None:
+            self.optimizer = self.weights.optimizer
         made: torch.optim.Optimizer = super().create_optimizer(model)
-        if self.live.waiting is not None:
-            made.load_state_dict(self.live.waiting)
-            self.live.waiting = None
+        if self.weights.waiting is not None:
+            made.load_state_dict(self.weights.waiting)
+            self.weights.waiting = None
         options = self.stage.optimizer
         for group, decays in zip(made.param_groups, (True, False), strict=False):
             group.pop("initial_lr", None)
@@ -136,7 +136,7 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
             group["weight_decay"] = options.weight_decay if decays else 0.0
             if "betas" in group:
                 group["betas"] = options.betas
-        self.live.optimizer = made
+        self.weights.optimizer = made
         return made
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
@@ -210,5 +210,5 @@ class Report(TrainerCallback):
         trainer = self.trainer
         logs |= trainer.measured()
         if state.global_step % trainer.stage.updates == 0:
-            trainer.live.network.changed()
+            trainer.weights.network.changed()
             control.should_training_stop = trainer.stage.after_update(logs)

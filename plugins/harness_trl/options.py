@@ -6,13 +6,13 @@ refused with the name of the recipe's field.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from harness_torch.live_options import LiveOptions
+from pydantic import Field, field_validator, model_validator
 
 from harness.errors import near
-
-Count = Annotated[int, Field(gt=0)]
+from harness.recipe.stage import Count
 
 #: Fields of `GRPOConfig` that the recipe or the session decide, and where.
 DECIDED: Final[dict[str, str]] = {
@@ -77,32 +77,15 @@ DISTORTING: Final = frozenset({"min_p", "repetition_penalty", "generation_kwargs
 SAMPLING: Final = DISTORTING | {"cache_implementation", "use_vllm", "use_transformers_continuous_batching"}
 
 
-class TrlOptions(BaseModel):
+class TrlOptions(LiveOptions):
     """What is None is taken from the recipe's `[model]` and `[resources]`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prompt: Literal["chat", "raw"] | None = None
-    device: Literal["auto", "cpu", "cuda"] | None = None
-    #: `bf16` computes matrix products in bfloat16; weights, gradients and moments stay fp32.
-    precision: Literal["fp32", "bf16"] | None = None
-    threads: Count | None = None
     #: Who generates. `engine`: the harness's decoder on the live weights, where each completion depends on
     #: its key alone. `trl`: as TRL would, by `generate`, continuous batching or vLLM. `auto`: `trl` where
     #: `grpo` asks for vLLM or continuous batching, else `engine`.
     generate: Literal["auto", "engine", "trl"] = "auto"
     #: Most completions of a forward and backward pass; the largest divisor of a step's rows up to this.
     micro_batch_rows: Count = 64
-    #: Passes over one batch, each an optimizer update; above 1 the clip range matters.
-    updates: Count = 1
-    #: Folder of the KL term's reference model; None is the policy that the run started from.
-    reference: str | None = None
-    #: Most completions that the engine decodes together.
-    batch_rows: Count = 128
-    #: Most tokens (prompts, and completions at full length) that the engine decodes together.
-    batch_tokens: Count = 262_144
-    #: False uses transformers' own forward for Llama models too, in the engine.
-    own_decoder: bool = True
     #: Further fields of `GRPOConfig`, such as `{use_vllm = true, vllm_mode = "colocate"}`.
     grpo: dict[str, Any] = Field(default_factory=dict)
 

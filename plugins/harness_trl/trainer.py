@@ -16,13 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from harness_torch.live import Live
 from harness_torch.metrics import Phases, group_metrics
 from harness_torch.reference import reference_folder
-from harness_transformers.device import resolve_device, set_threads
-from harness_transformers.engine import EngineOptions, TransformersEngine
-from harness_transformers.generation import Generator
-from harness_transformers.network import MODEL
-from harness_transformers.prompts import end_tokens
+from harness_transformers.engine import TransformersEngine
+from harness_transformers.saving import save
 
 from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, Policy, Session
@@ -32,9 +30,9 @@ from harness_trl import upstream, vllm
 from harness_trl.arguments import arguments
 from harness_trl.filling import Filling, NothingLeft
 from harness_trl.grpo import StageTrainer
-from harness_trl.live import Live
 from harness_trl.options import TrlOptions
 from harness_trl.rows import StepRows
+from harness_trl.weights import TrlWeights
 
 
 @contextlib.contextmanager
@@ -59,25 +57,8 @@ class TrlTrainer:
             )
         self.options = options or TrlOptions()
         self.context = context
-        self.device = resolve_device(self.options.device or context.resources.device)
-        self.precision = self.options.precision or context.resources.precision
-        self.mode = self.options.prompt or context.render
-        set_threads(self.options.threads or context.resources.threads)
+        self.live = Live("trl", self.options, context, TrlWeights.of)
         self._scratch = tempfile.TemporaryDirectory(prefix="harness-trl-")
-        self._live: Live | None = None
-        self._policy: Policy | None = None
-        self._engine = TransformersEngine(
-            EngineOptions(
-                prompt=self.mode,
-                device=self.device.type,
-                precision=self.precision,
-                threads=self.options.threads,
-                batch_rows=self.options.batch_rows,
-                batch_tokens=self.options.batch_tokens,
-                own_decoder=self.options.own_decoder,
-            ),
-            context,
-        )
 
     @property
     def scratch(self) -> Path:
@@ -86,7 +67,8 @@ class TrlTrainer:
 
     def engine(self, policy: Policy) -> Engine:
         """The engine of the live weights, which `policy` becomes if it is not them already."""
-        return self.adopt(self._load(policy), policy.ref, policy.files.context_length)
+        self.live.load(policy)
+        return self.live.engine(policy.ref, policy.files.context_length)
 
     def train(self, stage: Stage, policy: Policy, session: Session) -> Policy:
         """Run one stage (protocol `Trainer`).
@@ -94,59 +76,27 @@ class TrlTrainer:
         Raises:
             TrainingError: loss or gradient are not finite, or the stage asks for what TRL cannot do.
         """
-        live = self._load(policy)
+        weights = self.live.load(policy)
         if stage.optimizer.reset and session.first_step == 0:
-            live.forget_moments()
-        # From here on the live weights are no policy on disk, until the stage has ended well.
-        self._policy = None
-        self._policy = StageRun(self, live, stage, policy, session).run()
-        return self._policy
+            weights.forget_moments()
+        self.live.begin()
+        return self.live.end(StageRun(self, weights, stage, policy, session).run())
 
     def close(self) -> None:
         """Let go of the weights, and of vLLM."""
-        if self._live is not None and self._live.vllm is not None:
-            vllm.close(self._live.vllm)
-        self._live = self._policy = None
-        self._engine.close()
+        if self.live.weights is not None and self.live.weights.vllm is not None:
+            vllm.close(self.live.weights.vllm)
+        self.live.close()
         self._scratch.cleanup()
-
-    def adopt(self, live: Live, ref: PolicyRef, context_length: int) -> TransformersEngine:
-        """The engine on the live weights under a name."""
-        generator = Generator(
-            live.network,
-            live.renderer,
-            end_tokens(live.renderer, getattr(live.module, "generation_config", None)),
-            self.device,
-            self.options.batch_rows,
-            self.options.batch_tokens,
-        )
-        self._engine.adopt(generator, ref, context_length)
-        return self._engine
-
-    def _load(self, policy: Policy) -> Live:
-        live = self._policy.ref.weights_sha if self._policy else None
-        if self._live is None or live != policy.ref.weights_sha:
-            before = self._live
-            self._live = Live.open(
-                policy,
-                device=self.device,
-                precision=self.precision,
-                prompt=self.mode,
-                own_decoder=self.options.own_decoder,
-                context=self.context,
-            )
-            if before is not None:
-                # The same run with other weights: vLLM gets them when it is next asked.
-                self._live.origin, self._live.vllm = before.origin, before.vllm
-        self._policy = policy
-        return self._live
 
 
 class StageRun:
     """One stage on its way (protocol `harness_trl.grpo.Steps`)."""
 
-    def __init__(self, by: TrlTrainer, live: Live, stage: Stage, policy: Policy, session: Session) -> None:
-        self.by, self.live, self.stage, self.policy, self.session = by, live, stage, policy, session
+    def __init__(
+        self, by: TrlTrainer, weights: TrlWeights, stage: Stage, policy: Policy, session: Session
+    ) -> None:
+        self.by, self.weights, self.stage, self.policy, self.session = by, weights, stage, policy, session
         self.where = f"stage {stage.name!r}"
         self.first_step = session.first_step
         self.updates = by.options.updates
@@ -171,7 +121,7 @@ class StageRun:
             if self.saved != self.step - 1:
                 self._save(self.step - 1)
         finally:
-            self.live.unwrap()
+            self.weights.unwrap()
         return self.policy
 
     def _trainer(self) -> StageTrainer:
@@ -190,11 +140,11 @@ class StageRun:
             by.options,
             folder=by.scratch,
             seed=by.context.seed,
-            precision=by.precision,
-            cpu=by.device.type == "cpu",
+            precision=by.live.precision,
+            cpu=by.live.device.type == "cpu",
         )
         # Where TRL looks for the reference model of a KL term.
-        name = self.live.module.config._name_or_path
+        name = self.weights.module.config._name_or_path
         if self.stage.loss.kl:
             if by.context.lora is not None and by.options.reference:
                 raise TrainingError(
@@ -202,18 +152,18 @@ class StageRun:
                     where=f"{self.where}, trainer.reference",
                     hint="leave reference out, or train all weights",
                 )
-            folder = reference_folder(by.options.reference, by.context, self.live.origin)
-            self.live.module.config._name_or_path = str(folder)
+            folder = reference_folder(by.options.reference, by.context, self.weights.origin)
+            self.weights.module.config._name_or_path = str(folder)
         try:
             with quiet():
-                return StageTrainer(self, self.live, GRPOConfig(**fields))
+                return StageTrainer(self, self.weights, GRPOConfig(**fields))
         except (ValueError, TypeError, NotImplementedError, ImportError) as error:
             raise TrainingError(
                 f"TRL refuses these settings: {error}",
                 where=f"{self.where}, trainer.grpo = {by.options.grpo}",
             ) from error
         finally:
-            self.live.module.config._name_or_path = name
+            self.weights.module.config._name_or_path = name
 
     # What TRL asks --------------------------------------------------------------------------------
 
@@ -267,18 +217,8 @@ class StageRun:
         ref = self.policy.ref
         if steps_done and (steps_done != ref.step or ref.stage != self.stage.name):
             ref = PolicyRef(weights_sha="", stage=self.stage.name, step=steps_done)
-        return self.by.adopt(self.live, ref, self.policy.files.context_length)
+        return self.by.live.engine(ref, self.policy.files.context_length)
 
     def _save(self, step: int) -> None:
-        parent = Path()
-
-        def write(folder: Path) -> PolicyRef:
-            nonlocal parent
-            parent = folder.parent
-            sha = self.live.save(folder)
-            return PolicyRef(weights_sha=sha, stage=self.stage.name, step=step)
-
-        checkpoint = self.session.save(write)
-        folder = parent / Path(checkpoint.path).name
-        files = replace(self.policy.files, path=folder / MODEL, weights_sha=checkpoint.policy.weights_sha)
-        self.policy, self.saved = Policy(checkpoint.policy, files, folder), step
+        self.policy = save(self.session, self.policy, self.stage.name, step, self.weights.save)
+        self.saved = step

@@ -13,12 +13,12 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
+from harness_transformers.network import MODEL
 from harness_transformers.weights import weights_sha
 
 from harness.errors import TrainingError
 from harness.protocols import Policy
 
-MODEL: Final = "model"
 VERL: Final = "verl"
 #: What belongs to a model besides its weights: configuration, tokenizer, chat template, code.
 _BESIDE: Final = (".json", ".jinja", ".txt", ".model", ".py")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness_transformers.lora import ADAPTER, begin, continues, merge
+from harness_transformers.network import MODEL
 from harness_transformers.weights import weights_sha
 
 from harness.errors import TrainingError
@@ -63,9 +64,9 @@ def adopt(scratch: Path, policy: Policy, step: int, *, base: Path, before: Path,
         )
     export.rename(scratch / ADAPTER)
     shutil.copyfile(before / _CONFIG, scratch / ADAPTER / _CONFIG)
-    merge(base, scratch / ADAPTER, scratch / checkpoint.MODEL)
-    checkpoint.furnish(scratch / checkpoint.MODEL, policy)
-    return weights_sha(scratch / checkpoint.MODEL)
+    merge(base, scratch / ADAPTER, scratch / MODEL)
+    checkpoint.furnish(scratch / MODEL, policy)
+    return weights_sha(scratch / MODEL)
 
 
 def _shapes(file: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from harness_torch.metrics import group_metrics
 from harness_transformers.prompts import Renderer, end_tokens
+from harness_transformers.saving import save
 
 from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, GroupStream, Policy, Session
@@ -221,31 +222,16 @@ class _Stage:
         return optimizer.lr * (min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0)
 
     def _save(self, step: int) -> Policy:
-        parent = Path()
-
-        def write(folder: Path) -> PolicyRef:
-            nonlocal parent
-            parent = folder.parent
+        def write(folder: Path) -> str:
             self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
             if self.start.adapter is None:
-                sha = checkpoint.adopt(folder, self.policy, step, where=self.where)
-            else:
-                sha = lora.adopt(
-                    folder,
-                    self.policy,
-                    step,
-                    base=self.start.model,
-                    before=self.start.adapter,
-                    where=self.where,
-                )
-            return PolicyRef(weights_sha=sha, stage=self.stage.name, step=step)
+                return checkpoint.adopt(folder, self.policy, step, where=self.where)
+            return lora.adopt(
+                folder, self.policy, step,
+                base=self.start.model, before=self.start.adapter, where=self.where,
+            )  # fmt: skip
 
-        saved = self.session.save(write)
-        folder = parent / Path(saved.path).name
-        files = replace(
-            self.policy.files, path=folder / checkpoint.MODEL, weights_sha=saved.policy.weights_sha
-        )
-        return Policy(saved.policy, files, folder)
+        return save(self.session, self.policy, self.stage.name, step, write)
 
     # Rows and rollouts ----------------------------------------------------------------------------
 

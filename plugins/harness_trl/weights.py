@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
-from harness_torch.opening import STATE, open_policy
+from harness_torch.live import STATE, Opened
 from harness_transformers.lora import LoraNetwork
 from harness_transformers.network import MODEL, Network
 from harness_transformers.prompts import Renderer
 from harness_transformers.weights import weights_sha
 
-from harness.protocols import BuildContext, Policy
-
 
 @dataclass(slots=True)
-class Live:
+class TrlWeights:
     """The policy in training."""
 
     network: Network
@@ -46,26 +44,12 @@ class Live:
         return self.network.peft if isinstance(self.network, LoraNetwork) else self.network.module
 
     @classmethod
-    def open(
-        cls,
-        policy: Policy,
-        *,
-        device: torch.device,
-        precision: Literal["fp32", "bf16"],
-        prompt: Literal["chat", "raw"],
-        own_decoder: bool,
-        context: BuildContext,
-    ) -> Live:
-        """The weights of a policy; the moments too where it has a checkpoint.
-
-        Raises:
-            TrainingError: its checkpoint is another trainer's.
-        """
-        opened = open_policy(
-            policy, context, trainer="trl", device=device, precision=precision, own_decoder=own_decoder
-        )
-        renderer = Renderer.open(policy.files.path, prompt)
-        return cls(opened.network, renderer, opened.origin, waiting=opened.moments)
+    def of(cls, opened: Opened, before: TrlWeights | None = None) -> TrlWeights:
+        """Weights that were opened. vLLM stays: it gets other weights when it is next asked."""
+        made = cls(opened.network, opened.renderer, opened.origin, waiting=opened.moments)
+        if before is not None:
+            made.vllm = before.vllm
+        return made
 
     def forget_moments(self) -> None:
         """The next stage's trainer makes its optimizer anew."""

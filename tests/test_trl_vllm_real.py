@@ -142,8 +142,8 @@ class Studied:
         )  # fmt: skip
 
 
-def studied(folder: Path) -> Studied:
-    (folder / "recipe.toml").write_text(RECIPE)
+def studied(folder: Path, recipe: str = RECIPE) -> Studied:
+    (folder / "recipe.toml").write_text(recipe)
     shutil.copy(ROOT / "tests" / "support" / "vllm_spy.py", folder / "harness_plugin.py")
     return Studied(folder, uuid.uuid4().hex)
 
@@ -182,6 +182,20 @@ def test_both_stages_have_the_same_vllm_under_their_own_settings(study: Studied)
 
 
 def test_it_samples_from_the_weights_of_the_step_before(study: Studied) -> None:
+    fits_the_policies_of_the_ledger(study)
+
+
+def test_adapters_reach_it_too(tmp_path: Path) -> None:
+    adapted = RECIPE.replace("[tasks]", "[model.lora]\nrank = 8\nalpha = 8\n[tasks]", 1).replace(
+        "lr = 2e-4", "lr = 5e-3"
+    )
+    study = studied(tmp_path, adapted)
+    done = study.harness("run", "recipe.toml")
+    assert done.returncode == 0, done.stdout + done.stderr + log(study)
+    fits_the_policies_of_the_ledger(study)
+
+
+def fits_the_policies_of_the_ledger(study: Studied) -> None:
     """Of all policies of the run, each step's rollouts fit best the one that the ledger names."""
     from transformers import AutoModelForCausalLM
 

@@ -297,10 +297,10 @@ prompt = "raw"
 train = [{ name = "arithmetic-chain", strata = "9-16" }]
 [trainer]
 name = "verl"
-stall_seconds = 240
 reward_seconds = 20
 [resources]
 device = "cpu"
+stall_seconds = 240
 [evaluation]
 each_stage = false
 [[evaluation.heldout]]

@@ -272,10 +272,11 @@ class _Stage:
             reach = {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
             # On a cluster PYTHONPATH is not among them: packages travel with the job.
             spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
-            logs, hub = trainer.context.cache / "verl-logs", self.hub
+            logs, stall = trainer.context.cache / "verl-logs", trainer.context.resources.stall_seconds
             return job.Job(
-                trainer.python, folder, logs, spec, variables | reach, hub, trainer.options, self.where
-            )
+                trainer.python, folder, logs, spec, variables | reach, self.hub, trainer.options, stall,
+                self.where,
+            )  # fmt: skip
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

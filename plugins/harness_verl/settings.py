@@ -23,7 +23,13 @@ _WAITING: Final = 400
 #: A gradient is never clipped where the recipe says 0.
 _NEVER: Final = 1e30
 
-_OPTIMIZER: Final = "actor_rollout_ref.actor.optim.optimizer"
+#: Of FSDP's optimizer: other engines have AdamW by another name, and no other by default.
+_OPTIMIZER: Final = {
+    "actor_rollout_ref.actor.optim.optimizer": "AdamW",
+    "actor_rollout_ref.actor.optim.optimizer_impl": "torch.optim",
+    # Arguments that would replace those below.
+    "actor_rollout_ref.actor.optim.override_optimizer_config": None,
+}
 
 WORKER: Final = "harness_verl_worker"
 
@@ -85,11 +91,14 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("actor_rollout_ref.model.lora.rank", 0, "checkpoints")
     put("actor_rollout_ref.model.lora_adapter_path", None, "checkpoints")
 
-    put(_OPTIMIZER, "AdamW", f"{where}, optimizer")
+    for key, value in _OPTIMIZER.items():
+        put(key, value, f"{where}, optimizer")
     put(f"{actor}.optim.lr", optimizer.lr, f"{where}, optimizer.lr")
     put(f"{actor}.optim.weight_decay", optimizer.weight_decay, f"{where}, optimizer.weight_decay")
     put(f"{actor}.optim.betas", list(optimizer.betas), f"{where}, optimizer.betas")
     put(f"{actor}.optim.clip_grad", optimizer.max_grad_norm or _NEVER, f"{where}, optimizer.max_grad_norm")
+    # Its old name, which would win.
+    put(f"{actor}.optim.grad_clip", None, f"{where}, optimizer.max_grad_norm")
     put(f"{actor}.optim.lr_warmup_steps", 0, f"{where}, optimizer.warmup_steps")
     put(f"{actor}.optim.lr_warmup_steps_ratio", 0.0, f"{where}, optimizer.warmup_steps")
     put(f"{actor}.optim.lr_scheduler_type", "constant", f"{where}, optimizer.lr")
@@ -239,8 +248,7 @@ def settings(
         )
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
     if "model_engine" in given:
-        # Other engines have AdamW by another name, and no other by default.
-        del ours[_OPTIMIZER]
+        ours = {key: value for key, value in ours.items() if key not in _OPTIMIZER}
     return kept | {key: value for key, (value, _) in ours.items()}
 
 

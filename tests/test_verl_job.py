@@ -21,7 +21,7 @@ from harness_verl.hub import Hub
 from harness_verl.job import Job, check, package
 from harness_verl.options import VerlOptions
 
-from harness.errors import HarnessError, RecipeError, TrainingError
+from harness.errors import DataError, HarnessError, RecipeError, TrainingError
 from harness.ledger import read
 from harness.plugins import Plugins
 from harness.session import StageSession
@@ -319,6 +319,23 @@ def test_a_recipe_that_is_refused_leaves_no_folder(bench: Workbench, monkeypatch
         bench.run(odd)
     assert made
     assert not any(folder.exists() for folder in made)
+
+
+def test_a_tokenizer_that_does_not_open_ends_the_job(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is opened while verl starts."""
+    started: list[int] = []
+
+    def refuse(*_: Any) -> None:
+        started.extend(jobs(bench.folder))
+        raise DataError("no tokenizer of ours")
+
+    monkeypatch.setattr("harness_verl.trainer.Renderer.open", refuse)
+    with pytest.raises(DataError, match="no tokenizer of ours"):
+        bench.run(recipe())
+    assert started
+    assert jobs(bench.folder) == []
 
 
 # The keeper ---------------------------------------------------------------------------------------

@@ -99,8 +99,6 @@ class _Stage:
     ) -> None:
         self.trainer, self.stage, self.policy, self.session = trainer, stage, policy, session
         self.where = f"trainer 'verl', stage {stage.name!r}"
-        self.renderer = Renderer.open(policy.files.path, trainer.context.render)
-        self.ends = end_tokens(self.renderer, _generation_config(policy.files.path))
         self._numbers = itertools.count()
         #: This step's groups by their name at verl: where the samples of a task begin.
         self._names: dict[tuple[str, int], str] = {}
@@ -109,6 +107,13 @@ class _Stage:
         hub = Hub(session, f"tcp:{bound}:0", reached=reached)  # type: ignore[arg-type]
         self.hub = stack.enter_context(hub)
         self.job = self._start()
+        try:
+            # While verl starts: the first tokenizer of a process brings seconds of imports.
+            self.renderer = Renderer.open(policy.files.path, trainer.context.render)
+            self.ends = end_tokens(self.renderer, _generation_config(policy.files.path))
+        except BaseException:
+            self.job.close()
+            raise
 
     # The loop of every trainer --------------------------------------------------------------------
 

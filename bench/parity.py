@@ -51,6 +51,7 @@ SETTINGS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "a batch that stays short": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 0}]}),
     "two updates a step, clip 0.02": ({}, {"updates": 2, "loss": {"clip_low": 0.02, "clip_high": 0.02}}),
     "some samples unjudged": ({}, {"unjudged": True}),
+    "LoRA of rank 8": ({}, {"lora": {"rank": 8, "alpha": 16}}),
 }
 
 
@@ -73,7 +74,7 @@ def recipe(trainer: str, conventions: Mapping[str, Any], stage: Mapping[str, Any
     reference = {"reference": "reference"} if "kl" in stage.get("loss", {}) else {}
     return {
         "name": "parity",
-        "model": {"name": "chain-334k", "loader": "packaged", "prompt": "raw"},
+        "model": {"name": "chain-334k", "loader": "packaged", "prompt": "raw", "lora": stage.get("lora")},
         "tasks": {"train": [{"name": "arithmetic-chain", "strata": "9-10"}]},
         "trainer": {
             "name": trainer,
@@ -134,7 +135,10 @@ def whole_gradient(module: torch.nn.Module, parameters: list[torch.Tensor]) -> t
     owners = {p.untyped_storage().data_ptr(): p for p in parameters}
     parts = []
     for view in module.parameters():
-        owner = view if view.grad is not None else owners[view.untyped_storage().data_ptr()]
+        owner = view if view.grad is not None else owners.get(view.untyped_storage().data_ptr())
+        if owner is None and not view.requires_grad:
+            continue  # Under an adapter.
+        assert owner is not None
         if owner.grad is None:
             parts.append(torch.zeros(view.numel()))
             continue

@@ -43,8 +43,8 @@ INTRO: Final = """\
 
 Declared by each trainer, tried by the conformance suite, and matched with the recipe before anything starts.
 The suite runs `verl`'s driver for real, with a stand-in for verl behind the socket
-(`tests/test_verl_conformance.py`): what verl itself does is tried by `tests/test_verl_real.py`, on a model of
-334,000 parameters.
+(`tests/test_verl_conformance.py`): what verl itself does is tried by `tests/test_verl_real.py`, by
+`tests/test_verl_lora.py` (adapters) and by `tests/test_verl_smollm2.py` (SmolLM2-135M, verifier `math`).
 
 """
 

@@ -14,6 +14,7 @@ trainer's registration:
 | `dynamic_sampling` | honours gates |
 | `in_stage_evaluation` | evaluates with live weights inside a stage |
 | `engine` | has an engine of its own |
+| `lora` | trains adapters (`model.lora`) |
 | `devices`, `precisions` | the values of `resources` it takes |
 | `nodes` | runs on several machines or GPUs (`resources.nodes`, `resources.gpus_per_node`) |
 | `python` | its backend may live in another environment (`resources.python`) |
@@ -42,6 +43,7 @@ CAPABILITIES: Final[dict[str, Any]] = {
     "dynamic_sampling": False,
     "in_stage_evaluation": False,
     "engine": False,
+    "lora": False,
     "devices": None,
     "precisions": None,
     "nodes": False,
@@ -77,6 +79,8 @@ def shortfalls(recipe: Recipe, trainer: Registration, online: dict[str, bool]) -
         )
     if recipe.engine.name == TRAINER_ENGINE and not able.get("engine"):
         yield Shortfall("an engine of its own", "engine", 'name one: engine = "transformers"')
+    if recipe.model.lora is not None and not able.get("lora"):
+        yield Shortfall("LoRA", "model.lora")
     resources = recipe.resources
     if not able.get("nodes"):
         for name, many in (

@@ -21,6 +21,7 @@ from harness.recipe import Arm, Heldout, Recipe, RecipeFile, Stage, Use
 from harness.recipe.check import faults
 from harness.records import Difficulty, PolicyRef
 from harness.registry import Registration
+from harness.requirements import missing_requirements
 from harness.rewards import reduction
 from harness.selection import POLICY, Rule, Subject
 
@@ -55,6 +56,7 @@ class Plan:
             resources=self.recipe.resources,
             render=self.recipe.model.prompt,
             model=self.recipe.model.name,
+            lora=self.recipe.model.lora,
             initial=self.initial,
             base=self.base,
         )
@@ -128,6 +130,13 @@ def check(plan: Plan) -> None:
             where=f"{plan.file.path}, {lack.where}",
             hint=lack.hint
             or f"other trainers here: {', '.join(others) or 'none'}; harness plugins show {trainer.plugin}",
+        )
+    missing = missing_requirements(trainer.distribution, "lora") if recipe.model.lora is not None else []
+    if missing:
+        raise CapabilityError(
+            f"LoRA needs {', '.join(missing)}",
+            where=f"{plan.file.path}, model.lora",
+            hint=f"pip install '{trainer.distribution}[lora]'",
         )
     if recipe.engine.name != TRAINER_ENGINE:
         engine = plan.find("engines", recipe.engine, "engine")

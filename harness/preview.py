@@ -23,9 +23,11 @@ def preview(plans: Sequence[Plan]) -> Iterator[str]:
         recipe = plan.recipe
         about = f": {plan.arm.about}" if plan.arm.about else ""
         yield f"\narm {plan.arm.name} (seeds {', '.join(map(str, seeds[plan.arm.name]))}){about}"
+        lora = recipe.model.lora
+        adapters = f" with LoRA of rank {lora.rank}" if lora else ""
         yield (
-            f"  model {recipe.model.name}, trainer {recipe.trainer.name}, verifier {recipe.verifier.name}, "
-            f"engine {recipe.engine.name}"
+            f"  model {recipe.model.name}{adapters}, trainer {recipe.trainer.name}, "
+            f"verifier {recipe.verifier.name}, engine {recipe.engine.name}"
         )
         budget = [
             f"{value:,} {name}"

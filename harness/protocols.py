@@ -27,7 +27,7 @@ from harness.records import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.recipe import Conventions, Resources, Stage
+    from harness.recipe import Conventions, LoraOptions, Resources, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,8 @@ class BuildContext:
     render: Literal["chat", "raw"] = "chat"
     #: The recipe's `model.name`, for loaders.
     model: str = ""
+    #: Adapters that trainers train in the place of all weights, None for all weights.
+    lora: LoraOptions | None = None
     #: The run's initial policy, once its files are there: what a KL term refers to.
     initial: ModelFiles | None = None
     #: The recipe's folder: relative paths in options start here.

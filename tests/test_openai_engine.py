@@ -158,7 +158,7 @@ def test_the_key_comes_from_its_variable_and_shows_nowhere(monkeypatch: pytest.M
         ({"servers": ["localhost:8000"]}, "is no base URL"),
         ({"servers": ["http://a/v1", "http://a/v1/"]}, "named twice"),
         ({"servers": ["http://me:secret@a/v1"]}, "number 1 holds a password"),
-        ({"servers": ["http://a/v1"], "api_key_env": "sk-secret"}, "never write the key itself"),
+        ({"servers": ["http://a/v1"], "api_key_env": "sk-secret"}, "never write the value itself"),
         ({"servers": ["http://a/v1"], "extra": {"seed": 1}}, "seed: set by the harness"),
     ],
 )

@@ -28,6 +28,9 @@ def test_a_good_recipe_gives_a_plan_an_arm_and_seed(tmp_path: Path) -> None:
     assert [(plan.arm.name, plan.seed) for plan in plans] == [("main", 1), ("main", 2)]
     told = "\n".join(preview(plans))
     assert "curriculum staged, measured anew, where 0.05 <= p <= 0.95" in told
+    assert "LoRA" not in told
+    adapted = make_plans(load_recipe(write(tmp_path, TORCH), ["model.lora.rank=4"]), load())
+    assert "with LoRA of rank 4, trainer torch" in "\n".join(preview(adapted))
     assert "budget 6,000 rollouts, difficulty measurement included" in told
 
 
@@ -43,6 +46,8 @@ def test_a_good_recipe_gives_a_plan_an_arm_and_seed(tmp_path: Path) -> None:
         ("verifier=exakt", ["verifier", "did you mean 'exact'"]),
         ("stages.0.curriculum.lowe=0.1", ["lowe", "did you mean 'low'"]),
         ("stages.0.loss.kl=0.1", ["trainer 'sim' cannot do loss.kl", "other trainers here: torch"]),
+        ("model.lora.rank=8", ["trainer 'sim' cannot do LoRA", "model.lora", "other trainers here: torch"]),
+        ("model.lora.rank=0", ["model.lora.rank"]),
         ("stages.0.kind=sft", ["trainer 'sim' cannot do stages of kind 'sft'"]),
         ("resources.precision=bf16", ["cannot do resources.precision = 'bf16'", "use one of fp32"]),
         ("stages.0.select=q > 1", ["'q' is unknown", "select"]),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import RecipeError
-from harness.recipe import Conventions, Resources, Stage
+from harness.recipe import Conventions, LoraOptions, Resources, Stage
 from harness.recipe.errors import validated
 
 ACTOR, ROLLOUT = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
@@ -147,6 +147,8 @@ def test_an_override_of_what_the_recipe_decides_is_refused_by_name(key: str, sig
         "trainer.critic_warmup=3",
         "algorithm.rollout_correction.bypass_mode=true",
         "actor_rollout_ref.model.lora.rank=8",
+        "actor_rollout_ref.model.lora_alpha=64",
+        "actor_rollout_ref.model.target_modules=[q_proj]",
         "+actor_rollout_ref.model.lora_adapter_path=/adapter",
     ],
 )
@@ -169,6 +171,23 @@ def test_another_engine_names_its_optimizer_itself() -> None:
     keys = {f"{ACTOR}.optim.{name}": value for name, value in names.items()}
     assert keys.items() <= made({}).items()
     assert not keys.keys() & made({}, overrides=("model_engine=megatron",)).keys()
+
+
+def test_adapters_are_the_recipes() -> None:
+    model = "actor_rollout_ref.model"
+    lora = LoraOptions(rank=8, alpha=24, targets=("q_proj",))
+    found = made({}, about=job(lora=lora, adapter="/adapter"))
+    assert [found[f"{model}.{key}"] for key in ("lora_rank", "lora_alpha", "target_modules")] == [
+        8,
+        24,
+        ["q_proj"],
+    ]
+    assert found[f"{model}.lora_adapter_path"] == "/adapter"
+    assert found[f"{model}.lora.merge"] is True, "rollout servers get plain weights"
+    assert "hf_model" not in found[f"{ACTOR}.checkpoint.save_contents"]
+    assert made({})[f"{model}.lora_rank"] == 0
+    with pytest.raises(RecipeError, match="LoRA needs verl's FSDP engine"):
+        made({}, about=job(lora=lora), overrides=("model_engine=megatron",))
 
 
 def test_an_override_is_one() -> None:

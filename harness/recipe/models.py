@@ -9,6 +9,16 @@ from pydantic import Field, model_validator
 from harness.recipe.stage import Conventions, Count, Model, Plugin, Share, Stage, Use
 
 
+class LoraOptions(Model):
+    """Train low-rank adapters in the place of all weights (LoRA, arXiv 2106.09685)."""
+
+    rank: Count = 16
+    #: Adapters are scaled by alpha / rank.
+    alpha: Count = 32
+    #: `all-linear`, which leaves out the output layer, or names of modules such as `["q_proj", "v_proj"]`.
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+
+
 class ModelOptions(Model):
     """The initial policy."""
 
@@ -20,6 +30,8 @@ class ModelOptions(Model):
     prompt: Literal["chat", "raw"] = "chat"
     #: Longest prompt plus completion where the model's own config should not decide, in tokens.
     context_length: Count | None = None
+    #: Train adapters; None trains all weights.
+    lora: LoraOptions | None = None
 
 
 class Tasks(Model):

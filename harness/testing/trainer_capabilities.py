@@ -63,6 +63,15 @@ class Declared(TrainerBench):
             with pytest.raises(HarnessError, match="kl_estimator"):
                 bench.run(recipe)
 
+    def test_lora_works_or_is_refused(self, bench: Workbench, able: Mapping[str, Any]) -> None:
+        recipe = self.recipe({"max_steps": 1})
+        recipe["model"]["lora"] = {"rank": 2}
+        if able.get("lora"):
+            assert len(bench.run(recipe).metrics()) == 1
+        else:
+            with pytest.raises(HarnessError, match=r"model\.lora"):
+                bench.run(recipe)
+
     def test_only_a_simulation_judges_itself(self, bench: Workbench, able: Mapping[str, Any]) -> None:
         record = bench.run(self.recipe({"max_steps": 1}))
         own = bool(record.of("submit_outcomes")) and all(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator
 
+from harness.recipe.fields import Seconds, SecretVariable, Servers
 from harness.recipe.stage import Count, Model
 
 #: Fields of a request that follow from the harness's own.
@@ -16,18 +15,16 @@ OWNED: Final = frozenset(
     | {"max_tokens", "max_completion_tokens", "logprobs", "return_token_ids"}
 )
 
-Seconds = Annotated[float, Field(gt=0)]
-
 
 class OpenAIOptions(Model):
     """Which servers, and how long they are waited for."""
 
     #: Base URLs as OpenAI's clients take them, such as `http://node-7:8000/v1`.
-    servers: Annotated[tuple[str, ...], Field(min_length=1)]
+    servers: Servers
     #: Name under which the servers serve the model; None where each serves a single one.
     model: str | None = None
     #: Name of the environment variable that holds the key.
-    api_key_env: str | None = None
+    api_key_env: SecretVariable | None = None
     #: `chat` sends messages to `/chat/completions`, `raw` their joined texts to `/completions`.
     prompt: Literal["chat", "raw"] | None = None
     #: Most requests under way at one server.
@@ -48,28 +45,6 @@ class OpenAIOptions(Model):
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     #: Further fields of each request, such as `{chat_template_kwargs = {enable_thinking = false}}`.
     extra: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("servers")
-    @classmethod
-    def _plain_urls(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
-        for place, server in enumerate(servers):
-            url = urlsplit(server)
-            if url.username or url.password:
-                raise ValueError(f"number {place + 1} holds a password; name its variable in api_key_env")
-            if url.scheme not in ("http", "https") or not url.netloc or url.query:
-                raise ValueError(f"{server!r} is no base URL such as http://node-7:8000/v1")
-        plain = tuple(server.rstrip("/") for server in servers)
-        if len(set(plain)) < len(plain):
-            raise ValueError("a server is named twice")
-        return plain
-
-    @field_validator("api_key_env")
-    @classmethod
-    def _a_name(cls, name: str | None) -> str | None:
-        # The value is not repeated: it may be the key itself.
-        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name):
-            raise ValueError("is not the name of an environment variable; never write the key itself")
-        return name
 
     @field_validator("extra")
     @classmethod

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
+
+from harness.recipe.fields import Seconds, SecretVariable, Servers
+from harness.recipe.stage import Model
 
 #: Environment variable that holds the token, for servers and for clients.
 TOKEN: Final = "HARNESS_SANDBOX_TOKEN"
-Seconds = Annotated[float, Field(gt=0)]
 
 
-class RemoteOptions(BaseModel):
+class RemoteOptions(Model):
     """Which hosts, and how long they are waited for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     #: Addresses of hosts that run `harness sandbox serve`, such as `https://sandbox-1:8700`.
-    servers: Annotated[tuple[str, ...], Field(min_length=1)]
+    servers: Servers
     #: Name of the environment variable that holds the token.
-    token_env: str = TOKEN
+    token_env: SecretVariable = TOKEN
     #: A file that holds it instead.
     token_file: str = ""
     #: Jobs under way at one host; 0: four times as many as it has slots.
@@ -38,25 +36,3 @@ class RemoteOptions(BaseModel):
     answer_seconds: Seconds = 15.0
     #: First pause before a host that was lost is tried again; it doubles up to 5 s.
     backoff: Seconds = 0.2
-
-    @field_validator("servers")
-    @classmethod
-    def _plain_urls(cls, servers: tuple[str, ...]) -> tuple[str, ...]:
-        for place, server in enumerate(servers):
-            url = urlsplit(server)
-            if url.username or url.password:
-                raise ValueError(f"number {place + 1} holds a password; the token goes into token_env")
-            if url.scheme not in ("http", "https") or not url.netloc or url.query:
-                raise ValueError(f"{server!r} is no address such as https://sandbox-1:8700")
-        plain = tuple(server.rstrip("/") for server in servers)
-        if len(set(plain)) < len(plain):
-            raise ValueError("a server is named twice")
-        return plain
-
-    @field_validator("token_env")
-    @classmethod
-    def _a_name(cls, name: str) -> str:
-        # The value is not repeated: it may be the token itself.
-        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name):
-            raise ValueError("is not the name of an environment variable; never write the token itself")
-        return name

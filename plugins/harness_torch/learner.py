@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from harness_transformers.network import Network, open_network
+from harness_transformers.network import MODEL, Network
 from harness_transformers.prompts import Renderer
 from harness_transformers.weights import weights_sha
 from torch import Tensor
 
 from harness.errors import TrainingError
-from harness.protocols import Policy
+from harness.protocols import BuildContext, Policy
 from harness.recipe import OptimizerOptions
-
-#: Below a checkpoint's folder.
-MODEL, STATE = "model", "trainer.pt"
+from harness_torch.opening import STATE, open_policy
 
 
 @dataclass(slots=True)
@@ -45,14 +43,24 @@ class Learner:
         precision: Literal["fp32", "bf16"],
         prompt: Literal["chat", "raw"],
         own_decoder: bool,
+        context: BuildContext,
     ) -> Learner:
-        """The weights of a policy; the optimizer too where it has a checkpoint."""
-        network = open_network(
-            policy.files.path, device=device.type, precision=precision, own_decoder=own_decoder
+        """The weights of a policy; the optimizer too where it has a checkpoint.
+
+        Raises:
+            TrainingError: its checkpoint is another trainer's.
+        """
+        opened = open_policy(
+            policy,
+            context,
+            trainer="torch",
+            device=device,
+            precision=precision,
+            own_decoder=own_decoder,
         )
-        learner = cls(network, Renderer.open(policy.files.path, prompt), device, policy.files.path)
-        if policy.checkpoint is not None:
-            learner._restore(policy.checkpoint / STATE)
+        learner = cls(opened.network, Renderer.open(policy.files.path, prompt), device, opened.origin)
+        if opened.moments is not None:
+            learner.optimizer.load_state_dict(opened.moments)
         return learner
 
     def reset_optimizer(self) -> None:
@@ -97,22 +105,12 @@ class Learner:
         return float(norm), rate
 
     def save(self, folder: Path) -> str:
-        """Write `model/` and `trainer.pt`; returns the hash of the weights."""
+        """Write `model/`, `adapter/` under LoRA, and `trainer.pt`; returns the hash of the weights."""
         model = folder / MODEL
-        cast(Any, self.network.module).save_pretrained(model)
+        self.network.save(folder)
         self.renderer.tokenizer.save_pretrained(model)
         torch.save({"optimizer": self.optimizer.state_dict(), "origin": str(self.origin)}, folder / STATE)
         return weights_sha(model)
-
-    def _restore(self, path: Path) -> None:
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except FileNotFoundError:
-            raise TrainingError(
-                "the checkpoint has no state of the trainer 'torch'", where=str(path.parent)
-            ) from None
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.origin = Path(state["origin"])
 
 
 def finite(loss: Tensor, where: str) -> float:

@@ -15,14 +15,14 @@ from pathlib import Path
 from harness_transformers.device import resolve_device, set_threads
 from harness_transformers.engine import EngineOptions, TransformersEngine
 from harness_transformers.generation import Generator
-from harness_transformers.network import Network, open_network
+from harness_transformers.network import MODEL, Network, open_network
 from harness_transformers.prompts import end_tokens
 
 from harness.errors import TrainingError
 from harness.protocols import BuildContext, Engine, LossTerm, Policy, Session
 from harness.recipe import Stage
 from harness.records import PolicyRef, Rollout, StepMetrics, Task
-from harness_torch.learner import MODEL, Learner
+from harness_torch.learner import Learner
 from harness_torch.metrics import Phases, group_metrics
 from harness_torch.options import TorchOptions
 from harness_torch.reference import reference_folder
@@ -104,6 +104,7 @@ class TorchTrainer:
                 precision=self.precision,
                 prompt=self.mode,
                 own_decoder=self.options.own_decoder,
+                context=self.context,
             )
             if origin is not None:
                 self._learner.origin = origin

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from harness_transformers.llama import (
     logits_of,
     prefill,
 )
+
+#: Of the weights, below a checkpoint's folder.
+MODEL: Final = "model"
 
 
 class Decoding(Protocol):
@@ -67,6 +70,10 @@ class Network(Protocol):
         """The parameters were updated in place."""
         ...
 
+    def save(self, folder: Path) -> None:
+        """Write the weights as `model/`, in transformers' form."""
+        ...
+
 
 class LlamaNetwork:
     """Llama weights on the fast path."""
@@ -93,6 +100,9 @@ class LlamaNetwork:
     def changed(self) -> None:
         self._cast = None
 
+    def save(self, folder: Path) -> None:
+        cast(Any, self.module).save_pretrained(folder / MODEL)
+
 
 class CausalNetwork:
     """Any other causal language model of transformers."""
@@ -116,6 +126,9 @@ class CausalNetwork:
 
     def changed(self) -> None:
         """Nothing is derived from the parameters."""
+
+    def save(self, folder: Path) -> None:
+        cast(Any, self.module).save_pretrained(folder / MODEL)
 
 
 class _Autocast:
@@ -152,6 +165,12 @@ def open_network(
         precision: `bf16` computes matrix products in bfloat16 over fp32 weights.
         own_decoder: False always uses transformers' own forward.
     """
+    module = open_module(path).to(device)
+    return as_network(module, precision=precision, own_decoder=own_decoder)
+
+
+def open_module(path: Path) -> nn.Module:
+    """The model in a transformers folder as transformers opens it, in fp32 on the CPU."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -159,8 +178,7 @@ def open_network(
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     module = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
     # Dropout off: what is trained is what was sampled from.
-    module = cast(Any, module).to(device).eval()
-    return as_network(module, precision=precision, own_decoder=own_decoder)
+    return cast(nn.Module, cast(Any, module).eval())
 
 
 def as_network(module: nn.Module, *, precision: str = "fp32", own_decoder: bool = True) -> Network:

@@ -23,6 +23,7 @@ def register_trainers(register: Register) -> None:
             "in_stage_evaluation": True,
             "resume": True,
             "engine": True,
+            "lora": True,
             "devices": ["cpu", "cuda"],
             "precisions": ["fp32", "bf16"],
             "simulated": False,

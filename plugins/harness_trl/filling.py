@@ -6,7 +6,7 @@ same as for every other trainer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,11 +46,12 @@ class Filling:
         self.tasks.clear()
         self.logprobs.clear()
 
-        def generate(tasks: Sequence[Task]) -> list[Rollout]:
+        def generate(tasks: Sequence[Task]) -> Iterator[Rollout]:
+            """One by one: each is judged while the next ones are generated."""
             self.tasks |= {task.id: task for task in tasks}
             requests = [request for group in run.session.requests(tasks) for request in group]
             with run.phases("generate"):
-                return self._generate(requests, trainer)
+                yield from self._generate(requests, trainer)
 
         batch = run.session.collect(generate)
         if not batch.groups:
@@ -68,10 +69,10 @@ class Filling:
         torch.manual_seed(self._seed("update"))
         return batch, rows
 
-    def _generate(self, requests: Sequence[Request], trainer: StageTrainer) -> list[Rollout]:
+    def _generate(self, requests: Sequence[Request], trainer: StageTrainer) -> Iterator[Rollout]:
         if self.run.by.options.by_trl:
-            return self._generate_by_trl(requests, trainer)
-        return list(self.run.engine(self.run.step - 1).rollouts(requests))
+            return iter(self._generate_by_trl(requests, trainer))
+        return self.run.engine(self.run.step - 1).rollouts(requests)
 
     def _generate_by_trl(self, requests: Sequence[Request], trainer: StageTrainer) -> list[Rollout]:
         """As TRL generates: by transformers' `generate`, continuous batching, or vLLM. Its draws come from

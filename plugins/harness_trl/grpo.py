@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import torch
 from datasets import Dataset
+from harness_transformers.lora import LoraNetwork
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
@@ -74,7 +75,7 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         carried = live.vllm if config.use_vllm else None
         config.use_vllm = config.use_vllm and carried is None
         super().__init__(
-            model=live.module,
+            model=live.trained,
             reward_funcs=rewards,
             args=config,
             train_dataset=Dataset.from_dict({"prompt": [""]}),
@@ -83,6 +84,10 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
             callbacks=[Report(self)],
             rollout_func=lambda prompts, trainer: self._fill(),
         )
+        if isinstance(live.network, LoraNetwork) and "ref" in live.network.peft.peft_config:
+            # TRL's copy of the adapter: the policy that the stage began with. Without it, the reference is
+            # the base model, with which the run began.
+            live.network.peft.delete_adapter("ref")
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         if carried is not None:

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from harness_transformers.network import Network, open_network
+from harness_torch.opening import STATE, open_policy
+from harness_transformers.lora import LoraNetwork
+from harness_transformers.network import MODEL, Network
 from harness_transformers.prompts import Renderer
 from harness_transformers.weights import weights_sha
 
-from harness.errors import TrainingError
-from harness.protocols import Policy
-
-#: Below a checkpoint's folder.
-MODEL, STATE = "model", "trainer.pt"
+from harness.protocols import BuildContext, Policy
 
 
 @dataclass(slots=True)
@@ -42,6 +40,11 @@ class Live:
         """The transformers model."""
         return self.network.module
 
+    @property
+    def trained(self) -> Any:
+        """What TRL is given: the model, or, under LoRA, PEFT's view of it."""
+        return self.network.peft if isinstance(self.network, LoraNetwork) else self.network.module
+
     @classmethod
     def open(
         cls,
@@ -51,31 +54,28 @@ class Live:
         precision: Literal["fp32", "bf16"],
         prompt: Literal["chat", "raw"],
         own_decoder: bool,
+        context: BuildContext,
     ) -> Live:
-        """The weights of a policy; the moments too where it has a checkpoint."""
-        network = open_network(
-            policy.files.path, device=device.type, precision=precision, own_decoder=own_decoder
+        """The weights of a policy; the moments too where it has a checkpoint.
+
+        Raises:
+            TrainingError: its checkpoint is another trainer's.
+        """
+        opened = open_policy(
+            policy, context, trainer="trl", device=device, precision=precision, own_decoder=own_decoder
         )
-        live = cls(network, Renderer.open(policy.files.path, prompt), policy.files.path)
-        if policy.checkpoint is not None:
-            path = policy.checkpoint / STATE
-            try:
-                state = torch.load(path, map_location=device, weights_only=True)
-            except FileNotFoundError:
-                raise TrainingError(
-                    "the checkpoint has no state of the trainer 'trl'", where=str(policy.checkpoint)
-                ) from None
-            live.waiting, live.origin = state["optimizer"], Path(state["origin"])
-        return live
+        renderer = Renderer.open(policy.files.path, prompt)
+        return cls(opened.network, renderer, opened.origin, waiting=opened.moments)
 
     def forget_moments(self) -> None:
         """The next stage's trainer makes its optimizer anew."""
         self.optimizer = self.waiting = None
 
     def save(self, folder: Path) -> str:
-        """Write `model/` in fp32 and `trainer.pt`; returns the hash of the weights."""
+        """Write `model/` in fp32, `adapter/` under LoRA, and `trainer.pt`; returns the hash of the
+        weights."""
         model = folder / MODEL
-        self.module.save_pretrained(model)
+        self.network.save(folder)
         cast(Any, self.renderer.tokenizer).save_pretrained(model)
         moments = self.waiting if self.optimizer is None else self.optimizer.state_dict()
         torch.save({"optimizer": moments, "origin": str(self.origin)}, folder / STATE)
@@ -84,5 +84,5 @@ class Live:
     def unwrap(self) -> None:
         """Take off what TRL and accelerate laid on the module's forward for a stage (its temperature, its
         autocast), so that the next stage lays its own on the model itself."""
-        vars(self.module).pop("forward", None)
-        vars(self.module).pop("_original_forward", None)
+        vars(self.trained).pop("forward", None)
+        vars(self.trained).pop("_original_forward", None)

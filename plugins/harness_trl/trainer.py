@@ -21,6 +21,7 @@ from harness_torch.reference import reference_folder
 from harness_transformers.device import resolve_device, set_threads
 from harness_transformers.engine import EngineOptions, TransformersEngine
 from harness_transformers.generation import Generator
+from harness_transformers.network import MODEL
 from harness_transformers.prompts import end_tokens
 
 from harness.errors import TrainingError
@@ -31,7 +32,7 @@ from harness_trl import upstream
 from harness_trl.arguments import arguments
 from harness_trl.filling import Filling, NothingLeft
 from harness_trl.grpo import StageTrainer
-from harness_trl.live import MODEL, Live
+from harness_trl.live import Live
 from harness_trl.options import TrlOptions
 from harness_trl.rows import StepRows
 
@@ -130,6 +131,7 @@ class TrlTrainer:
                 precision=self.precision,
                 prompt=self.mode,
                 own_decoder=self.options.own_decoder,
+                context=self.context,
             )
             if origin is not None:
                 self._live.origin = origin
@@ -191,6 +193,12 @@ class StageRun:
         # Where TRL looks for the reference model of a KL term.
         name = self.live.module.config._name_or_path
         if self.stage.loss.kl:
+            if by.context.lora is not None and by.options.reference:
+                raise TrainingError(
+                    "under LoRA, TRL takes the KL term against the base model",
+                    where=f"{self.where}, trainer.reference",
+                    hint="leave reference out, or train all weights",
+                )
             folder = reference_folder(by.options.reference, by.context, self.live.origin)
             self.live.module.config._name_or_path = str(folder)
         try:

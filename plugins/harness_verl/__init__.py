@@ -24,6 +24,7 @@ def register_trainers(register: Register) -> None:
             # verl divides logits by the temperature.
             "greedy": False,
             "engine": True,
+            "lora": True,
             "nodes": True,
             "python": True,
             "devices": ["cpu", "cuda"],

@@ -31,21 +31,31 @@ def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
     Raises:
         TrainingError: the export is not there, lacks a tensor of the policy's, or was rounded.
     """
-    export = scratch / VERL / f"global_step_{step}" / "actor" / "huggingface"
+    export = written(scratch, step) / "actor" / "huggingface"
     files = sorted(export.glob("*.safetensors"))
     if not files:
         raise TrainingError("verl exported no weights", where=f"{where}, {export}")
-    _check(_tensors(files), _tensors(sorted(policy.files.path.glob("*.safetensors"))), where)
+    _check(tensors(files), tensors(sorted(policy.files.path.glob("*.safetensors"))), where)
     model = scratch / MODEL
     model.mkdir()
-    for file in policy.files.path.iterdir():
-        if file.suffix in _BESIDE and not file.name.endswith(_INDEX):
-            shutil.copyfile(file, model / file.name)
-    _declare_fp32(model / "config.json")
+    furnish(model, policy)
     for file in (*files, *export.glob(f"*{_INDEX}")):
         file.rename(model / file.name)
     shutil.rmtree(export)
     return weights_sha(model)
+
+
+def written(scratch: Path, step: int) -> Path:
+    """Where verl has left its checkpoint after a step."""
+    return scratch / VERL / f"global_step_{step}"
+
+
+def furnish(model: Path, policy: Policy) -> None:
+    """Put what belongs to the policy besides its weights beside other weights."""
+    for file in policy.files.path.iterdir():
+        if file.suffix in _BESIDE and not file.name.endswith(_INDEX):
+            shutil.copyfile(file, model / file.name)
+    _declare_fp32(model / "config.json")
 
 
 def state(checkpoint: Path | None) -> Path | None:
@@ -96,7 +106,7 @@ def _check(exported: dict[str, Any], before: dict[str, Any], where: str) -> None
             )
 
 
-def _tensors(files: list[Path]) -> dict[str, Any]:
+def tensors(files: list[Path]) -> dict[str, Any]:
     """Names, types and shapes in safetensors files, by their headers."""
     found: dict[str, Any] = {}
     for file in files:

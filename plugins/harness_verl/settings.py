@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness.errors import RecipeError
-from harness.recipe import Conventions, Resources, Stage
+from harness.recipe import Conventions, LoraOptions, Resources, Stage
 
 _AGGREGATION: Final = {"token": "token-mean", "sequence": "seq-mean-token-mean"}
 _ESTIMATORS: Final = {"k1": "kl", "k2": "mse", "k3": "low_var_kl"}
@@ -54,6 +54,9 @@ class Job:
     packages: Sequence[str] = ()
     #: verl's checkpoint to go on from, inside the stage.
     resume: str | None = None
+    lora: LoraOptions | None = None
+    #: Folder of the adapter to go on with.
+    adapter: str | None = None
 
     @property
     def workers(self) -> int:
@@ -86,10 +89,8 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put(f"{generation}.dtype", _DTYPES[job.resources.precision], "resources.precision")
     put(f"{generation}.val_kwargs.do_sample", False, "evaluation")
     put("actor_rollout_ref.model.path", str(job.model), "model.name")
-    # Adapters would be exported beside the weights, not in them.
-    put("actor_rollout_ref.model.lora_rank", 0, "checkpoints")
-    put("actor_rollout_ref.model.lora.rank", 0, "checkpoints")
-    put("actor_rollout_ref.model.lora_adapter_path", None, "checkpoints")
+    for key, value in _lora(job).items():
+        put(f"actor_rollout_ref.model.{key}", value, "model.lora")
 
     for key, value in _OPTIMIZER.items():
         put(key, value, f"{where}, optimizer")
@@ -119,7 +120,10 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("algorithm.use_kl_in_reward", False, f"{where}, loss.kl")
     put("algorithm.filter_groups.enable", False, f"{where}, gates")
 
-    put(f"{actor}.checkpoint.save_contents", ["model", "optimizer", "extra", "hf_model"], "checkpoints")
+    # Under LoRA the driver makes the policy of base and adapter.
+    contents = ["model", "optimizer", "extra", *(() if job.lora else ("hf_model",))]
+    put(f"{actor}.checkpoint.save_contents", contents, "checkpoints")
+    put(f"{actor}.checkpoint.save_lora_only", job.lora is not None, "checkpoints")
     put(f"{actor}.checkpoint.load_contents", ["model", "optimizer", "extra"], "checkpoints")
     put(f"{actor}.checkpoint.async_save", False, "checkpoints")
     put("trainer.save_freq", -1, "checkpoints.every_steps")
@@ -149,6 +153,23 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     for key, value in _cluster(job).items():
         put(key, value, "trainer.ray_address")
     return found
+
+
+def _lora(job: Job) -> dict[str, Any]:
+    """Of `actor_rollout_ref.model`."""
+    options = job.lora or LoraOptions()
+    return {
+        "lora_rank": options.rank if job.lora else 0,
+        "lora_alpha": options.alpha,
+        "target_modules": options.targets if isinstance(options.targets, str) else list(options.targets),
+        "target_parameters": None,
+        "exclude_modules": None,
+        "lora_adapter_path": job.adapter,
+        # Rollout servers get plain weights, as they do without adapters.
+        "lora.merge": job.lora is not None,
+        # verl's other backends have a rank of their own.
+        "lora.rank": 0,
+    }
 
 
 def _runtime(job: Job) -> dict[str, Any]:
@@ -236,7 +257,8 @@ def settings(
     """All of ours, as verl's configuration takes them after the user's overrides (see `collision`).
 
     Raises:
-        RecipeError: a step's rollouts cannot be divided among the workers.
+        RecipeError: a step's rollouts cannot be divided among the workers, or another engine is to train
+            adapters.
     """
     ours = owned(stage, conventions, job)
     given = [key_of(override) for override in overrides]
@@ -245,6 +267,10 @@ def settings(
             f"{stage.rollout.batch} x {stage.rollout.n} rollouts a step are not a multiple of the "
             f"{job.workers} workers",
             where=f"{where}, stages {stage.name!r}, rollout",
+        )
+    if job.lora is not None and "model_engine" in given:
+        raise RecipeError(
+            "LoRA needs verl's FSDP engine", where=f"{where}, overrides", hint="leave model_engine out"
         )
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
     if "model_engine" in given:

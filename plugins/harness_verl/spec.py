@@ -4,51 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.protocols import BuildContext, Policy
+from harness.protocols import BuildContext
 from harness.recipe import Conventions, Stage
-from harness_verl import checkpoint, job, settings
+from harness_verl import job, settings
 from harness_verl.options import VerlOptions
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The policy that a stage begins with, as verl sees it."""
-
-    model: Path
-    context_length: int
-    #: verl's own checkpoint inside the stage to resume from.
-    resume: Path | None = None
-    #: verl's checkpoint of the stage before, for the optimizer's moments.
-    optimizer: Path | None = None
-    #: The reference model of a KL term.
-    reference: Path | None = None
-
-
-def start_of(stage: Stage, policy: Policy, context: BuildContext, first_step: int, where: str) -> Start:
-    """What to begin with.
-
-    Raises:
-        TrainingError: verl's checkpoint does not fit the number of workers.
-    """
-    folder = checkpoint.state(policy.checkpoint)
-    if folder is not None:
-        resources = context.resources
-        checkpoint.check_workers(folder, resources.nodes * (resources.gpus_per_node or 1), where=where)
-    reference = None
-    if stage.loss.kl:
-        reference = context.initial.path if context.initial is not None else policy.files.path
-    resumed = first_step > 0
-    return Start(
-        policy.files.path.resolve(),
-        policy.files.context_length,
-        resume=folder.resolve() if folder and resumed else None,
-        optimizer=folder.resolve() if folder and not resumed and not stage.optimizer.reset else None,
-        reference=reference.resolve() if reference else None,
-    )
+from harness_verl.start import Start
 
 
 def specification(
@@ -81,6 +44,8 @@ def specification(
         environment={k: v for k, v in variables.items() if not (cluster and k == "PYTHONPATH")},
         packages=[str(job.package(name)) for name in job.PACKAGES] if cluster else [],
         resume=str(start.resume) if start.resume else None,
+        lora=context.lora,
+        adapter=str(start.adapter) if start.adapter else None,
     )
     values = settings.settings(stage, conventions, about, options.overrides, where=where)
     optimizer = str(start.optimizer / "actor") if start.optimizer else None

@@ -26,12 +26,13 @@ from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, GroupStream, Policy, Session
 from harness.recipe import Conventions, Stage
 from harness.records import Group, PolicyRef, Request, Rollout, StepMetrics, Task
-from harness_verl import checkpoint, job
+from harness_verl import checkpoint, job, lora
 from harness_verl.hub import Completion, Hub
 from harness_verl.live import LiveEngine, rollouts
 from harness_verl.options import VerlOptions
 from harness_verl.reach import interface
-from harness_verl.spec import Start, device_of, python_of, specification, start_of
+from harness_verl.spec import device_of, python_of, specification
+from harness_verl.start import Start, start_of
 
 
 class VerlTrainer:
@@ -106,6 +107,7 @@ class _Stage:
         bound, reached = interface(options.listen, options.ray_address, nodes, self.where)
         hub = Hub(session, f"tcp:{bound}:0", reached=reached)  # type: ignore[arg-type]
         self.hub = stack.enter_context(hub)
+        self.start = start_of(stage, policy, trainer.context, session.first_step, self.where)
         self.job = self._start()
         try:
             # While verl starts: the first tokenizer of a process brings seconds of imports.
@@ -230,7 +232,17 @@ class _Stage:
             nonlocal parent
             parent = folder.parent
             self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
-            sha = checkpoint.adopt(folder, self.policy, step, where=self.where)
+            if self.start.adapter is None:
+                sha = checkpoint.adopt(folder, self.policy, step, where=self.where)
+            else:
+                sha = lora.adopt(
+                    folder,
+                    self.policy,
+                    step,
+                    base=self.start.model,
+                    before=self.start.adapter,
+                    where=self.where,
+                )
             return PolicyRef(weights_sha=sha, stage=self.stage.name, step=step)
 
         saved = self.session.save(write)
@@ -268,8 +280,7 @@ class _Stage:
 
     def _start(self) -> job.Job:
         trainer, session = self.trainer, self.session
-        start = start_of(self.stage, self.policy, trainer.context, session.first_step, self.where)
-        folder = job.place()
+        folder, start = job.place(), self.start
         try:
             spec, variables = specification(
                 trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where

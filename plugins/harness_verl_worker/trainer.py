@@ -214,6 +214,8 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         with open_dict(self.config):
             self.config.trainer.default_local_dir = folder
         self._save_checkpoint()
+        if self.config.actor_rollout_ref.model.lora_rank:
+            self.actor_rollout_wg.write_adapter(f"{folder}/global_step_{self.global_steps}/adapter")
 
     # Groups and what they are worth ---------------------------------------------------------------
 

@@ -12,6 +12,8 @@ import torch
 from verl.single_controller.base.decorator import Dispatch, register
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
 
+from harness_verl_worker.lora import ActorWorker, write_adapter
+
 REFERENCE: Final = "HARNESS_VERL_REFERENCE"
 
 
@@ -30,6 +32,7 @@ class ReferenceWorker(TrainingWorker):  # type: ignore[misc]
 class StageWorker(ActorRolloutRefWorker):  # type: ignore[misc]
     """Actor, rollout and reference in one process (verl's hybrid worker)."""
 
+    actor_worker_cls = ActorWorker
     ref_worker_cls = ReferenceWorker
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
@@ -37,6 +40,11 @@ class StageWorker(ActorRolloutRefWorker):  # type: ignore[misc]
         """For the next update. verl's own warm-up starts with a step at rate 0, the harness's does not."""
         for group in self.actor.engine.optimizer.param_groups:
             group["lr"] = rate
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
+    def write_adapter(self, folder: str) -> None:
+        """The adapter as a file, under LoRA."""
+        write_adapter(self.actor.engine, Path(folder), self.rank)
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
     def take_optimizer(self, folder: str) -> None:

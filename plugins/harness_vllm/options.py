@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from harness.recipe.fields import Seconds
 from harness.recipe.stage import Count, Model
-
-Seconds = Annotated[float, Field(gt=0)]
 
 
 class VllmOptions(Model):

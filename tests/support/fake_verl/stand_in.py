@@ -32,6 +32,8 @@ class StandIn:
         vocabulary = json.loads((self.model / "tokenizer.json").read_text())["model"]["vocab"]
         self.ids = vocabulary
         self.end = vocabulary["<eos>"]
+        adapter = settings["actor_rollout_ref.model.lora_adapter_path"]
+        self.adapter = Path(adapter) if adapter else None
         self.has_reference = settings["actor_rollout_ref.actor.use_kl_loss"]
         resumed = settings["trainer.resume_from_path"]
         self.step = int(resumed.rpartition("_")[2]) if resumed else 0
@@ -111,17 +113,27 @@ class StandIn:
         export = actor / "huggingface"
         export.mkdir(parents=True)
         (actor / "model_world_size_1_rank_0.pt").write_bytes(b"")
-        content = bytearray((self.model / "model.safetensors").read_bytes())
+        file = self.model / "model.safetensors"
+        if self.adapter is not None:
+            file = self.adapter / "adapter_model.safetensors"
+            export = actor.parent / "adapter"
+            export.mkdir()
+        content = bytearray(file.read_bytes())
         (size,) = struct.unpack("<Q", content[:8])
+        at = 8 + size
+        if self.adapter is not None:
+            # Only what is multiplied into the weights moves them: at first, all of B is 0.
+            about = json.loads(content[8:at])
+            at += min(x["data_offsets"][0] for name, x in about.items() if "lora_B" in name)
         if self.wrong("rounded"):
             content[8 : 8 + size] = content[8 : 8 + size].replace(b'"F32"', b'"F16"')
         if self.wrong("nothing"):
             return
-        (first,) = struct.unpack("<f", content[8 + size : 12 + size])
+        (first,) = struct.unpack("<f", content[at : at + 4])
         # Far from any weight of the model's, and exact for rates that are sums of powers of two.
         learned = max(first, 1000.0) + self.learned if self.learned else first
-        content[8 + size : 12 + size] = struct.pack("<f", learned)
-        (export / "model.safetensors").write_bytes(content)
+        content[at : at + 4] = struct.pack("<f", learned)
+        (export / file.name).write_bytes(content)
 
 
 def outlive() -> None:

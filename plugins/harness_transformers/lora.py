@@ -1,0 +1,169 @@
+"""LoRA (arXiv 2106.09685) by PEFT: a frozen base model with low-rank adapters, which alone learn.
+
+An adapter is a run's own: it begins at 0 on the run's initial policy and goes on from stage to stage. A
+checkpoint holds it in PEFT's form (`adapter/`) beside the policy that it makes (`model/`), whose weights
+are those of base plus adapter: what measures, evaluates or serves a policy need not know of adapters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import TrainingError
+from harness.recipe import LoraOptions
+from harness.seeds import seed_of
+from harness_transformers.network import MODEL, CausalNetwork, open_module
+
+#: Below a checkpoint's folder.
+ADAPTER: Final = "adapter"
+#: PEFT's name for the one adapter that there is.
+_NAME: Final = "default"
+
+
+class LoraNetwork(CausalNetwork):
+    """A base model whose adapters learn (protocol `Network`)."""
+
+    def __init__(self, peft: Any, precision: torch.dtype = torch.float32) -> None:
+        super().__init__(peft.get_base_model(), precision)
+        #: The same model as PEFT wraps it.
+        self.peft = peft
+
+    def save(self, folder: Path) -> None:
+        """Write `adapter/`, and base plus adapter as `model/`."""
+        self.peft.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
+        save_merged(self.peft, folder / MODEL)
+
+
+def open_lora(
+    base: Path, adapter: Path | None, options: LoraOptions, *, seed: int, device: str, precision: str
+) -> LoraNetwork:
+    """A base model with an adapter that learns, in fp32.
+
+    Args:
+        base: folder of the run's initial policy.
+        adapter: folder of an adapter to go on with; None begins one, by the run's seed.
+        precision: `bf16` computes matrix products in bfloat16 over fp32 weights.
+
+    Raises:
+        TrainingError: the adapter is not there, was made for other options, or the model has no module
+            of a name in `targets`.
+    """
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    module = open_module(base)
+    peft = _begun(module, options, seed) if adapter is None else _continued(module, adapter, options)
+    return LoraNetwork(peft.to(device).eval(), dtype)
+
+
+def begin(base: Path, options: LoraOptions, folder: Path, *, seed: int) -> None:
+    """Write the adapter that a run begins with, for a trainer in another process.
+
+    Raises:
+        TrainingError: the model has no module of a name in `targets`.
+    """
+    _begun(open_module(base), options, seed).save_pretrained(folder, save_embedding_layers=False)
+
+
+def merge(base: Path, adapter: Path, folder: Path) -> None:
+    """Write base plus adapter as a model of its own."""
+    from peft import PeftModel
+
+    with _quiet():
+        peft = PeftModel.from_pretrained(cast(Any, open_module(base)), adapter)
+    save_merged(peft, folder)
+
+
+def save_merged(peft: Any, folder: Path) -> None:
+    """Write base plus adapter as a model of its own; `peft` is left as it is, bit by bit."""
+    base = peft.get_base_model()
+    with torch.device("meta"):
+        plain = type(base)(base.config)
+    # Tied weights are made one again after the assignment.
+    plain.load_state_dict(merged(base), strict=False, assign=True)
+    plain.tie_weights()
+    plain.generation_config = base.generation_config
+    plain.save_pretrained(folder)
+
+
+def merged(base: nn.Module) -> dict[str, Tensor]:
+    """Weights of a model plus its adapters', under the names of the model alone."""
+    from peft.tuners.lora import LoraLayer
+
+    with torch.no_grad():
+        deltas = {
+            name: cast(Any, layer).get_delta_weight(_NAME)
+            for name, layer in base.named_modules()
+            if isinstance(layer, LoraLayer)
+        }
+        found = {}
+        for name, tensor in base.state_dict().items():
+            layer, inside, last = name.partition(".base_layer.")
+            if inside:
+                own = tensor + deltas[layer] if last == "weight" else tensor
+                found[f"{layer}.{last}"] = own
+            elif name.rpartition(".lora_")[0] not in deltas:
+                found[name] = tensor
+        return found
+
+
+def _begun(module: nn.Module, options: LoraOptions, seed: int) -> Any:
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=options.rank,
+        # PEFT scales by alpha / r.
+        lora_alpha=options.alpha,
+        target_modules=options.targets if isinstance(options.targets, str) else list(options.targets),
+        lora_dropout=0.0,
+        bias="none",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed, "lora") % 2**63)
+        try:
+            with _quiet():
+                return get_peft_model(cast(Any, module), config)
+        except ValueError as error:
+            raise TrainingError(
+                f"PEFT refuses {config.target_modules!r}: {error}",
+                where="model.lora.targets",
+                hint='"all-linear", or names of linear modules such as ["q_proj", "v_proj"]',
+            ) from None
+
+
+def continues(adapter: Path, options: LoraOptions) -> None:
+    """Raise TrainingError unless an adapter is there, and the recipe's."""
+    try:
+        config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainingError("the checkpoint has no adapter", where=str(adapter)) from None
+    for name, asked, key in (("rank", options.rank, "r"), ("alpha", options.alpha, "lora_alpha")):
+        if config[key] != asked:
+            raise TrainingError(
+                f"the checkpoint's adapter has {name} {config[key]}, the recipe {asked}",
+                where=f"model.lora.{name}",
+                hint="an adapter goes on as it began; start another run for another one",
+            )
+
+
+def _continued(module: nn.Module, adapter: Path, options: LoraOptions) -> Any:
+    from peft import PeftModel
+
+    continues(adapter, options)
+    with _quiet():
+        return PeftModel.from_pretrained(cast(Any, module), adapter, is_trainable=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without a warning about a field that transformers renamed and PEFT asks for by its old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing`", FutureWarning)
+        yield

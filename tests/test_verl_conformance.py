@@ -1,11 +1,13 @@
 """The trainer `verl` conforms: its driver's side for real, with a stand-in for verl behind the socket.
 
-`tests/test_verl_real.py` runs verl.
+`tests/test_verl_real.py` runs verl. The same suite on verl itself is some fifty starts of verl, an hour and
+more on two cores: `HARNESS_VERL_CONFORMANCE=1 pytest --heavy -n 0 tests/test_verl_conformance.py`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -49,4 +51,21 @@ class TestVerl(TrainerConformance):
     @pytest.fixture(autouse=True)
     def interpreter(self, tmp_path: Path) -> None:
         stand_in_python(tmp_path)
+        chains(tmp_path)
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(
+    "HARNESS_VERL_CONFORMANCE" not in os.environ, reason="HARNESS_VERL_CONFORMANCE is not set"
+)
+class TestVerlItself(TestVerl):
+    trainer = {"name": "verl"}
+    lr = 3e-4
+
+    @pytest.fixture(autouse=True)
+    def interpreter(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from tests.support.heavy import environment_python
+
+        monkeypatch.setenv("HARNESS_VERL_PYTHON", environment_python("verl-cpu"))
         chains(tmp_path)

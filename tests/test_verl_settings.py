@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from harness_verl import settings
+from harness_verl.job import check, environment
 from harness_verl.options import VerlOptions
 from harness_verl.settings import Job
 from hypothesis import given
@@ -170,7 +171,23 @@ def test_another_engine_names_its_optimizer_itself() -> None:
     names = {"optimizer": "AdamW", "optimizer_impl": "torch.optim", "override_optimizer_config": None}
     keys = {f"{ACTOR}.optim.{name}": value for name, value in names.items()}
     assert keys.items() <= made({}).items()
-    assert not keys.keys() & made({}, overrides=("model_engine=megatron",)).keys()
+    other = made({}, overrides=("model_engine=megatron",))
+    assert not keys.keys() & other.keys()
+    assert not [key for key in other if "fsdp" in key or key.endswith(".strategy")]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("overrides", [(), ("model_engine=megatron",)], ids=["fsdp", "megatron"])
+def test_verl_takes_the_settings_of_each_engine(overrides: tuple[str, ...]) -> None:
+    from tests.support.heavy import environment_python
+
+    values = made({"optimizer": {"lr": 2e-6}}, about=job(device="cuda"), overrides=overrides)
+    spec = {"overrides": list(overrides), "settings": values, "optimizer": None}
+    variables = environment(VerlOptions(), Path("/tmp"), device="cpu", threads=1)
+    found = check(environment_python("verl-cpu"), spec, variables, "here")
+    optimizer = found["actor_rollout_ref"]["actor"]["optim"]
+    assert optimizer["optimizer"].lower() == ("adam" if overrides else "adamw")
+    assert (optimizer["lr"], optimizer["weight_decay"]) == (2e-6, 0.0)
 
 
 def test_adapters_are_the_recipes() -> None:

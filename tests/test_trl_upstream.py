@@ -73,3 +73,17 @@ def test_accelerate_can_still_forget_a_processs_first_precision() -> None:
     """Accelerate keeps the first precision and device of a process; a stage has its run's."""
     state = pytest.importorskip("accelerate.state").AcceleratorState
     assert "reset_partial_state" in inspect.signature(state._reset_state).parameters
+
+
+def test_vllm_is_made_and_given_weights_as_we_count_on() -> None:
+    """The day one of these fails, what `harness_trl.vllm` does about it may be superfluous, or miss."""
+    from trl.generation.vllm_generation import VLLMGeneration
+
+    made = inspect.getsource(VLLMGeneration._init_vllm)
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        assert f'os.environ["{name}"] = ' in made
+    assert "self.llm = LLM(" in made
+    assert tuple(inspect.signature(VLLMGeneration.sync_weights).parameters) == ("self",)
+    sent = inspect.getsource(VLLMGeneration.sync_weights)
+    assert "model_runner.model.load_weights" in sent
+    assert "process_weights_after_loading" not in sent

@@ -6,11 +6,13 @@ vLLM itself needs another environment. In its place stands a sampler with the in
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
+from harness_trl.vllm import SET
 
 from harness.plugins import Plugins
 from harness.testing import Workbench
@@ -30,6 +32,9 @@ class Sampler:
         for name in ("model", "accelerator", "temperature", "top_p", "top_k", "max_completion_length"):
             setattr(self, name, settings[name])
         self.eos = settings["processing_class"].eos_token_id
+        # As TRL does, and as vLLM's CPU build does.
+        os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
+        os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "29871", "LD_PRELOAD": "libnone.so"}
         self.syncs = 0
         self.asked: list[tuple[float, int, int]] = []
         Sampler.made.append(self)
@@ -64,12 +69,16 @@ def bench(harness_plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return Workbench(tmp_path, harness_plugins)
 
 
-def test_one_vllm_serves_all_stages_under_their_own_settings(bench: Workbench) -> None:
+def test_one_vllm_serves_all_stages_under_their_own_settings(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer = {
         "name": "trl",
         "grpo": {"use_vllm": True, "vllm_mode": "colocate", "vllm_enable_sleep_mode": True},
     }
     second = {"max_steps": 2, "rollout": {"n": 4, "batch": 3, "temperature": 0.7, "max_tokens": 3}}
+    monkeypatch.setenv("MASTER_PORT", "1")
+    before = dict(os.environ)
     record = bench.run(Suite().recipe({"max_steps": 2}, second, trainer=trainer))
     (sampler,) = Sampler.made
     assert sampler.settings["mode"] == "colocate"
@@ -80,6 +89,11 @@ def test_one_vllm_serves_all_stages_under_their_own_settings(bench: Workbench) -
     assert [g.size for g in groups] == [4] * 6
     assert all(length <= 3 for g in groups for length in g.lengths)
     assert [m.step for m in record.metrics()] == [1, 2, 1, 2]
+    assert {name: os.environ.get(name) for name in SET} == {name: before.get(name) for name in SET}
+    # The sampler's probabilities are the policy's own only where nothing distorts them.
+    for stage, known in (("stage1", True), ("stage2", False)):
+        for group in Suite.groups(record, stage):
+            assert all((rollout.logprobs is not None) == known for rollout in group.rollouts)
 
 
 def test_trls_correction_gets_the_samplers_own_probabilities(bench: Workbench) -> None:

@@ -94,8 +94,9 @@ def test_every_patch_is_still_needed(python: str) -> None:
         """
 import verl
 from importlib.metadata import PackageNotFoundError, distribution
-from harness_verl_cpu import patches
-for patch in (*patches.IN_VERL, *patches.IN_VLLM):
+from harness_verl_cpu.patches import IN_VERL
+from harness_vllm_cpu.patches import IN_VLLM
+for patch in (*IN_VERL, *IN_VLLM):
     assert patch.needed(patch.original), f"{patch.name}: {patch.why}"
 real = [d.metadata["Name"] for d in __import__("importlib.metadata").metadata.distributions()]
 assert "vllm-cpu" in real and "vllm" not in real, "the alias"

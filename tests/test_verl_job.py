@@ -139,7 +139,8 @@ def test_a_clusters_workers_find_packages_by_ray_alone(
     (runtime,) = given
     assert "PYTHONPATH" not in runtime["env_vars"]
     assert {"HARNESS_VERL_ADDRESS", "HARNESS_VERL_TOKEN"} <= set(runtime["env_vars"])
-    assert [Path(path).name for path in runtime["py_modules"]] == ["harness_verl_worker", "harness_verl_cpu"]
+    names = [Path(path).name for path in runtime["py_modules"]]
+    assert names == ["harness_verl_worker", "harness_verl_cpu", "harness_vllm_cpu"]
 
 
 def test_an_environment_without_verl_is_said_so(bench: Workbench, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from harness.protocols import Batch
 from harness.records import Request, Rollout, RolloutKey, Task
 from harness.seeds import seed_of
+from harness_trl.options import DISTORTING
 from harness_trl.rows import StepRows, step_rows
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ class Filling:
         completions, logprobs = given
         ref = run.engine(run.step - 1).policy
         ends = set(trainer.eos_token_ids)
+        # vLLM's are those after temperature and truncation; a rollout's are those before.
+        sampling = run.stage.rollout
+        plain = sampling.temperature == 1 and sampling.top_p == 1 and not sampling.top_k
+        plain = plain and not DISTORTING & run.by.options.grpo.keys()
         texts = run.live.renderer.texts(completions)
         rollouts = []
         for i, (request, ids, text) in enumerate(zip(requests, completions, texts, strict=True)):
@@ -100,6 +105,7 @@ class Filling:
                     finish="length" if full and not ended else "stop",
                     policy=ref,
                     sampling=request.sampling,
+                    logprobs=tuple(logprobs[i]) if logprobs is not None and plain else None,
                 )
             )
             if logprobs is not None:

@@ -24,6 +24,7 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from harness.recipe import OptimizerOptions
+from harness_trl import vllm
 from harness_trl.live import Live
 from harness_trl.rows import StepRows, rewards
 
@@ -74,16 +75,17 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         # vLLM is made once: a stage's own copy would want the memory that the last one's still has.
         carried = live.vllm if config.use_vllm else None
         config.use_vllm = config.use_vllm and carried is None
-        super().__init__(
-            model=live.trained,
-            reward_funcs=rewards,
-            args=config,
-            train_dataset=Dataset.from_dict({"prompt": [""]}),
-            # TRL sets a padding token; what is saved stays as it was.
-            processing_class=copy.deepcopy(live.renderer.tokenizer),
-            callbacks=[Report(self)],
-            rollout_func=lambda prompts, trainer: self._fill(),
-        )
+        with vllm.making(config):
+            super().__init__(
+                model=live.trained,
+                reward_funcs=rewards,
+                args=config,
+                train_dataset=Dataset.from_dict({"prompt": [""]}),
+                # TRL sets a padding token; what is saved stays as it was.
+                processing_class=copy.deepcopy(live.renderer.tokenizer),
+                callbacks=[Report(self)],
+                rollout_func=lambda prompts, trainer: self._fill(),
+            )
         if isinstance(live.network, LoraNetwork) and "ref" in live.network.peft.peft_config:
             # TRL's copy of the adapter: the policy that the stage began with. Without it, the reference is
             # the base model, with which the run began.
@@ -92,16 +94,16 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         self.remove_callback(ProgressCallback)
         if carried is not None:
             self._take_over(carried)
-        if self.use_vllm:
-            live.vllm = self.vllm_generation
+        elif self.use_vllm:
+            live.vllm = vllm.following(self.vllm_generation, config)
 
-    def _take_over(self, vllm: Any) -> None:
+    def _take_over(self, carried: Any) -> None:
         """Generate with the vLLM of the stage before, under this stage's settings."""
-        vllm.model, vllm.accelerator = self.model, self.accelerator
+        carried.model, carried.accelerator = self.model, self.accelerator
         for name in ("temperature", "top_p", "top_k", "max_completion_length"):
-            setattr(vllm, name, getattr(self, name))
+            setattr(carried, name, getattr(self, name))
         self.use_vllm = self.args.use_vllm = True
-        self.vllm_generation, self._last_loaded_step = vllm, -1
+        self.vllm_generation, self._last_loaded_step = carried, -1
 
     # Data: slots ----------------------------------------------------------------------------------
 

@@ -70,11 +70,11 @@ DECIDED: Final[dict[str, str]] = {
     "push_to_hub": "harness board",
 }
 
+#: Fields that have TRL sample from another distribution than the policy's.
+DISTORTING: Final = frozenset({"min_p", "repetition_penalty", "generation_kwargs"})
+
 #: Fields that only TRL's own generation looks at.
-SAMPLING: Final = frozenset(
-    {"min_p", "repetition_penalty", "generation_kwargs", "cache_implementation", "use_vllm"}
-    | {"use_transformers_continuous_batching"}
-)
+SAMPLING: Final = DISTORTING | {"cache_implementation", "use_vllm", "use_transformers_continuous_batching"}
 
 
 class TrlOptions(BaseModel):

@@ -28,7 +28,7 @@ from harness.errors import TrainingError
 from harness.protocols import Batch, BuildContext, Engine, Policy, Session
 from harness.recipe import Stage
 from harness.records import PolicyRef
-from harness_trl import upstream
+from harness_trl import upstream, vllm
 from harness_trl.arguments import arguments
 from harness_trl.filling import Filling, NothingLeft
 from harness_trl.grpo import StageTrainer
@@ -103,7 +103,9 @@ class TrlTrainer:
         return self._policy
 
     def close(self) -> None:
-        """Let go of the weights."""
+        """Let go of the weights, and of vLLM."""
+        if self._live is not None and self._live.vllm is not None:
+            vllm.close(self._live.vllm)
         self._live = self._policy = None
         self._engine.close()
         self._scratch.cleanup()
@@ -124,7 +126,7 @@ class TrlTrainer:
     def _load(self, policy: Policy) -> Live:
         live = self._policy.ref.weights_sha if self._policy else None
         if self._live is None or live != policy.ref.weights_sha:
-            origin = self._live.origin if self._live else None
+            before = self._live
             self._live = Live.open(
                 policy,
                 device=self.device,
@@ -133,8 +135,9 @@ class TrlTrainer:
                 own_decoder=self.options.own_decoder,
                 context=self.context,
             )
-            if origin is not None:
-                self._live.origin = origin
+            if before is not None:
+                # The same run with other weights: vLLM gets them when it is next asked.
+                self._live.origin, self._live.vllm = before.origin, before.vllm
         self._policy = policy
         return self._live
 

@@ -28,7 +28,7 @@ from harness.watchdog import TimeUp
 from harness_verl.hub import START, Completion, Hub
 from harness_verl.options import VerlOptions
 
-PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu")
+PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu", "harness_vllm_cpu")
 LOOK: Final = 0.5
 #: Lines of a job's log that its end is explained with.
 TAIL: Final = 25

@@ -1,9 +1,9 @@
 """verl on a CPU: a platform, an engine and a vLLM worker extension, through verl's own plugin interfaces.
 
 Loaded by verl through the entry point group `verl.plugins`, or by name through
-`VERL_USE_EXTERNAL_MODULES`. What verl or vLLM have no interface for is in `patches`, which refuses to
-touch any version but the ones it was written for. verl logs a plugin that fails to load at DEBUG and goes
-on without it: `check` says what is missing.
+`VERL_USE_EXTERNAL_MODULES`. What verl has no interface for is in `patches`, and what vLLM has none for in
+`harness_vllm_cpu.patches`; both refuse to touch any version but the one they were written for. verl logs
+a plugin that fails to load at DEBUG and goes on without it: `check` says what is missing.
 
 Nothing here imports the harness: it runs in verl's environment, which need not have it.
 """
@@ -23,10 +23,12 @@ def _register() -> None:
 
     # Of no use, and no business of ours, where verl runs on something else.
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == PLATFORM:
+        from harness_vllm_cpu.patches import apply
+
         from harness_verl_cpu import patches
 
         alias_vllm()
-        patches.apply(patches.IN_VERL)
+        apply(patches.IN_VERL)
 
 
 def check() -> None:

@@ -1,70 +1,13 @@
-"""What verl and vLLM offer no interface for: one function each, replaced in exactly the versions tested.
-
-A patch says why it is there and can tell whether its reason still holds (`needed`), so that a test fails
-on the day an upgrade makes one superfluous.
-"""
+"""What verl offers no interface for: one function, replaced in exactly the version tested."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
-from harness_verl_cpu.versions import mismatches
+from harness_vllm_cpu.patches import Patch
 
-_MARK = "__harness_verl_cpu__"
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One function of a module, wrapped."""
-
-    #: Module and function.
-    name: str
-    #: Distribution that the module comes from.
-    distribution: str
-    why: str
-    wrap: Callable[[Any], Any]
-    #: Whether the original still does what it is replaced for.
-    needed: Callable[[Any], bool]
-
-    def _place(self) -> tuple[Any, str]:
-        module, _, function = self.name.rpartition(".")
-        return import_module(module), function
-
-    @property
-    def original(self) -> Any:
-        """The function as its distribution has it."""
-        function = getattr(*self._place())
-        return getattr(function, _MARK, function)
-
-    def applied(self) -> bool:
-        return hasattr(getattr(*self._place()), _MARK)
-
-    def apply(self) -> None:
-        """Put it in place, once.
-
-        Raises:
-            RuntimeError: the distribution is not the version that the patch was written for.
-        """
-        wrong = mismatches(self.distribution)
-        if wrong:
-            raise RuntimeError(f"{self.name} is not touched: {wrong[0]}")
-        module, function = self._place()
-        original = self.original
-        wrapped = functools.wraps(original)(self.wrap(original))
-        setattr(wrapped, _MARK, original)
-        setattr(module, function, wrapped)
-
-
-def apply(patches: Sequence[Patch]) -> None:
-    """Put patches in place; see `Patch.apply`."""
-    for patch in patches:
-        if not patch.applied():
-            patch.apply()
+from harness_verl_cpu.versions import VERSIONS
 
 
 def _with_gloo(original: Any) -> Any:
@@ -78,37 +21,14 @@ def _names_the_cpu_twice(original: Any) -> bool:
     return 'f"cpu:gloo,{get_device_name()}' in inspect.getsource(original)
 
 
-def _with_weights_kept(original: Any) -> Any:
-    def dispatch(layer: Any, remove_weight: bool) -> Any:
-        return original(layer, remove_weight=False)
-
-    return dispatch
-
-
-def _drops_weights(original: Any) -> bool:
-    return "remove_weight" in inspect.signature(original).parameters
-
-
 #: In every process of verl.
 IN_VERL: tuple[Patch, ...] = (
     Patch(
         "verl.utils.distributed.initialize_global_process_group_ray",
-        "verl",
+        ("verl", VERSIONS["verl"]),
         "its default backend is cpu:gloo,<device>:<backend>; on a CPU that names the device cpu twice, which "
         "torch refuses",
         _with_gloo,
         _names_the_cpu_twice,
-    ),
-)
-
-#: In vLLM's workers.
-IN_VLLM: tuple[Patch, ...] = (
-    Patch(
-        "vllm.model_executor.layers.utils.dispatch_cpu_unquantized_gemm",
-        "vllm-cpu",
-        "it packs a layer's weight for oneDNN and drops the plain one, into which verl loads new weights at "
-        "every step; the load then fails and its sender waits for ever",
-        _with_weights_kept,
-        _drops_weights,
     ),
 )

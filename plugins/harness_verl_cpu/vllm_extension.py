@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from harness_vllm_cpu import patches
 from verl.workers.rollout.vllm_rollout.utils import vLLMColocateWorkerExtension
-
-from harness_verl_cpu import patches
 
 patches.apply(patches.IN_VLLM)
 

@@ -20,8 +20,12 @@ from harness.errors import TrainingError
 AGAIN: Final = 5.0
 
 
+class TimeUp(TrainingError):
+    """A limit of time is over. Whoever knows what was waited for may say so in a TrainingError of its own."""
+
+
 class Watchdog:
-    """Within its block, raises TrainingError in the main thread when time is up.
+    """Within its block, raises TimeUp in the main thread when time is up.
 
     Args:
         what: names the block in errors, such as "stage 's'".
@@ -92,13 +96,13 @@ class Watchdog:
             "harness run --resume goes on from the last checkpoint; raise the limit where work is only slow"
         )
         if stage <= 0.002:
-            raise TrainingError(
+            raise TimeUp(
                 f"{self.what} took longer than {self.stage_seconds:g} s; last, {self._did}",
                 where="resources.stage_seconds",
                 hint=hint,
             )
         if stall <= 0.002:
-            raise TrainingError(
+            raise TimeUp(
                 f"{self.what} made no progress for {self.stall_seconds:g} s; last, {self._did}",
                 where="resources.stall_seconds",
                 hint=hint,

@@ -1,11 +1,13 @@
 """The trainer `verl` conforms: its driver's side for real, with a stand-in for verl behind the socket.
 
-`tests/test_verl_real.py` runs verl.
+`tests/test_verl_real.py` runs verl. The same suite on verl itself is some fifty starts of verl, an hour and
+more on two cores: `HARNESS_VERL_CONFORMANCE=1 pytest --heavy -n 0 tests/test_verl_conformance.py`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -15,15 +17,15 @@ from harness.testing import TrainerConformance
 from tests.support.verl import stand_in_python
 
 
-def chains(folder: Path) -> None:
-    """Chains of two to four operations, of two kinds."""
+def chains(folder: Path, shortest: int, longest: int) -> None:
+    """Chains of so many operations, of two kinds."""
     rng = random.Random(0)
     for name, count in (("train", 40), ("heldout", 6)):
         rows = []
         for i in range(count):
             values, text = [rng.randrange(10)], ""
             text = str(values[0])
-            for _ in range(rng.randrange(2, 5)):
+            for _ in range(rng.randint(shortest, longest)):
                 step = rng.randrange(10)
                 sign = rng.choice("+-")
                 values.append((values[-1] + (step if sign == "+" else -step)) % 10)
@@ -49,4 +51,23 @@ class TestVerl(TrainerConformance):
     @pytest.fixture(autouse=True)
     def interpreter(self, tmp_path: Path) -> None:
         stand_in_python(tmp_path)
-        chains(tmp_path)
+        chains(tmp_path, 2, 4)
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(
+    "HARNESS_VERL_CONFORMANCE" not in os.environ, reason="HARNESS_VERL_CONFORMANCE is not set"
+)
+class TestVerlItself(TestVerl):
+    trainer = {"name": "verl"}
+    lr = 3e-4
+    max_tokens = 14
+
+    @pytest.fixture(autouse=True)
+    def interpreter(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from tests.support.heavy import environment_python
+
+        monkeypatch.setenv("HARNESS_VERL_PYTHON", environment_python("verl-cpu"))
+        # Which the model solves sometimes.
+        chains(tmp_path, 7, 10)

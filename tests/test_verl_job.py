@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +21,12 @@ from harness_verl.hub import Hub
 from harness_verl.job import Job, check, package
 from harness_verl.options import VerlOptions
 
-from harness.errors import HarnessError, RecipeError, TrainingError
+from harness.errors import DataError, HarnessError, RecipeError, TrainingError
 from harness.ledger import read
 from harness.plugins import Plugins
 from harness.session import StageSession
 from harness.testing.workbench import Workbench
+from harness.watchdog import Watchdog
 from tests.support.runs import make_study, start_arm
 from tests.support.verl import stand_in_python
 
@@ -35,13 +38,14 @@ def bench(harness_plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return Workbench(tmp_path, harness_plugins)
 
 
-def recipe(**options: Any) -> dict[str, Any]:
+def recipe(resources: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
     stage = {"name": "s", "rollout": {"n": 4, "batch": 2, "max_tokens": 6}, "max_steps": 4}
     return {
         "name": "faults",
         "model": {"name": "chain-334k", "loader": "packaged", "prompt": "raw"},
         "trainer": {"name": "verl", "python": "python", **options},
         "tasks": {"train": [{"name": "arithmetic-chain", "strata": "2-4"}]},
+        "resources": resources or {},
         "checkpoints": {"every_steps": 2, "min_free_gb": 0.05},
         "report": {"reporters": []},
         "stages": [stage],
@@ -64,12 +68,12 @@ max_steps = 4
 
 
 @pytest.mark.parametrize(
-    ("fault", "options", "words"),
+    ("fault", "resources", "words"),
     [
         ("die:3", {}, r"the verl job died \(exit code 7\), at 'in update'"),
-        ("hang:3", {"stall_seconds": 10}, r"has made no progress for \d+ s \(limit 10\), at 'in update'"),
-        ("hang:3", {"stage_seconds": 20}, "has taken longer than stage_seconds = 20"),
-        ("drop:3", {"stall_seconds": 10}, "has made no progress"),
+        ("hang:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in update'"),
+        ("hang:3", {"stage_seconds": 20}, r"resources.stage_seconds: .*longer than 20 s.* at 'in update'"),
+        ("drop:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in generate'"),
         ("abort:3", {}, "verl answered none of the step's 8 requests: the server is gone"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
@@ -77,18 +81,26 @@ max_steps = 4
     ],
 )  # fmt: skip
 def test_a_failing_job_is_a_named_error_and_the_run_goes_on_after_it(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch, fault: str, options: dict[str, Any], words: str
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, fault: str, resources: dict[str, Any], words: str
 ) -> None:
     monkeypatch.setenv("FAKE_VERL", fault)
     with pytest.raises(TrainingError, match=words) as raised:
-        bench.run(recipe(**options))
-    assert "trainer 'verl', stage 's'" in str(raised.value)
+        bench.run(recipe(resources))
+    message = str(raised.value)
+    assert "trainer 'verl', stage 's'" in message
+    if resources:
+        # What the job printed last, and all of it in a file that is still there.
+        said = message.partition("it said last:")[2]
+        assert " at step 2" in said
+        (log,) = re.findall(r"its whole log is (\S+\.txt)", said)
+        assert "generate at step 0" in Path(log).read_text()
     assert jobs(bench.folder) == []
     # What it left is whole: the same run, with nothing wrong any more, ends with all its steps.
     monkeypatch.delenv("FAKE_VERL")
     # The limits are of the failure alone; the recipe of a run must stay what it was.
+    monkeypatch.setattr(Watchdog, "armed", False)
     monkeypatch.setattr(Job, "__init__", unlimited(Job.__init__))
-    record = bench.run(recipe(**options))
+    record = bench.run(recipe(resources))
     assert [line["metrics"]["step"] for line in record.lines("step")] == [1, 2, 3, 4]
     assert record.lines("finished")
 
@@ -97,9 +109,8 @@ def unlimited(init: Callable[..., None]) -> Callable[..., None]:
     """A job that may take as long as a busy machine lets it."""
 
     def start(*arguments: Any) -> None:
-        *before, options, where = arguments
-        limits = {"stall_seconds": 1800.0, "stage_seconds": None}
-        init(*before, options.model_copy(update=limits), where)
+        *before, _, where = arguments
+        init(*before, None, where)
 
     return start
 
@@ -214,6 +225,39 @@ def test_a_killed_driver_leaves_nothing_and_its_run_goes_on(
     assert [line["metrics"]["step"] for line in lines if line["t"] == "step"] == [1, 2, 3, 4]
 
 
+def test_a_start_is_no_stall_and_what_hangs_after_it_is(tmp_path: Path) -> None:
+    """A recipe may allow less time for a step than verl takes to start."""
+    job, _ = bare_job(tmp_path, "print('the last words', flush=True); sys.stdin.read()")
+    watchdog = Watchdog("the stage", stage_seconds=None, stall_seconds=2)
+    job.hub._session.progress = watchdog.progress  # type: ignore[method-assign]
+    later = threading.Timer(4, job.hub.results.put, ["late"])
+    later.start()
+
+    def hang() -> None:
+        with watchdog:
+            assert job.start() == "late"
+            job.call("update")
+
+    try:
+        words = (
+            r"resources.stall_seconds: the stage made no progress for 2 s; last, verl was at 'update'; the "
+        )
+        with pytest.raises(TrainingError, match=words + r"verl job is at 'update'; it said last:\n"):
+            hang()
+    finally:
+        job.close()
+        job.hub.close()
+
+
+def test_a_hang_ends_where_the_recipe_sets_no_limit(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", "hang:3")
+    monkeypatch.setattr(job_module, "STALL_SECONDS", 10.0)
+    with pytest.raises(TrainingError, match=r"has made no progress for 1\d s \(limit 10\), at 'in update'"):
+        bench.run(recipe())
+
+
 def test_time_that_the_driver_takes_is_not_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job was last heard of before the driver verified something for long; then it needs its time."""
     job, process = bare_job(tmp_path, "sys.stdin.read()")
@@ -251,12 +295,14 @@ def bare_job(tmp_path: Path, code: str) -> tuple[Job, subprocess.Popen[bytes]]:
     """A job with a program of ours in its keeper's place."""
     job = Job.__new__(Job)
     process = subprocess.Popen([sys.executable, "-c", f"import sys, time; {code}"], stdin=subprocess.PIPE)
-    job._process, job._below, job._token, job._began = process, set(), "0" * 32, time.monotonic()
+    job._process, job._below, job._token, job._told = process, set(), "0" * 32, 0.0
     job.folder, job.log, job.where = tmp_path / "job", tmp_path / "log.txt", "here"
     job.folder.mkdir()
     job.log.touch()
-    job.hub = Hub(None, "tcp:127.0.0.1:0")  # type: ignore[arg-type]
-    job.options = VerlOptions(start_seconds=120)
+    heard: list[str] = []
+    session = SimpleNamespace(progress=heard.append, heard=heard)
+    job.hub = Hub(session, "tcp:127.0.0.1:0")  # type: ignore[arg-type]
+    job.options, job.stall_seconds = VerlOptions(start_seconds=120), 120.0
     return job, process
 
 
@@ -274,6 +320,23 @@ def test_a_recipe_that_is_refused_leaves_no_folder(bench: Workbench, monkeypatch
         bench.run(odd)
     assert made
     assert not any(folder.exists() for folder in made)
+
+
+def test_a_tokenizer_that_does_not_open_ends_the_job(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is opened while verl starts."""
+    started: list[int] = []
+
+    def refuse(*_: Any) -> None:
+        started.extend(jobs(bench.folder))
+        raise DataError("no tokenizer of ours")
+
+    monkeypatch.setattr("harness_verl.trainer.Renderer.open", refuse)
+    with pytest.raises(DataError, match="no tokenizer of ours"):
+        bench.run(recipe())
+    assert started
+    assert jobs(bench.folder) == []
 
 
 # The keeper ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from harness_verl import settings
+from harness_verl.job import check, environment
 from harness_verl.options import VerlOptions
 from harness_verl.settings import Job
 from hypothesis import given
@@ -140,6 +141,10 @@ def test_an_override_of_what_the_recipe_decides_is_refused_by_name(key: str, sig
     [
         "ray_kwargs.ray_init._temp_dir=/elsewhere",
         f"{ACTOR}.optim.optimizer=SGD",
+        f"{ACTOR}.optim.optimizer_impl=bitsandbytes.optim",
+        f"+{ACTOR}.optim.override_optimizer_config={{lr: 1.0, betas: [0.5, 0.6]}}",
+        f"++{ACTOR}.optim.override_optimizer_config.weight_decay=0.5",
+        f"+{ACTOR}.optim.grad_clip=0.1",
         "trainer.critic_warmup=3",
         "algorithm.rollout_correction.bypass_mode=true",
         "actor_rollout_ref.model.lora.rank=8",
@@ -153,10 +158,36 @@ def test_what_would_contradict_a_recipe_is_refused(override: str) -> None:
         validated(VerlOptions, {"overrides": [override]}, where="trainer")
 
 
+def test_what_corrects_for_the_servers_arithmetic_is_verls_own() -> None:
+    overrides = (
+        "algorithm.rollout_correction.rollout_is=token",
+        "algorithm.rollout_correction.rollout_rs=token_k1",
+    )
+    kept = validated(VerlOptions, {"overrides": list(overrides)}, where="trainer")
+    assert kept.overrides == overrides
+
+
 def test_another_engine_names_its_optimizer_itself() -> None:
-    key = f"{ACTOR}.optim.optimizer"
-    assert made({})[key] == "AdamW"
-    assert key not in made({}, overrides=("model_engine=megatron",))
+    names = {"optimizer": "AdamW", "optimizer_impl": "torch.optim", "override_optimizer_config": None}
+    keys = {f"{ACTOR}.optim.{name}": value for name, value in names.items()}
+    assert keys.items() <= made({}).items()
+    other = made({}, overrides=("model_engine=megatron",))
+    assert not keys.keys() & other.keys()
+    assert not [key for key in other if "fsdp" in key or key.endswith(".strategy")]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("overrides", [(), ("model_engine=megatron",)], ids=["fsdp", "megatron"])
+def test_verl_takes_the_settings_of_each_engine(overrides: tuple[str, ...]) -> None:
+    from tests.support.heavy import environment_python
+
+    values = made({"optimizer": {"lr": 2e-6}}, about=job(device="cuda"), overrides=overrides)
+    spec = {"overrides": list(overrides), "settings": values, "optimizer": None}
+    variables = environment(VerlOptions(), Path("/tmp"), device="cpu", threads=1)
+    found = check(environment_python("verl-cpu"), spec, variables, "here")
+    optimizer = found["actor_rollout_ref"]["actor"]["optim"]
+    assert optimizer["optimizer"].lower() == ("adam" if overrides else "adamw")
+    assert (optimizer["lr"], optimizer["weight_decay"]) == (2e-6, 0.0)
 
 
 def test_adapters_are_the_recipes() -> None:

@@ -130,7 +130,8 @@ class Resources(Model):
     threads: Count = 1
     #: Give up, with an error, on a stage that takes longer than this, in seconds of the clock; None never.
     stage_seconds: Annotated[float, Field(gt=0)] | None = None
-    #: Give up on a stage in which nothing is judged, reported or saved for this long, in seconds.
+    #: Give up on a stage in which nothing is judged, reported or saved for this long, in seconds; a trainer
+    #: may report what its own processes do.
     stall_seconds: Annotated[float, Field(gt=0)] | None = None
     #: Machines, for trainers that run on several.
     nodes: Count = 1

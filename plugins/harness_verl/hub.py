@@ -23,6 +23,8 @@ from harness.wire import SessionServer
 
 #: Seconds after which a call that waits answers with nothing, so that a client that went is noticed.
 PATIENCE: Final = 20.0
+#: What a job is at until its first command.
+START: Final = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Hub(SessionServer):
         self._closed = False
         #: When the job was last heard of, and what it was at.
         self.heard = monotonic()
-        self.phase = "start"
+        self.phase = START
         super().__init__(session, address)
         if reached is not None:
             self.address = f"tcp:{reached}:{self.address.rpartition(':')[2]}"
@@ -65,6 +67,10 @@ class Hub(SessionServer):
         """Queue a command for the job's controller."""
         self.heard, self.phase = monotonic(), name
         self._commands.put({"do": name, "with": arguments})
+
+    def progress(self, did: str) -> None:
+        """Tell the session, and so the stage's watchdog, that the job gets on; the driver's own thread."""
+        self._session.progress(did)
 
     def settle(self, uid: str, outcomes: Sequence[Mapping[str, Any]]) -> None:
         """Tell reward workers what a group's samples are worth, in the order of the samples."""

@@ -1,6 +1,8 @@
 """One Ray job: a child process under verl's interpreter, watched while the driver waits for it.
 
 Every wait ends: with an answer, with the job's death or with a limit, and then nothing of the job is left.
+The limits are the recipe's: the stage's watchdog is told whenever the job is heard of, and where its alarm
+rings during a wait, the error says what verl was at.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ import msgspec
 from harness_verl_worker import keeper
 
 from harness.errors import RecipeError, TrainingError
-from harness_verl.hub import Completion, Hub
+from harness.watchdog import TimeUp
+from harness_verl.hub import START, Completion, Hub
 from harness_verl.options import VerlOptions
 
 PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu", "harness_vllm_cpu")
@@ -34,6 +37,8 @@ REFUSED: Final = "HARNESS-REFUSED "
 CONFIGURATION: Final = 3
 ABSENT: Final = "HARNESS-NO-VERL "
 NO_VERL: Final = 4
+#: A job of which nothing is heard for so long is ended where the recipe says nothing: no hang is for ever.
+STALL_SECONDS: Final = 1800.0
 #: Longest clean end of a job: Ray takes its time on a busy machine.
 END_SECONDS: Final = 300.0
 
@@ -93,11 +98,12 @@ class Job:
         variables: Mapping[str, str],
         hub: Hub,
         options: VerlOptions,
+        stall_seconds: float | None,
         where: str,
     ) -> None:
         self.hub, self.options, self.where, self.folder = hub, options, where, folder
         self.python = python
-        self._began = monotonic()
+        self.stall_seconds = stall_seconds or STALL_SECONDS
         logs.mkdir(parents=True, exist_ok=True)
         #: Removed when the job ends well.
         self.log = logs / f"{folder.name}.txt"
@@ -113,6 +119,8 @@ class Job:
                 stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
             )  # fmt: skip
         self._token = variables["HARNESS_VERL_TOKEN"]
+        #: What was last passed on of when it was heard of.
+        self._told = 0.0
         #: What ran below it when last looked.
         self._below: set[int] = set()
 
@@ -144,7 +152,7 @@ class Job:
 
     def result(self) -> Any:
         """The result of the command under way."""
-        return self._wait(self.hub.results, self.options.stall_seconds)
+        return self._wait(self.hub.results, self.stall_seconds)
 
     def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Completion]]]:
         """Complete groups by name, all that are here whenever one is; samples in order.
@@ -160,7 +168,7 @@ class Job:
                 yield complete
                 complete = {}
                 continue
-            one: Completion = self._wait(completions, self.options.stall_seconds, done=arrived)
+            one: Completion = self._wait(completions, self.stall_seconds, done=arrived)
             if one.uid not in arrived:
                 continue  # Of a step before a resume, or sent twice.
             arrived[one.uid][one.sample] = one
@@ -175,10 +183,11 @@ class Job:
             TrainingError: it ended with an error after all.
         """
         self.hub.command("stop")
-        try:
-            code = self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop") from None
+        with self._named():
+            try:
+                code = self._process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop") from None
         if code:
             raise self._fault(f"ended with exit code {code}")
 
@@ -201,33 +210,50 @@ class Job:
         self, answers: queue.SimpleQueue[Any], limit: float, done: Mapping[str, Any] | None = None
     ) -> Any:
         began = monotonic()
-        while True:
-            with contextlib.suppress(queue.Empty):
-                return answers.get(timeout=LOOK)
-            self._look_below()
-            code = self._process.poll()
-            if code is not None:
-                if code in (CONFIGURATION, NO_VERL):
-                    raise refused(code, self.last_words(), self.python, self.where)
-                raise self._fault(f"died (exit code {code})")
-            if done is not None and not self.hub.results.empty() and answers.empty():
-                raise self._fault(
-                    f"lost samples: {len(done)} groups are incomplete though verl has done with them"
-                )
-            # The driver's own time, in which it verified, is not the job's.
-            silent = monotonic() - max(self.hub.heard, began)
-            if silent > limit:
-                raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
-            if self.options.stage_seconds and monotonic() - self._began > self.options.stage_seconds:
-                raise self._fault(f"has taken longer than stage_seconds = {self.options.stage_seconds:g}")
+        with self._named():
+            while True:
+                self._tell()
+                with contextlib.suppress(queue.Empty):
+                    return answers.get(timeout=LOOK)
+                self._look_below()
+                code = self._process.poll()
+                if code is not None:
+                    if code in (CONFIGURATION, NO_VERL):
+                        raise refused(code, self.last_words(), self.python, self.where)
+                    raise self._fault(f"died (exit code {code})")
+                if done is not None and not self.hub.results.empty() and answers.empty():
+                    raise self._fault(
+                        f"lost samples: {len(done)} groups are incomplete though verl has done with them"
+                    )
+                # The driver's own time, in which it verified, is not the job's.
+                silent = monotonic() - max(self.hub.heard, began)
+                if silent > limit:
+                    raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
+
+    def _tell(self) -> None:
+        """Pass on what was heard of the job. While it starts that is nothing: `start_seconds` limits that."""
+        if self.hub.heard > self._told or self.hub.phase == START:
+            self._told = self.hub.heard
+            self.hub.progress(f"verl was at {self.hub.phase!r}")
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """The watchdog's alarm, with what was waited for."""
+        try:
+            yield
+        except TimeUp as up:
+            raise self._error(f"{up.where}: {up.what}; the verl job is at {self.hub.phase!r}") from None
 
     def _look_below(self) -> None:
         if self._process.poll() is None:
             self._below = keeper.descendants(self._process.pid)
 
     def _fault(self, what: str) -> TrainingError:
+        return self._error(f"the verl job {what}, at {self.hub.phase!r}")
+
+    def _error(self, what: str) -> TrainingError:
         return TrainingError(
-            f"the verl job {what}, at {self.hub.phase!r}; it said last:\n    {self.last_words()}",
+            f"{what}; it said last:\n    {self.last_words()}",
             where=self.where,
             hint=f"its whole log is {self.log}; harness run --resume goes on from the last checkpoint",
         )

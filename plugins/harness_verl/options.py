@@ -41,12 +41,8 @@ class VerlOptions(Model):
     micro_batch: Count = 8
     #: Environment variables of the job.
     environment: dict[str, str] = Field(default_factory=dict)
-    #: Longest start of a job, up to its first task.
+    #: Longest start of a job, up to its first task; `resources.stall_seconds` counts from there on.
     start_seconds: Seconds = 1800.0
-    #: A job that neither sends a completion nor gets on with a step for so long is ended.
-    stall_seconds: Seconds = 1800.0
-    #: Longest stage.
-    stage_seconds: Seconds | None = None
     #: verl's reward workers wait so long for a verdict, then log a sample as unjudged. What is trained on is
     #: the driver's verdict, whenever it comes: verifiers have limits of time of their own.
     reward_seconds: Seconds = 900.0

@@ -6,6 +6,7 @@ override of the user's that touches one is refused. The rest are `defaults`, whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,18 @@ _WAITING: Final = 400
 #: A gradient is never clipped where the recipe says 0.
 _NEVER: Final = 1e30
 
-_OPTIMIZER: Final = "actor_rollout_ref.actor.optim.optimizer"
+#: Of FSDP's optimizer: other engines have AdamW by another name, and no other by default.
+_OPTIMIZER: Final = {
+    "actor_rollout_ref.actor.optim.optimizer": "AdamW",
+    "actor_rollout_ref.actor.optim.optimizer_impl": "torch.optim",
+    # Arguments that would replace those below.
+    "actor_rollout_ref.actor.optim.override_optimizer_config": None,
+    # Each update is given its rate, whatever an engine's schedule says.
+    "actor_rollout_ref.actor.optim.lr_scheduler_type": "constant",
+}
+
+#: Defaults that only FSDP knows.
+_FSDP: Final = re.compile(r"\.fsdp_config\.|\.strategy$")
 
 WORKER: Final = "harness_verl_worker"
 
@@ -86,14 +98,16 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     for key, value in _lora(job).items():
         put(f"actor_rollout_ref.model.{key}", value, "model.lora")
 
-    put(_OPTIMIZER, "AdamW", f"{where}, optimizer")
+    for key, value in _OPTIMIZER.items():
+        put(key, value, f"{where}, optimizer")
     put(f"{actor}.optim.lr", optimizer.lr, f"{where}, optimizer.lr")
     put(f"{actor}.optim.weight_decay", optimizer.weight_decay, f"{where}, optimizer.weight_decay")
     put(f"{actor}.optim.betas", list(optimizer.betas), f"{where}, optimizer.betas")
     put(f"{actor}.optim.clip_grad", optimizer.max_grad_norm or _NEVER, f"{where}, optimizer.max_grad_norm")
+    # Its old name, which would win.
+    put(f"{actor}.optim.grad_clip", None, f"{where}, optimizer.max_grad_norm")
     put(f"{actor}.optim.lr_warmup_steps", 0, f"{where}, optimizer.warmup_steps")
     put(f"{actor}.optim.lr_warmup_steps_ratio", 0.0, f"{where}, optimizer.warmup_steps")
-    put(f"{actor}.optim.lr_scheduler_type", "constant", f"{where}, optimizer.lr")
 
     put(f"{actor}.use_kl_loss", loss.kl > 0, f"{where}, loss.kl")
     put(f"{actor}.kl_loss_coef", loss.kl, f"{where}, loss.kl")
@@ -265,8 +279,8 @@ def settings(
         )
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
     if "model_engine" in given:
-        # Other engines have AdamW by another name, and no other by default.
-        del ours[_OPTIMIZER]
+        ours = {key: value for key, value in ours.items() if key not in _OPTIMIZER}
+        kept = {key: value for key, value in kept.items() if not _FSDP.search(key)}
     return kept | {key: value for key, (value, _) in ours.items()}
 
 

@@ -101,8 +101,6 @@ class _Stage:
     ) -> None:
         self.trainer, self.stage, self.policy, self.session = trainer, stage, policy, session
         self.where = f"trainer 'verl', stage {stage.name!r}"
-        self.renderer = Renderer.open(policy.files.path, trainer.context.render)
-        self.ends = end_tokens(self.renderer, _generation_config(policy.files.path))
         self._numbers = itertools.count()
         #: This step's groups by their name at verl: where the samples of a task begin.
         self._names: dict[tuple[str, int], str] = {}
@@ -112,6 +110,13 @@ class _Stage:
         self.hub = stack.enter_context(hub)
         self.start = start_of(stage, policy, trainer.context, session.first_step, self.where)
         self.job = self._start()
+        try:
+            # While verl starts: the first tokenizer of a process brings seconds of imports.
+            self.renderer = Renderer.open(policy.files.path, trainer.context.render)
+            self.ends = end_tokens(self.renderer, _generation_config(policy.files.path))
+        except BaseException:
+            self.job.close()
+            raise
 
     # The loop of every trainer --------------------------------------------------------------------
 
@@ -269,10 +274,11 @@ class _Stage:
             reach = {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
             # On a cluster PYTHONPATH is not among them: packages travel with the job.
             spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
-            logs, hub = trainer.context.cache / "verl-logs", self.hub
+            logs, stall = trainer.context.cache / "verl-logs", trainer.context.resources.stall_seconds
             return job.Job(
-                trainer.python, folder, logs, spec, variables | reach, hub, trainer.options, self.where
-            )
+                trainer.python, folder, logs, spec, variables | reach, self.hub, trainer.options, stall,
+                self.where,
+            )  # fmt: skip
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

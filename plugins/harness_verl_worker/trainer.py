@@ -243,11 +243,15 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         """The session's advantages, on every token that counts."""
         # verl's own come first: importance weights and rejection of its rollout correction are made there.
         batch = super()._compute_advantage(batch, metrics=metrics)
+        masks = self._rows(batch, "response_mask")
         advantages = [
             mask.float() * self._advantage(key, tag)
-            for key, tag, mask in zip(batch.keys, batch.tags, self._rows(batch, "response_mask"), strict=True)
+            for key, tag, mask in zip(batch.keys, batch.tags, masks, strict=True)
         ]
         self._put(batch, advantages=advantages, returns=advantages)
+        if any(mask.any() for mask in masks):
+            # verl takes what it rejects out of the sum alone; where that is all, it must have a count.
+            self._put(batch, loss_mask=masks)
         return batch
 
     def _update_actor(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:

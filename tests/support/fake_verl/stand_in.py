@@ -165,6 +165,7 @@ def main(path: str) -> int:
                 return 9
             return 0
         driver.call("phase", f"in {command['do']}")
+        print(f"{command['do']} at step {stand_in.step}", flush=True)
         result = getattr(stand_in, command["do"])(**command["with"])
 
 

@@ -101,12 +101,43 @@ def test_a_saved_policy_is_what_was_trained_and_saving_changes_nothing(base: Pat
     )
 
 
-def test_targets_that_are_not_there_are_named(base: Path) -> None:
-    with pytest.raises(
-        TrainingError, match=r"query.*model\.lora\.targets|model\.lora\.targets.*query"
-    ) as told:
-        network(base, options=LoraOptions(targets=("query",)))
-    assert "q_proj" in str(told.value)
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (("query",), "query"),
+        (("q_proj", "v_porj"), r"no module is called 'v_porj'(.|\n)*v_proj"),
+        (("q_proj", "lm_head"), "'lm_head' is the output layer"),
+        (("q_proj", "embed_tokens"), "embed_tokens' is no plain linear layer"),
+        (("input_layernorm",), "input_layernorm"),
+    ],
+)
+def test_targets_that_cannot_be_adapted_are_named(base: Path, targets: tuple[str, ...], words: str) -> None:
+    with pytest.raises(TrainingError, match=words) as told:
+        network(base, options=LoraOptions(targets=targets))
+    assert "model.lora.targets" in str(told.value)
+
+
+def test_packed_experts_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
+
+    config = Qwen3MoeConfig(
+        vocab_size=32, hidden_size=16, intermediate_size=32, moe_intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=2, num_experts=2, num_experts_per_tok=1,
+    )  # fmt: skip
+    Qwen3MoeForCausalLM(config).save_pretrained(tmp_path / "moe")
+    with pytest.raises(TrainingError, match="is no plain linear layer"):
+        network(tmp_path / "moe", options=LoraOptions(rank=2, targets=("gate_proj", "up_proj", "down_proj")))
+
+
+def test_conv1d_layers_are_added_up_the_right_way_round(tmp_path: Path) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(vocab_size=32, n_positions=16, n_embd=16, n_layer=1, n_head=2)
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "gpt2")
+    net = network(tmp_path / "gpt2")
+    learn(net)
+    net.save(tmp_path)
+    assert torch.allclose(score(open_network(tmp_path / "model")), score(net), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,12 @@ import harness
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PLUGINS = PYPROJECT["project"]["entry-points"]["harness"]
-#: Packages of ours that run inside verl, where there may be no harness.
-IN_VERL = {"harness_verl_worker", *PYPROJECT["project"]["entry-points"]["verl.plugins"].values()}
+#: Packages of ours that are no plugins: they run inside verl and vLLM, where there may be no harness.
+INSIDE = {
+    "harness_verl_worker",
+    "harness_vllm_cpu",
+    *PYPROJECT["project"]["entry-points"]["verl.plugins"].values(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def test_the_wheel_holds_the_boards_templates(names: set[str]) -> None:
 
 
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
-    packages = {"harness", "harness_runner", *PLUGINS.values(), *IN_VERL}
+    packages = {"harness", "harness_runner", *PLUGINS.values(), *INSIDE}
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests", "docs"))]
@@ -59,10 +63,10 @@ def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
 
 def test_every_plugin_that_is_in_the_tree_is_declared_and_there() -> None:
     folders = {path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py")}
-    assert folders == set(PLUGINS.values()) | IN_VERL
+    assert folders == set(PLUGINS.values()) | INSIDE
 
 
-@pytest.mark.parametrize("package", ["harness", *PLUGINS.values(), *sorted(IN_VERL)])
+@pytest.mark.parametrize("package", ["harness", *PLUGINS.values(), *sorted(INSIDE)])
 def test_every_package_says_that_it_is_typed(names: set[str], package: str) -> None:
     assert f"{package}/py.typed" in names
 

@@ -12,10 +12,14 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from harness_trl.vllm import SET
+from harness_torch.random_llama import RandomLlama, RandomLlamaOptions
+from harness_transformers.lora import open_lora
+from harness_trl.vllm import SET, following
 
 from harness.plugins import Plugins
+from harness.recipe import LoraOptions
 from harness.testing import Workbench
+from tests.builders import context
 from tests.test_torch_conformance import problems
 from tests.test_trl_conformance import TestTrl as Suite
 
@@ -117,3 +121,28 @@ def test_refills_are_asked_of_vllm_too(bench: Workbench) -> None:
     assert record.metrics()[0].discarded_groups > 0
     assert len(Sampler.made[0].asked) > 1
     assert all(group.mixed for group in Suite.groups(record, "stage1"))
+
+
+def test_sending_adapters_leaves_their_base_as_it_was(tmp_path: Path) -> None:
+    """TRL adds them in place and subtracts them again, which rounds."""
+    pytest.importorskip("peft", reason="needs the extra 'lora'")
+    from trl import GRPOConfig
+
+    files = RandomLlama(RandomLlamaOptions(width=16, layers=1, heads=2), context(cache=tmp_path)).load()
+    network = open_lora(files.path, None, LoraOptions(rank=4), seed=0, device="cpu", precision="fp32")
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter.data)
+    before = {name: tensor.clone() for name, tensor in network.module.state_dict().items()}
+
+    def moved() -> list[str]:
+        return [n for n, tensor in network.module.state_dict().items() if not torch.equal(tensor, before[n])]
+
+    class Sending:
+        def sync_weights(self) -> None:
+            network.peft.merge_adapter()
+            assert moved()
+            network.peft.unmerge_adapter()
+            assert moved(), "so that this test is about something"
+
+    following(Sending(), GRPOConfig(use_vllm=False, bf16=False, use_cpu=True), network).sync_weights()
+    assert not moved()

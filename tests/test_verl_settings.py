@@ -205,6 +205,15 @@ def test_adapters_are_the_recipes() -> None:
     assert made({})[f"{model}.lora_rank"] == 0
     with pytest.raises(RecipeError, match="LoRA needs verl's FSDP engine"):
         made({}, about=job(lora=lora), overrides=("model_engine=megatron",))
+    for override in (f"{ACTOR}.strategy=fsdp", f"{ACTOR}.fsdp_config.model_dtype=bf16"):
+        made({}, overrides=(override,))
+        with pytest.raises(RecipeError, match=r"under LoRA .* stays as it is"):
+            made({}, about=job(lora=lora), overrides=(override,))
+
+
+def test_naming_the_engine_that_verl_takes_anyway_changes_nothing() -> None:
+    assert made({}, overrides=("model_engine=dp",)) == made({})
+    made({}, about=job(lora=LoraOptions()), overrides=("model_engine=dp",))
 
 
 def test_an_override_is_one() -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, nn
 
-from harness.errors import TrainingError
+from harness.errors import TrainingError, near
 from harness.recipe import LoraOptions
 from harness.seeds import seed_of
 from harness_transformers.network import MODEL, CausalNetwork, open_module
@@ -26,6 +26,8 @@ from harness_transformers.network import MODEL, CausalNetwork, open_module
 ADAPTER: Final = "adapter"
 #: PEFT's name for the one adapter that there is.
 _NAME: Final = "default"
+_WHERE: Final = "model.lora.targets"
+_HINT: Final = '"all-linear", or names of linear layers inside the model such as ["q_proj", "v_proj"]'
 
 
 class LoraNetwork(CausalNetwork):
@@ -35,6 +37,12 @@ class LoraNetwork(CausalNetwork):
         super().__init__(peft.get_base_model(), precision)
         #: The same model as PEFT wraps it.
         self.peft = peft
+
+    def adapted(self) -> list[Tensor]:
+        """Weights of the base that have an adapter."""
+        from peft.tuners.lora import LoraLayer
+
+        return [cast(Any, m).base_layer.weight for m in self.module.modules() if isinstance(m, LoraLayer)]
 
     def save(self, folder: Path) -> None:
         """Write `adapter/`, and base plus adapter as `model/`."""
@@ -53,8 +61,8 @@ def open_lora(
         precision: `bf16` computes matrix products in bfloat16 over fp32 weights.
 
     Raises:
-        TrainingError: the adapter is not there, was made for other options, or the model has no module
-            of a name in `targets`.
+        TrainingError: the adapter is not there or was made for other options, or `targets` names what is
+            no linear layer inside the model.
     """
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
     module = open_module(base)
@@ -66,7 +74,7 @@ def begin(base: Path, options: LoraOptions, folder: Path, *, seed: int) -> None:
     """Write the adapter that a run begins with, for a trainer in another process.
 
     Raises:
-        TrainingError: the model has no module of a name in `targets`.
+        TrainingError: `targets` names what is no linear layer inside the model.
     """
     _begun(open_module(base), options, seed).save_pretrained(folder, save_embedding_layers=False)
 
@@ -85,8 +93,8 @@ def save_merged(peft: Any, folder: Path) -> None:
     base = peft.get_base_model()
     with torch.device("meta"):
         plain = type(base)(base.config)
-    # Tied weights are made one again after the assignment.
-    plain.load_state_dict(merged(base), strict=False, assign=True)
+    plain.load_state_dict(merged(base), assign=True)
+    # The assignment has parted them.
     plain.tie_weights()
     plain.generation_config = base.generation_config
     plain.save_pretrained(folder)
@@ -96,21 +104,17 @@ def merged(base: nn.Module) -> dict[str, Tensor]:
     """Weights of a model plus its adapters', under the names of the model alone."""
     from peft.tuners.lora import LoraLayer
 
+    layers = {name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)}
+    found = {}
     with torch.no_grad():
-        deltas = {
-            name: cast(Any, layer).get_delta_weight(_NAME)
-            for name, layer in base.named_modules()
-            if isinstance(layer, LoraLayer)
-        }
-        found = {}
         for name, tensor in base.state_dict().items():
             layer, inside, last = name.partition(".base_layer.")
-            if inside:
-                own = tensor + deltas[layer] if last == "weight" else tensor
-                found[f"{layer}.{last}"] = own
-            elif name.rpartition(".lora_")[0] not in deltas:
-                found[name] = tensor
-        return found
+            if inside and last == "weight":
+                # One sum at a time on the device, where a second model may have no room.
+                tensor = tensor + cast(Any, layers[layer]).get_delta_weight(_NAME)
+            if inside or name.rpartition(".lora_")[0] not in layers:
+                found[f"{layer}.{last}" if inside else name] = tensor.cpu()
+    return found
 
 
 def _begun(module: nn.Module, options: LoraOptions, seed: int) -> Any:
@@ -129,13 +133,34 @@ def _begun(module: nn.Module, options: LoraOptions, seed: int) -> Any:
         torch.manual_seed(seed_of(seed, "lora") % 2**63)
         try:
             with _quiet():
-                return get_peft_model(cast(Any, module), config)
+                peft = get_peft_model(cast(Any, module), config)
         except ValueError as error:
             raise TrainingError(
-                f"PEFT refuses {config.target_modules!r}: {error}",
-                where="model.lora.targets",
-                hint='"all-linear", or names of linear modules such as ["q_proj", "v_proj"]',
+                f"PEFT refuses {config.target_modules!r}: {error}", where=_WHERE, hint=_HINT
             ) from None
+    _check_targets(peft.get_base_model(), options)
+    return peft
+
+
+def _check_targets(base: Any, options: LoraOptions) -> None:
+    """Raise TrainingError for what cannot be added up or sent, and for names of no module."""
+    from peft.tuners.lora import Linear, LoraLayer
+
+    layers = {name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)}
+    for name, layer in layers.items():
+        if type(layer) is not Linear or layer is base.get_output_embeddings():
+            what = "the output layer" if layer is base.get_output_embeddings() else "no plain linear layer"
+            raise TrainingError(f"{name!r} is {what}", where=_WHERE, hint=_HINT)
+    if isinstance(options.targets, tuple):
+        for target in options.targets:
+            if not any(name == target or name.endswith(f".{target}") for name in layers):
+                linear = {
+                    name.rpartition(".")[2] for name, layer in base.named_modules()
+                    if isinstance(layer, nn.Linear | Linear) and layer is not base.get_output_embeddings()
+                } - {"base_layer", _NAME}  # fmt: skip
+                raise TrainingError(
+                    f"no module is called {target!r}", where=_WHERE, allowed=near(target, linear)
+                )
 
 
 def continues(adapter: Path, options: LoraOptions) -> None:

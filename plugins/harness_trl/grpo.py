@@ -95,7 +95,7 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
         if carried is not None:
             self._take_over(carried)
         elif self.use_vllm:
-            weights.vllm = vllm.following(self.vllm_generation, config)
+            weights.vllm = vllm.following(self.vllm_generation, config, weights.network)
 
     def _take_over(self, carried: Any) -> None:
         """Generate with the vLLM of the stage before, under this stage's settings."""

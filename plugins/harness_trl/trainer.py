@@ -47,7 +47,8 @@ class TrlTrainer:
     """Trains the live weights stage after stage (protocol `Trainer`)."""
 
     def __init__(self, options: TrlOptions | None, context: BuildContext) -> None:
-        """Raises TrainingError for a TRL that cannot be driven, and for more than one process."""
+        """Raises TrainingError for a TRL that cannot be driven, for more than one process, and for another
+        reference than the base under LoRA."""
         upstream.check()
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise TrainingError(
@@ -56,6 +57,12 @@ class TrlTrainer:
                 hint="start the harness without accelerate or torchrun, or use the trainer 'verl'",
             )
         self.options = options or TrlOptions()
+        if context.lora is not None and self.options.reference:
+            raise TrainingError(
+                "under LoRA, TRL takes the KL term against the base model",
+                where="trainer.reference",
+                hint="leave reference out, or train all weights",
+            )
         self.context = context
         self.live = Live("trl", self.options, context, TrlWeights.of)
         self._scratch = tempfile.TemporaryDirectory(prefix="harness-trl-")
@@ -146,12 +153,6 @@ class StageRun:
         # Where TRL looks for the reference model of a KL term.
         name = self.weights.module.config._name_or_path
         if self.stage.loss.kl:
-            if by.context.lora is not None and by.options.reference:
-                raise TrainingError(
-                    "under LoRA, TRL takes the KL term against the base model",
-                    where=f"{self.where}, trainer.reference",
-                    hint="leave reference out, or train all weights",
-                )
             folder = reference_folder(by.options.reference, by.context, self.weights.origin)
             self.weights.module.config._name_or_path = str(folder)
         try:

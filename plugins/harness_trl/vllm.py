@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any, Final
 
+from harness_transformers.lora import LoraNetwork
+from harness_transformers.network import Network
+
 from harness.errors import TrainingError
 
 #: Set by TRL and by vLLM's CPU platform while they make an engine, which reads them only then. The last
@@ -42,19 +45,33 @@ def making(config: Any) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def following(vllm: Any, config: Any) -> Any:
-    """A vLLM that `making` was around, which computes with the weights that TRL sends it."""
-    if _colocates(config):
-        send = vllm.sync_weights
+def following(vllm: Any, config: Any, network: Network) -> Any:
+    """A vLLM that `making` was around, which computes with the weights that TRL sends it, and leaves them
+    as they were."""
+    send, packs = vllm.sync_weights, _colocates(config)
 
-        def sync_weights() -> None:
+    def sync_weights() -> None:
+        with _unmoved(network):
+            send()
+        if packs:
             from harness_vllm_cpu.repack import repack
 
-            send()
             repack(vllm.llm)
 
-        vllm.sync_weights = sync_weights
+    vllm.sync_weights = sync_weights
     return vllm
+
+
+@contextlib.contextmanager
+def _unmoved(network: Network) -> Iterator[None]:
+    """TRL adds adapters to their base in place and subtracts them again; the rounding would stay."""
+    weights = network.adapted() if isinstance(network, LoraNetwork) else []
+    before = [weight.detach().clone() for weight in weights]
+    try:
+        yield
+    finally:
+        for weight, value in zip(weights, before, strict=True):
+            weight.data.copy_(value)
 
 
 def close(vllm: Any) -> None:

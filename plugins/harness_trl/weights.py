@@ -68,5 +68,6 @@ class TrlWeights:
     def unwrap(self) -> None:
         """Take off what TRL and accelerate laid on the module's forward for a stage (its temperature, its
         autocast), so that the next stage lays its own on the model itself."""
-        vars(self.trained).pop("forward", None)
-        vars(self.trained).pop("_original_forward", None)
+        for module in (self.trained, self.module):
+            vars(module).pop("forward", None)
+            vars(module).pop("_original_forward", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,15 @@ def adapter_of(policy: Policy, base: Path, context: BuildContext) -> Path:
     name = digest([policy.ref.weights_sha, context.lora.model_dump(mode="json"), context.seed])
     folder = context.cache / "adapters" / name
     if not (folder / _CONFIG).exists():
-        scratch = folder.with_name(f"{name}.new")
-        shutil.rmtree(scratch, ignore_errors=True)
-        begin(base, context.lora, scratch, seed=context.seed)
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            begin(base, context.lora, Path(scratch) / name, seed=context.seed)
+            try:
+                (Path(scratch) / name).rename(folder)
+            except OSError:
+                # Arms that run side by side begin with the same one.
+                if not (folder / _CONFIG).exists():
+                    raise
     return folder
 
 
@@ -46,10 +51,10 @@ def adopt(scratch: Path, policy: Policy, step: int, *, base: Path, before: Path,
 
     Args:
         base: folder of the model that the adapter is for.
-        before: folder of the adapter that the stage began with.
+        before: folder of the adapter before.
 
     Raises:
-        TrainingError: the export is not there, or its tensors are not those that the stage began with.
+        TrainingError: the export is not there, or its tensors are not those of the adapter before.
     """
     export = checkpoint.written(scratch, step) / ADAPTER
     if not (export / _WEIGHTS).exists():
@@ -58,7 +63,7 @@ def adopt(scratch: Path, policy: Policy, step: int, *, base: Path, before: Path,
     odd = sorted(name for name in now.keys() | was.keys() if now.get(name) != was.get(name))
     if odd:
         raise TrainingError(
-            f"verl's adapter has {len(odd)} tensors of other names, types or shapes than it began with, "
+            f"verl's adapter has {len(odd)} tensors of other names, types or shapes than before, "
             f"such as {odd[0]!r}",
             where=f"{where}, {export}",
         )

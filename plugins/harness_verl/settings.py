@@ -34,7 +34,8 @@ _OPTIMIZER: Final = {
     "actor_rollout_ref.actor.optim.lr_scheduler_type": "constant",
 }
 
-#: Defaults that only FSDP knows.
+#: verl's name of its FSDP engine, and defaults that only this one knows.
+_FSDP_ENGINE: Final = "dp"
 _FSDP: Final = re.compile(r"\.fsdp_config\.|\.strategy$")
 
 WORKER: Final = "harness_verl_worker"
@@ -262,7 +263,7 @@ def settings(
     """All of ours, as verl's configuration takes them after the user's overrides (see `collision`).
 
     Raises:
-        RecipeError: a step's rollouts cannot be divided among the workers, or another engine is to train
+        RecipeError: a step's rollouts cannot be divided among the workers, or an override is not for
             adapters.
     """
     ours = owned(stage, conventions, job)
@@ -273,15 +274,31 @@ def settings(
             f"{job.workers} workers",
             where=f"{where}, stages {stage.name!r}, rollout",
         )
-    if job.lora is not None and "model_engine" in given:
-        raise RecipeError(
-            "LoRA needs verl's FSDP engine", where=f"{where}, overrides", hint="leave model_engine out"
-        )
+    other_engine = any(key_of(o) == "model_engine" and o.partition("=")[2] != _FSDP_ENGINE for o in overrides)
+    if job.lora is not None:
+        _check_adaptable(overrides, other_engine, where)
     kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
-    if "model_engine" in given:
+    if other_engine:
         ours = {key: value for key, value in ours.items() if key not in _OPTIMIZER}
         kept = {key: value for key, value in kept.items() if not _FSDP.search(key)}
     return kept | {key: value for key, (value, _) in ours.items()}
+
+
+def _check_adaptable(overrides: Sequence[str], other_engine: bool, where: str) -> None:
+    """Raise RecipeError for an override under which an adapter is not trained over the recipe's base."""
+    if other_engine:
+        raise RecipeError(
+            "LoRA needs verl's FSDP engine", where=f"{where}, overrides", hint="leave model_engine out"
+        )
+    actor = "actor_rollout_ref.actor"
+    for override in overrides:
+        # The base would be rounded, and the adapter added to one that is not.
+        for mine in (f"{actor}.strategy", f"{actor}.fsdp_config.model_dtype"):
+            if _touches(key_of(override), mine):
+                raise RecipeError(
+                    f"{override!r}: under LoRA {mine} stays as it is", where=f"{where}, overrides",
+                    hint="leave it out, or train all weights",
+                )  # fmt: skip
 
 
 def collision(override: str) -> None:

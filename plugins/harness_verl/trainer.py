@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness_torch.metrics import group_metrics
+from harness_transformers.lora import ADAPTER
 from harness_transformers.prompts import Renderer, end_tokens
 from harness_transformers.saving import save
 
@@ -231,10 +232,12 @@ class _Stage:
             self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
             if self.start.adapter is None:
                 return checkpoint.adopt(folder, self.policy, step, where=self.where)
+            # The newest checkpoint is never pruned while it is that.
+            newest = self.policy.checkpoint
+            before = self.start.adapter if newest is None else newest / ADAPTER
             return lora.adopt(
-                folder, self.policy, step,
-                base=self.start.model, before=self.start.adapter, where=self.where,
-            )  # fmt: skip
+                folder, self.policy, step, base=self.start.model, before=before, where=self.where
+            )
 
         return save(self.session, self.policy, self.stage.name, step, write)
 

@@ -41,8 +41,9 @@ def merged(engine: Any) -> Iterator[tuple[str, torch.Tensor]]:
             layer, inside, last = name.partition(".base_layer.")
             if inside and last == "weight":
                 first, second = (_full(state[f"{layer}.lora_{which}{_NAME}.weight"]) for which in "AB")
-                scale = engine.module.get_submodule(layer).scaling[_NAME.lstrip(".")]
-                full = full + scale * (second.float() @ first.float()).to(full.dtype)
+                about = engine.module.get_submodule(layer)
+                delta = about.scaling[_NAME.lstrip(".")] * (second.float() @ first.float())
+                full = full + (delta.T if about.fan_in_fan_out else delta).to(full.dtype)
             plain = f"{layer}.{last}" if inside else name
             yield plain.removeprefix(_PREFIX), full
     finally:

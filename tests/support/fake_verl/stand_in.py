@@ -33,8 +33,12 @@ class StandIn:
         self.ids = vocabulary
         self.end = vocabulary["<eos>"]
         adapter = settings["actor_rollout_ref.model.lora_adapter_path"]
-        self.adapter = Path(adapter) if adapter else None
-        self.has_reference = settings["actor_rollout_ref.actor.use_kl_loss"]
+        self.adapter = (Path(adapter) / "adapter_model.safetensors").read_bytes() if adapter else None
+        # Of a KL term: the model that it is told, or, with adapters, the one without them.
+        base = json.loads((Path(adapter) / "adapter_config.json").read_text()) if adapter else {}
+        self.has_reference = settings["actor_rollout_ref.actor.use_kl_loss"] and (
+            "HARNESS_VERL_REFERENCE" in os.environ or base.get("base_model_name_or_path") == str(self.model)
+        )
         resumed = settings["trainer.resume_from_path"]
         self.step = int(resumed.rpartition("_")[2]) if resumed else 0
         #: Sum of the learning rates of all updates; moments of the stage before make a small difference.
@@ -113,12 +117,11 @@ class StandIn:
         export = actor / "huggingface"
         export.mkdir(parents=True)
         (actor / "model_world_size_1_rank_0.pt").write_bytes(b"")
-        file = self.model / "model.safetensors"
+        name = "model.safetensors"
+        content = bytearray((self.model / name).read_bytes() if self.adapter is None else self.adapter)
         if self.adapter is not None:
-            file = self.adapter / "adapter_model.safetensors"
-            export = actor.parent / "adapter"
+            export, name = actor.parent / "adapter", "adapter_model.safetensors"
             export.mkdir()
-        content = bytearray(file.read_bytes())
         (size,) = struct.unpack("<Q", content[:8])
         at = 8 + size
         if self.adapter is not None:
@@ -133,7 +136,7 @@ class StandIn:
         # Far from any weight of the model's, and exact for rates that are sums of powers of two.
         learned = max(first, 1000.0) + self.learned if self.learned else first
         content[at : at + 4] = struct.pack("<f", learned)
-        (export / file.name).write_bytes(content)
+        (export / name).write_bytes(content)
 
 
 def outlive() -> None:

@@ -262,8 +262,7 @@ class DifficultyEstimator(Stateful, Protocol):
         ...
 
     def split(self, count: int, *, endless: bool) -> Sequence[int]:
-        """`count` rollouts of a subject as numbers of rollouts for one task after another; a finite
-        source has a single task behind a subject."""
+        """`count` rollouts of a subject, as numbers for one task after another; a finite source has one."""
         ...
 
     def fit(self, outcomes: Mapping[str, Difficulty]) -> Mapping[str, Difficulty]:
@@ -314,8 +313,7 @@ class Gate(Protocol):
 
 
 class Shaper(Protocol):
-    """Sees a whole group, and the difficulty of its subject if that is known. One with state of its own is
-    `Stateful`, too."""
+    """Sees a whole group, and its subject's difficulty if known. One with state is `Stateful`, too."""
 
     def rewards(self, group: Group, label: Difficulty | None) -> Sequence[float | None]: ...
 

@@ -35,7 +35,6 @@ class Opened:
 
     network: Network
     renderer: Renderer
-    device: torch.device
     #: Folder of the policy that the run started from.
     origin: Path
     #: AdamW's state in the checkpoint, None for a base model.
@@ -161,4 +160,4 @@ class Live(Generic[W]):
                 precision=self.precision,
             )
         renderer = Renderer.open(policy.files.path, self._mode)
-        return Opened(network, renderer, self.device, self._origin, moments)
+        return Opened(network, renderer, self._origin, moments)

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from harness.recipe.fields import Seconds
 from harness.recipe.stage import Count, Kind, Model, Plugin
 from harness_verl.settings import collision
-
-Seconds = Annotated[float, Field(gt=0)]
 
 
 def _none_of_ours(overrides: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,10 +7,7 @@ are those of base plus adapter: what measures, evaluates or serves a policy need
 
 from __future__ import annotations
 
-import contextlib
 import json
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,6 +18,7 @@ from harness.errors import TrainingError, near
 from harness.recipe import LoraOptions
 from harness.seeds import seed_of
 from harness_transformers.network import MODEL, CausalNetwork, open_module
+from harness_transformers.quiet import quiet
 
 #: Below a checkpoint's folder.
 ADAPTER: Final = "adapter"
@@ -83,7 +81,7 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
     """Write base plus adapter as a model of its own."""
     from peft import PeftModel
 
-    with _quiet():
+    with quiet():
         peft = PeftModel.from_pretrained(cast(Any, open_module(base)), adapter)
     save_merged(peft, folder)
 
@@ -132,7 +130,7 @@ def _begun(module: nn.Module, options: LoraOptions, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, "lora") % 2**63)
         try:
-            with _quiet():
+            with quiet():
                 peft = get_peft_model(cast(Any, module), config)
         except ValueError as error:
             raise TrainingError(
@@ -182,13 +180,5 @@ def _continued(module: nn.Module, adapter: Path, options: LoraOptions) -> Any:
     from peft import PeftModel
 
     continues(adapter, options)
-    with _quiet():
+    with quiet():
         return PeftModel.from_pretrained(cast(Any, module), adapter, is_trainable=True)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without a warning about a field that transformers renamed and PEFT asks for by its old name."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing`", FutureWarning)
-        yield

@@ -7,10 +7,8 @@ step is seeded by its key when it begins, so a resumed stage ends with the numbe
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from harness_torch.live import Live
 from harness_torch.metrics import Phases, group_metrics
 from harness_torch.reference import reference_folder
 from harness_transformers.engine import TransformersEngine
+from harness_transformers.quiet import quiet
 from harness_transformers.saving import save
 
 from harness.errors import TrainingError
@@ -33,14 +32,6 @@ from harness_trl.grpo import StageTrainer
 from harness_trl.options import TrlOptions
 from harness_trl.rows import StepRows
 from harness_trl.weights import TrlWeights
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without warnings about a field that transformers renamed and TRL sets by its old name."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing`", FutureWarning)
-        yield
 
 
 class TrlTrainer:

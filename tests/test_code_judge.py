@@ -126,6 +126,15 @@ def test_asserts(pool: Any, code: str, tests: str, expected: list[str], weak: bo
     assert {result.weak for result in found} == {weak}
 
 
+def test_asserts_beside_a_program_that_uses_up_its_cpu_time_are_out_of_time(pool: Any) -> None:
+    # The program runs in a process of its own, and it is the tests' process that sees the end of it.
+    limits = cases.Limits(cpu_seconds=1, wall_seconds=60, memory_mb=256)
+    answer = cases.Asserts(entry_point="f", tests=WEAK, limits=limits)
+    (found,) = results(pool, "def f(n):\n    while True: pass", answer)
+    assert found.verdict == "time_limit"
+    assert found.cpu_s > 1
+
+
 CHECKER = (
     "def check(input, output, expected):\n    return sorted(output.split()) == sorted(expected.split())\n"
 )

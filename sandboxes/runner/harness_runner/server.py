@@ -84,6 +84,7 @@ class Server:
             pid = self._fork(header, parts, limits)
             outcome = watch(pid, streams, limits, calls=int(header.get("calls", 0)))
             clean = self._clean(outcome)
+            outcome.blame_other(limits)
             # CPU seconds of the server and of all its jobs so far, for whoever measures.
             spent = sum(os.times()[:4])
             done = {"op": "done", "clean": clean, "spent_s": spent, **outcome.fields()}

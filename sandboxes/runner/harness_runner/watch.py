@@ -44,21 +44,30 @@ class Outcome:
     #: Processes that were still alive when the main one had ended.
     strays: int = 0
     strays_left: bool = field(default=False, repr=False)
+    #: CPU seconds of the process that used most, of those that were reaped with the main one.
+    other_cpu_s: float = field(default=0.0, repr=False)
 
     def fields(self) -> dict[str, Any]:
         shown = ("status", "exit", "signal", "wall_s", "cpu_s", "peak_mb", "lines", "strays")
         return {name: getattr(self, name) for name in shown}
+
+    def blame_other(self, limits: Limits) -> None:
+        """A job that failed while another of its processes ran out of CPU time failed for that: tests die
+        of an answer that does not come."""
+        if self.status == "exited" and self.exit != 0 and self.other_cpu_s > limits.cpu_seconds:
+            self.status, self.cpu_s = "time_limit", self.other_cpu_s
 
     def reap_all(self) -> None:
         """Kill and reap every other process of this pid namespace, of which we are the init."""
         killed, deadline = False, 0.0
         while True:
             try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
+                pid, _, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid:
                 self.strays += killed
+                self.other_cpu_s = max(self.other_cpu_s, usage.ru_utime + usage.ru_stime)
             elif not killed:
                 killed, deadline = True, time.monotonic() + _REAP_SECONDS
                 with contextlib.suppress(ProcessLookupError):

@@ -74,7 +74,7 @@ max_steps = 4
         ("hang:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in update'"),
         ("hang:3", {"stage_seconds": 20}, r"resources.stage_seconds: .*longer than 20 s.* at 'in update'"),
         ("drop:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in generate'"),
-        ("abort:3", {}, "verl answered none of the step's 8 requests: the server is gone"),
+        ("abort:3", {}, "none of 8 samples could be judged: the server is gone"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
         ("end", {}, "ended with exit code 9"),
@@ -87,7 +87,7 @@ def test_a_failing_job_is_a_named_error_and_the_run_goes_on_after_it(
     with pytest.raises(TrainingError, match=words) as raised:
         bench.run(recipe(resources))
     message = str(raised.value)
-    assert "trainer 'verl', stage 's'" in message
+    assert "stage 's'" in message
     if resources:
         # What the job printed last, and all of it in a file that is still there.
         said = message.partition("it said last:")[2]
@@ -329,7 +329,9 @@ def test_a_tokenizer_that_does_not_open_ends_the_job(
     started: list[int] = []
 
     def refuse(*_: Any) -> None:
-        started.extend(jobs(bench.folder))
+        end = time.monotonic() + 60
+        while not started and time.monotonic() < end:
+            started.extend(jobs(bench.folder))
         raise DataError("no tokenizer of ours")
 
     monkeypatch.setattr("harness_verl.trainer.Renderer.open", refuse)

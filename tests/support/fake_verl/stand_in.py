@@ -41,8 +41,9 @@ class StandIn:
         )
         resumed = settings["trainer.resume_from_path"]
         self.step = int(resumed.rpartition("_")[2]) if resumed else 0
-        #: Sum of the learning rates of all updates; moments of the stage before make a small difference.
-        self.learned = 2.0**-13 if spec["optimizer"] else 0.0
+        #: Sum of the learning rates of all updates; moments of the stage before add a little to the first.
+        self.learned = 0.0
+        self.moments = 2.0**-13 if spec["optimizer"] else 0.0
         self.judge = Judge(float(os.environ["HARNESS_VERL_REWARD_SECONDS"]))
         self.drawn: dict[str, int] = {}
         self.outcomes: list[Any] = []
@@ -101,7 +102,7 @@ class StandIn:
             os._exit(7)
         if self.wrong("hang"):
             time.sleep(1000)
-        self.learned += rate
+        self.learned, self.moments = self.learned + rate + self.moments, 0.0
         loss = sum(sum(worth["advantages"]) for worth in groups.values())
         found = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.

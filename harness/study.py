@@ -208,7 +208,8 @@ def plan_of(study: Study, plugins: Plugins, arm: str, seed: int, load: Callable[
 
 
 def report(study: Study, plan: Plan) -> Reported:
-    """Let the recipe's reporters write. One that fails does not stop the others.
+    """Let the recipe's reporters write. One that fails does not stop the others; what several say is told
+    once.
 
     Raises:
         HarnessError: the first failure, after all reporters had their turn.
@@ -229,7 +230,7 @@ def report(study: Study, plan: Plan) -> Reported:
             failure = failure or error
     if failure is not None:
         raise failure
-    return Reported(files, lines)
+    return Reported(files, list(dict.fromkeys(lines)))
 
 
 def _tail(path: Path, size: int = 4000) -> str:

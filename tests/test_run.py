@@ -241,3 +241,17 @@ def test_a_resume_onto_other_held_out_tasks_is_refused(tmp_path: Path) -> None:
     done = harness("run", "--resume", str(study), cwd=tmp_path)
     assert done.returncode == 1
     assert "heldout_sha.h: was" in done.stderr
+
+
+def test_a_recipe_without_a_held_out_set_ends_well_and_shows_its_costs(tmp_path: Path) -> None:
+    write(tmp_path, SIM.replace("reporters = []", 'leaderboards = "boards"'))
+    done = harness("run", "recipe.toml", "--set", "evaluation.heldout=[]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stdout.splitlines() if "no held-out set" in line]
+    assert told == ["There was no held-out set to evaluate, so there is no page and no leaderboard entry."]
+    assert not (tmp_path / "boards").exists()
+    shown = harness("show", "runs/small-sim-1", cwd=tmp_path).stdout
+    assert "no held-out set was evaluated" in shown
+    (row,) = [line for line in shown.splitlines() if line.startswith("main")]
+    assert "s-1, s-2" in row
+    assert "rollouts" in shown

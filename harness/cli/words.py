@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.board.pages import count, duration
 from harness.cli.tables import Table
 from harness.readout import Evaluation, Run, Study
@@ -9,10 +11,15 @@ from harness.statistics import score_counts, spread
 
 
 def study_tables(study: Study) -> tuple[list[str], list[Table]]:
-    """Opening lines and tables of a study: one row an arm and held-out set, over its seeds."""
+    """Opening lines and tables of a study: one row an arm and held-out set, over its seeds; stages and
+    costs alone where nothing was evaluated."""
     lines = [f"{study.folder}: {study.recipe}, {study.state}"]
     if study.text:
         lines.append(study.text)
+    if not study.heldouts:
+        lines.append("no held-out set was evaluated, so there are no scores")
+        unscored = [_unscored_row(study, arm) for arm in study.arms]
+        return lines, [Table(["arm", "seeds", "stages", "rollouts", "tokens", "CPU"], unscored)]
     rows = [_arm_row(study, arm, heldout) for heldout in study.heldouts for arm in study.arms]
     columns = ["held-out", "arm", "seeds", "before", "last", "interval", "rollouts", "tokens", "CPU"]
     return lines, [Table(columns, rows)]
@@ -36,6 +43,20 @@ def _arm_row(study: Study, arm: str, heldout: str) -> list[str]:
         _pct(first),
         _pct(last.mean),
         interval,
+        *_costs(runs),
+    ]
+
+
+def _unscored_row(study: Study, arm: str) -> list[str]:
+    runs = study.of(arm)
+    stages = dict.fromkeys(stage.name for run in runs for stage in run.stages)
+    return [arm, str(len(runs)), ", ".join(stages) or "-", *_costs(runs)]
+
+
+def _costs(runs: Sequence[Run]) -> list[str]:
+    """Means over runs of what was spent."""
+    size = len(runs)
+    return [
         count(sum(r.spent.rollouts for r in runs) / size),
         count(sum(r.spent.tokens for r in runs) / size),
         duration(sum(r.spent.cpu_seconds for r in runs) / size),

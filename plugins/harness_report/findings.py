@@ -72,6 +72,13 @@ class Findings:
         return next(arm for arm in self.arms if arm.name == name)
 
 
+def absence(study: Study) -> str:
+    """Why finished runs leave nothing to report; empty where there is something."""
+    if study.heldouts or not any(run.state == "finished" for run in study.runs):
+        return ""
+    return "There was no held-out set to evaluate, so there is no page and no leaderboard entry."
+
+
 def find(study: Study, options: PageOptions) -> Findings:
     """Work out a study's findings.
 

@@ -9,6 +9,7 @@ from harness.board.site import build_site
 from harness.errors import DataError
 from harness.protocols import BuildContext, ReportContext, Reported
 from harness.readout import read_study
+from harness_report.findings import absence
 from harness_report.options import LeaderboardOptions
 
 
@@ -27,6 +28,8 @@ class LeaderboardReporter:
         if context.leaderboards is None:
             return Reported([])
         study = read_study(context.folder)
+        if why := absence(study):
+            return Reported([], [why])
         board = self.options.board or study.recipe
         made = entries(study, board)
         faults = [fault for entry in made for fault in check_entry(entry, entry.label)]

@@ -8,7 +8,7 @@ from harness.board.pages import count, duration
 from harness.protocols import BuildContext, ReportContext, Reported
 from harness.readout import read_study
 from harness.statistics import Spread
-from harness_report.findings import Findings, find
+from harness_report.findings import Findings, absence, find
 from harness_report.options import PageOptions
 from harness_report.story import headline, percent, sentences
 
@@ -21,7 +21,10 @@ class MarkdownReporter:
 
     def report(self, context: ReportContext) -> Reported:
         """Write the tables; raises DataError when no run has finished."""
-        found = find(read_study(context.folder), self.options)
+        study = read_study(context.folder)
+        if why := absence(study):
+            return Reported([], [why])
+        found = find(study, self.options)
         path = context.folder / "report" / "results.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render(found), encoding="utf-8")

@@ -8,7 +8,7 @@ from harness.board import pages
 from harness.protocols import BuildContext, ReportContext, Reported
 from harness.readout import read_study
 from harness_report import pictures
-from harness_report.findings import Findings, find
+from harness_report.findings import Findings, absence, find
 from harness_report.options import PageOptions
 from harness_report.story import headline, lines, sentences
 
@@ -21,7 +21,10 @@ class PageReporter:
 
     def report(self, context: ReportContext) -> Reported:
         """Write the page and say what happened; raises DataError when no run has finished."""
-        found = find(read_study(context.folder), self.options)
+        study = read_study(context.folder)
+        if why := absence(study):
+            return Reported([], [why])
+        found = find(study, self.options)
         page = pages.write(context.folder / "report" / "index.html", render(found))
         return Reported([page], lines(found, page))
 

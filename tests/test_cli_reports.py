@@ -1,7 +1,7 @@
 """`harness board`, `harness runs`, `harness show`, through the command line."""
 
 import pytest
-from studies import make_study
+from studies import make_study, spoil
 
 from harness.cli import main
 
@@ -62,3 +62,19 @@ def test_board_check_names_file_and_fault(here, capsys):
     captured = capsys.readouterr()
     assert f"{path.relative_to(here)}: health.missing: 9 samples are missing" in captured.err
     assert "4 entries, 1 refused" in captured.out
+
+
+def test_show_goes_on_where_nothing_could_be_judged(here, capsys):
+    for seed in (0, 1, 2):
+        spoil(here / "runs" / "quickstart-1" / "staged" / f"seed-{seed}")
+    spoil(here / "runs" / "quickstart-1" / "uniform" / "seed-1")
+    assert main(["show", "quickstart-1"]) == 0
+    out = capsys.readouterr().out
+    (staged,) = [line for line in out.splitlines() if " staged " in line]
+    assert "nothing could be judged" in staged
+    (uniform,) = [line for line in out.splitlines() if " uniform " in line]
+    assert "of 2 seeds, in the others nothing could be judged" in uniform
+    assert main(["show", "runs/quickstart-1/staged/seed-1"]) == 0
+    assert "nothing could be judged" in capsys.readouterr().out
+    assert main(["board", "add", "runs/quickstart-1"]) == 2
+    assert "no sample of 'strata-7-12' could be judged" in capsys.readouterr().err

@@ -4,12 +4,13 @@ import os
 
 import pytest
 from harness_report.findings import find
+from harness_report.markdown import MarkdownReporter
 from harness_report.options import PageOptions, page_options
 from harness_report.page import PageReporter, render
 from harness_report.story import headline, sentences
 from harness_report.summary import summarise
 from pages import checked
-from studies import RECIPE, make_study
+from studies import RECIPE, make_study, spoil
 
 from harness.errors import DataError, RecipeError
 from harness.protocols import ReportContext
@@ -99,6 +100,22 @@ def test_unfinished_runs_are_left_out_and_counted(tmp_path):
     ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1]))
     lines = summarise(folder)
     assert any("1 more run has not finished and is left out" in line for line in lines)
+
+
+def test_runs_of_which_nothing_could_be_judged_are_left_out_and_named(tmp_path):
+    folder = make_study(
+        tmp_path, steps=8, per_stratum=4, seed_list=(0, 1), arms={"a": (0.2, 0.2), "b": (0.2, 0.2)}
+    )
+    spoil(folder / "b" / "seed-1")
+    told = "1 finished run (b, seed 1) is left out: no sample of the last evaluation could be judged."
+    assert told in summarise(folder)
+    assert told in report(folder)[1].words
+    for run in ("a/seed-0", "a/seed-1", "b/seed-0"):
+        spoil(folder / run)
+    for reporter in (PageReporter(PageOptions()), MarkdownReporter(PageOptions())):
+        reported = reporter.report(ReportContext(folder, ()))
+        assert reported.files == []
+        assert "No sample of strata-7-12 could be judged" in reported.lines[0]
 
 
 def test_a_study_without_a_finished_run_is_refused(tmp_path):

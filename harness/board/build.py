@@ -50,15 +50,13 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
                 hint="harness run --resume",
             )
     finals = [_final(run, heldout) for run in runs]
-    befores = [_named(run, heldout, "before") for run in runs]
+    befores = [_before(run, heldout) for run in runs]
     first = runs[0].opened
     recipe = first.get("recipe") or arm_recipe(study, arm)
     facts = finals[0].facts
     profile = dict(facts["profile"]) if facts else _profile(recipe, heldout)
     most = max((c.samples for e in finals for c in e.problems.values()), default=0)
     per_seed = int(profile.get("samples", most))
-    if most == 0:
-        raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(runs[0].folder))
     ids = sorted({p for e in finals for p in e.problems})
     trainer = _name_of(recipe.get("trainer", ""))
     measured = [b for b in befores if b is not None]
@@ -184,12 +182,19 @@ def _named(run: Run, heldout: str, name: str) -> Evaluation | None:
     return found[-1] if found else None
 
 
+def _before(run: Run, heldout: str) -> Evaluation | None:
+    found = _named(run, heldout, "before")
+    return found if found is not None and found.judged else None
+
+
 def _final(run: Run, heldout: str) -> Evaluation:
     found = _named(run, heldout, "final")
     if found is None:
         raise LedgerError(
             f"arm {run.arm!r}, seed {run.seed} has no final evaluation of {heldout!r}", where=str(run.folder)
         )
+    if not found.judged:
+        raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(run.folder))
     return found
 
 
@@ -214,7 +219,8 @@ def _strata(finals: Sequence[Evaluation]) -> dict[str, StratumPart]:
     totals: dict[str, list[Count]] = {}
     for final in finals:
         for name, count in final.strata.items():
-            totals.setdefault(name, []).append(count)
+            if count.samples:
+                totals.setdefault(name, []).append(count)
     out = {}
     for name, counts in totals.items():
         samples = sum(c.samples for c in counts)

@@ -9,6 +9,9 @@ from harness.cli.tables import Table
 from harness.readout import Evaluation, Run, Study
 from harness.statistics import score_counts, spread
 
+#: What stands in the place of an interval where every sample was an infra error.
+UNJUDGED = "nothing could be judged"
+
 
 def study_tables(study: Study) -> tuple[list[str], list[Table]]:
     """Opening lines and tables of a study: one row an arm and held-out set, over its seeds; stages and
@@ -29,13 +32,18 @@ def _arm_row(study: Study, arm: str, heldout: str) -> list[str]:
     runs = [run for run in study.of(arm) if run.on(heldout)]
     if not runs:
         return [heldout, arm, "0", "-", "-", "-", "-", "-", "-"]
-    last = spread([run.on(heldout)[-1].rate for run in runs])
+    judged = [run for run in runs if run.on(heldout)[-1].judged]
+    if not judged:
+        return [heldout, arm, str(len(runs)), "-", "-", UNJUDGED, *_costs(runs)]
+    last = spread([run.on(heldout)[-1].rate for run in judged])
     first = sum(run.on(heldout)[0].rate for run in runs) / len(runs)
     size = len(runs)
     if last.interval is None:
-        interval = _bounds(runs[0].on(heldout)[-1])
+        interval = _bounds(judged[0].on(heldout)[-1])
     else:
         interval = f"{_pct(max(last.interval.low, 0))} to {_pct(min(last.interval.high, 1))} over seeds"
+    if len(judged) < size:
+        interval += f"; of {len(judged)} seeds, in the others {UNJUDGED}"
     return [
         heldout,
         arm,
@@ -103,6 +111,8 @@ def run_tables(run: Run) -> tuple[list[str], list[Table]]:
 
 def _bounds(evaluation: Evaluation) -> str:
     """Both intervals where the problems are kept; nothing elsewhere."""
+    if not evaluation.judged:
+        return UNJUDGED
     counts = [c for c in evaluation.problems.values() if c.samples]
     if not counts:
         return ""

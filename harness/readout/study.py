@@ -61,6 +61,11 @@ class Evaluation:
     #: What the score rests on where the line says it itself: benchmark version, profile, verifiers.
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def judged(self) -> bool:
+        """Whether any of its samples could be judged."""
+        return self.rate == self.rate
+
     def score(self, strata: Sequence[str] = ()) -> float:
         """Pass rate over the named strata (each problem alike), or over all of it."""
         if not strata:

@@ -53,6 +53,8 @@ class Findings:
     arms: Sequence[ArmFindings]
     #: Runs that have not finished, which nothing here is about.
     unfinished: Sequence[Run]
+    #: Finished runs of whose last evaluation no sample could be judged; left out, too.
+    unjudged: Sequence[Run]
     ranked: Sequence[Ranked]
     pairs: Sequence[Pair]
     threshold: float
@@ -72,11 +74,23 @@ class Findings:
         return next(arm for arm in self.arms if arm.name == name)
 
 
-def absence(study: Study) -> str:
-    """Why finished runs leave nothing to report; empty where there is something."""
-    if study.heldouts or not any(run.state == "finished" for run in study.runs):
+def absence(study: Study, heldout: str | None = None) -> str:
+    """Why finished runs leave nothing to report on a held-out set (the first one when not given); empty
+    where there is something."""
+    done = [run for run in study.runs if run.state == "finished"]
+    if not done:
         return ""
-    return "There was no held-out set to evaluate, so there is no page and no leaderboard entry."
+    if not study.heldouts:
+        return "There was no held-out set to evaluate, so there is no page and no leaderboard entry."
+    heldout = heldout or study.heldouts[0]
+    if heldout in study.heldouts and all(_unjudged(run, heldout) for run in done):
+        return f"No sample of {heldout} could be judged at the end, so there is no page and no leaderboard entry."
+    return ""
+
+
+def _unjudged(run: Run, heldout: str) -> bool:
+    evaluations = run.on(heldout)
+    return bool(evaluations) and not evaluations[-1].judged
 
 
 def find(study: Study, options: PageOptions) -> Findings:
@@ -86,19 +100,23 @@ def find(study: Study, options: PageOptions) -> Findings:
         DataError: no run has finished or was evaluated, or an option names what is not there.
     """
     where = str(study.folder)
-    done = {arm: [run for run in study.of(arm) if run.state == "finished"] for arm in study.arms}
+    heldout = options.heldout or next(iter(study.heldouts), None)
+    finished_runs = [run for run in study.runs if run.state == "finished"]
+    unjudged = [run for run in finished_runs if _unjudged(run, heldout or "")]
+    done = {arm: [r for r in finished_runs if r.arm == arm and r not in unjudged] for arm in study.arms}
     unfinished = [run for run in study.runs if run.state != "finished"]
     arms = [arm for arm in study.arms if done[arm]]
-    if not arms:
+    if not finished_runs:
         raise DataError(
             f"no run has finished ({study.state})",
             where=where,
             hint="harness run --resume, then report again",
         )
-    heldout = options.heldout or next(iter(study.heldouts), None)
     if heldout is None or heldout not in study.heldouts:
         what = "nothing was evaluated" if heldout is None else f"no held-out set {heldout!r}"
         raise DataError(what, where=where, allowed=near(heldout or "", study.heldouts))
+    if not arms:
+        raise DataError(f"no sample of {heldout!r} could be judged", where=where)
     baseline = options.baseline or arms[0]
     if baseline not in arms:
         raise DataError(f"no finished arm {baseline!r}", where=where, allowed=near(baseline, arms))
@@ -106,11 +124,18 @@ def find(study: Study, options: PageOptions) -> Findings:
     strata = options.threshold_strata
     threshold = options.threshold
     if threshold is None:
-        threshold = fmean(run.curve(heldout, "rollouts", strata)[-1][1] for run in done[baseline])
+        curves = [run.curve(heldout, "rollouts", strata) for run in done[baseline]]
+        if not all(curves):
+            raise DataError(
+                f"arm {baseline!r}: no sample of the strata {', '.join(strata)} could be judged",
+                where=where,
+                hint="set the page's threshold, or other threshold_strata",
+            )
+        threshold = fmean(curve[-1][1] for curve in curves)
     found = [_arm(finished, arm, study.arms.index(arm), heldout, threshold, strata) for arm in arms]
     ranked, pairs = _ranked([a.entry for a in found])
     return Findings(
-        study, options, heldout, baseline, found, unfinished, ranked, pairs, threshold,
+        study, options, heldout, baseline, found, unfinished, unjudged, ranked, pairs, threshold,
         options.threshold is not None,
     )  # fmt: skip
 

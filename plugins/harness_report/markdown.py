@@ -22,7 +22,7 @@ class MarkdownReporter:
     def report(self, context: ReportContext) -> Reported:
         """Write the tables; raises DataError when no run has finished."""
         study = read_study(context.folder)
-        if why := absence(study):
+        if why := absence(study, self.options.heldout):
             return Reported([], [why])
         found = find(study, self.options)
         path = context.folder / "report" / "results.md"
@@ -60,7 +60,7 @@ def _scores(found: Findings) -> Iterator[str]:
                 arm.name,
                 _mean(arm.final),
                 *(f"{100 * by_seed[s]:.1f}" if s in by_seed else "–" for s in seeds),
-                *(f"{100 * rates[s]:.0f}" for s in strata),
+                *(f"{100 * rates[s]:.0f}" if s in rates else "–" for s in strata),
             ]
 
     head = ["arm", "mean (95 % over seeds)", *(f"seed {s}" for s in seeds), *(f"stratum {s}" for s in strata)]

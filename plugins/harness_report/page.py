@@ -22,7 +22,7 @@ class PageReporter:
     def report(self, context: ReportContext) -> Reported:
         """Write the page and say what happened; raises DataError when no run has finished."""
         study = read_study(context.folder)
-        if why := absence(study):
+        if why := absence(study, self.options.heldout):
             return Reported([], [why])
         found = find(study, self.options)
         page = pages.write(context.folder / "report" / "index.html", render(found))

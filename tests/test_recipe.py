@@ -65,6 +65,8 @@ def test_toml_faults_say_the_line(tmp_path: Path) -> None:
 def test_names_used_twice_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"stages: the name 'first' is used twice"):
         load_recipe(write(tmp_path, TORCH.replace('"second"', '"first"')))
+    with pytest.raises(RecipeError, match=r"seeds: 1 is given twice"):
+        load_recipe(write(tmp_path, SIM), ["seeds=[1, 0, 1]"])
 
 
 @pytest.mark.parametrize(

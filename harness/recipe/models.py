@@ -203,6 +203,9 @@ class Recipe(Model):
                 raise ValueError(f"stages: {stage.name!r} is also a repeat of the stage {base!r}")
         if not self.seeds:
             raise ValueError("seeds: at least one is needed")
+        if len(set(self.seeds)) < len(self.seeds):
+            again = next(seed for seed in self.seeds if self.seeds.count(seed) > 1)
+            raise ValueError(f"seeds: {again} is given twice; it would be the same run twice")
         if not self.stages:
             raise ValueError("stages: at least one is needed")
         return self

@@ -68,8 +68,8 @@ def _setting(found: Findings) -> list[str]:
         size = len(found.unjudged)
         names = ", ".join(f"{run.arm}, seed {run.seed}" for run in found.unjudged)
         out.append(
-            f"{size} finished {_plural('run', size)} ({names}) {'is' if size == 1 else 'are'} left out: no sample "
-            "of the last evaluation could be judged."
+            f"{size} finished {_plural('run', size)} ({names}) {'is' if size == 1 else 'are'} left out: "
+            "no sample of the last evaluation could be judged."
         )
     befores = [a.before.mean for a in found.arms if a.before]
     if befores:

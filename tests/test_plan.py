@@ -16,6 +16,9 @@ from harness.recipe import load_recipe
 from tests.support.recipes import SIM, TORCH, write
 
 
+MODEL = 'name = "chain-334k"\nloader = "packaged"'
+
+
 def refusal(path: Path, *overrides: str) -> str:
     with pytest.raises(HarnessError) as refused:
         preflight_all(make_plans(load_recipe(path, overrides), load()), path.parent)
@@ -95,6 +98,13 @@ def test_a_prompt_and_completion_beyond_the_context_are_refused(tmp_path: Path) 
     assert "set max_tokens to at most" in text
     assert "difficulty: task" in refusal(path, "difficulty.max_tokens=100000")
     assert "evaluation.heldout 'chains'" in refusal(path, "evaluation.heldout.0.max_tokens=100000")
+
+
+def test_a_packaged_model_s_context_is_known_before_a_run(tmp_path: Path) -> None:
+    text = TORCH.replace('name = "random"\nloader = { name = "random-llama" }', MODEL)
+    path = write(tmp_path, text)
+    preflight_all(make_plans(load_recipe(path), load()), tmp_path)
+    assert "beyond the model's context of 128" in refusal(path, "stages.0.rollout.max_tokens=100000")
 
 
 def test_too_little_disk_is_refused(tmp_path: Path) -> None:

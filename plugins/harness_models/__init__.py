@@ -10,6 +10,7 @@ def register_models(register: Register) -> None:
         "packaged",
         "harness_models.packaged:Packaged",
         options="harness_models.packaged:PackagedOptions",
+        capabilities={"local": True},
         extra="torch",
         summary="a model folder inside an installed package",
     )

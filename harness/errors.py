@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+
+#: Names that a message lists of those there are.
+SHOWN: Final = 20
 
 
 class HarnessError(Exception):
@@ -64,9 +69,12 @@ class TrainingError(HarnessError):
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """The known names as a message wants them: near matches first, all of them if they are few."""
+    """The known names as a message wants them: near matches first, all of them if they are few, else how
+    many more there are."""
     names = sorted(set(known))
+    more = f" ... and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    listed = ", ".join(names[:SHOWN]) + more
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if close:
-        return f"did you mean {' or '.join(repr(match) for match in close)}? known: {', '.join(names[:20])}"
-    return ", ".join(names[:20]) or "(none)"
+        return f"did you mean {' or '.join(repr(match) for match in close)}? known: {listed}"
+    return listed or "(none)"

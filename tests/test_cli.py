@@ -14,7 +14,7 @@ import pytest
 
 from harness import cli
 from harness.cli import VERBS, group, main
-from harness.errors import EngineError, HarnessError, RecipeError, TrainingError
+from harness.errors import EngineError, HarnessError, RecipeError, TrainingError, near
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +123,14 @@ def test_exit_codes_without_a_trace(
     err = capsys.readouterr().err
     assert "Traceback" not in err
     assert (str(error) or "interrupted") in err
+
+
+def test_a_list_of_names_says_what_it_leaves_out() -> None:
+    names = [f"n{i:02}" for i in range(27)]
+    assert near("zzzz", names).endswith("n18, n19 ... and 7 more")
+    assert near("n1", names).endswith("n18, n19 ... and 7 more")
+    assert near("zzzz", names[:20]).endswith("n18, n19")
+    assert near("zzzz", ()) == "(none)"
 
 
 def test_our_own_bugs_keep_their_trace(verb: object) -> None:

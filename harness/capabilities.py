@@ -25,7 +25,7 @@ trainer's registration:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,6 +99,13 @@ def shortfalls(recipe: Recipe, trainer: Registration, online: dict[str, bool]) -
     ):
         if allowed is not None and value != "auto" and value not in allowed:
             yield Shortfall(f"{field} = {value!r}", field, f"use one of {', '.join(allowed)}")
+
+
+def abler(
+    lack: Shortfall, recipe: Recipe, trainers: Iterable[Registration], online: dict[str, bool]
+) -> list[str]:
+    """Names of the trainers that can do what another one cannot."""
+    return [r.full_name for r in trainers if lack not in shortfalls(recipe, r, online)]
 
 
 def _of_stage(

@@ -11,7 +11,6 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
-
 #: Names that a message lists of those there are.
 SHOWN: Final = 20
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.capabilities import TRAINER_ENGINE, shortfalls
+from harness.capabilities import TRAINER_ENGINE, abler, shortfalls
 from harness.errors import CapabilityError, RecipeError, near
 from harness.plugins import Plugins
 from harness.protocols import BuildContext, ModelFiles, ModelLoader, RunInfo
@@ -132,12 +132,12 @@ def check(plan: Plan) -> None:
         for stage in recipe.stages
     }
     for lack in shortfalls(recipe, trainer, online):
-        others = [r.full_name for r in plan.plugins.registry.all("trainers") if r != trainer]
+        others = abler(lack, recipe, plan.plugins.registry.all("trainers"), online)
+        way_out = f"trainers here that can: {', '.join(others)}" if others else "no trainer here can"
         raise CapabilityError(
             f"trainer {trainer.full_name!r} cannot do {lack.what}",
             where=f"{plan.file.path}, {lack.where}",
-            hint=lack.hint
-            or f"other trainers here: {', '.join(others) or 'none'}; harness plugins show {trainer.plugin}",
+            hint=lack.hint or f"{way_out}; harness plugins show {trainer.plugin}",
         )
     missing = missing_requirements(trainer.distribution, "lora") if recipe.model.lora is not None else []
     if missing:

@@ -15,7 +15,7 @@ from harness.preview import preview
 from harness.recipe import load_recipe
 from tests.support.recipes import SIM, TORCH, write
 
-
+RANDOM = 'name = "random"\nloader = { name = "random-llama" }'
 MODEL = 'name = "chain-334k"\nloader = "packaged"'
 
 
@@ -48,8 +48,11 @@ def test_a_good_recipe_gives_a_plan_an_arm_and_seed(tmp_path: Path) -> None:
         ),
         ("verifier=exakt", ["verifier", "did you mean 'exact'"]),
         ("stages.0.curriculum.lowe=0.1", ["lowe", "did you mean 'low'"]),
-        ("stages.0.loss.kl=0.1", ["trainer 'sim' cannot do loss.kl", "other trainers here: torch"]),
-        ("model.lora.rank=8", ["trainer 'sim' cannot do LoRA", "model.lora", "other trainers here: torch"]),
+        ("stages.0.loss.kl=0.1", ["trainer 'sim' cannot do loss.kl", "trainers here that can: torch"]),
+        (
+            "model.lora.rank=8",
+            ["trainer 'sim' cannot do LoRA", "model.lora", "trainers here that can: torch"],
+        ),
         ("model.lora.rank=0", ["model.lora.rank"]),
         ("stages.0.kind=sft", ["trainer 'sim' cannot do stages of kind 'sft'"]),
         ("resources.precision=bf16", ["cannot do resources.precision = 'bf16'", "use one of fp32"]),
@@ -65,6 +68,17 @@ def test_refusals_name_the_field_and_the_way_out(tmp_path: Path, override: str, 
     assert "recipe.toml" in text
     for word in words:
         assert word in text
+
+
+def test_only_trainers_that_can_are_named_as_a_way_out(tmp_path: Path) -> None:
+    path = write(tmp_path, TORCH)
+    text = refusal(path, "trainer.name=trl", "stages.0.kind=sft")
+    assert "trainers here that can: torch; harness plugins show trl" in text
+    file = load_recipe(
+        write(tmp_path, TORCH.replace(RANDOM, MODEL)), ["trainer.name=trl", "stages.0.kind=sft"]
+    )
+    with pytest.raises(HarnessError, match="no trainer here can; harness plugins show trl"):
+        make_plans(file, load(block=["torch"]))
 
 
 def test_the_recipes_context_length_decides(tmp_path: Path) -> None:
@@ -101,8 +115,7 @@ def test_a_prompt_and_completion_beyond_the_context_are_refused(tmp_path: Path) 
 
 
 def test_a_packaged_model_s_context_is_known_before_a_run(tmp_path: Path) -> None:
-    text = TORCH.replace('name = "random"\nloader = { name = "random-llama" }', MODEL)
-    path = write(tmp_path, text)
+    path = write(tmp_path, TORCH.replace(RANDOM, MODEL))
     preflight_all(make_plans(load_recipe(path), load()), tmp_path)
     assert "beyond the model's context of 128" in refusal(path, "stages.0.rollout.max_tokens=100000")
 

@@ -84,7 +84,7 @@ def absence(study: Study, heldout: str | None = None) -> str:
         return "There was no held-out set to evaluate, so there is no page and no leaderboard entry."
     heldout = heldout or study.heldouts[0]
     if heldout in study.heldouts and all(_unjudged(run, heldout) for run in done):
-        return f"No sample of {heldout} could be judged at the end, so there is no page and no leaderboard entry."
+        return f"No sample of {heldout} could be judged at the end: no page and no leaderboard entry."
     return ""
 
 

@@ -120,6 +120,25 @@ def test_when_the_parent_is_killed_its_runs_end_too(tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
+def test_who_interrupts_a_run_is_told_how_to_go_on(tmp_path: Path) -> None:
+    write(tmp_path, SIM.replace("rollouts = 6000", "rollouts = 6000000"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", "recipe.toml", "--runs", "my runs"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    file = tmp_path / "my runs" / "small-sim-1" / "main" / "seed-0" / "ledger.jsonl"
+    while not file.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip().splitlines() == ["interrupted", "  next: harness run --resume 'my runs/small-sim-1'"]
+
+
 def test_one_arm_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     text = SIM + ARMS + '\n[[arms]]\nname = "nothing"\n[[arms.set.stages]]\nname = "none"\nselect = "p > 2"\n'
     write(tmp_path, text)

@@ -64,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         click.echo(f"Error: {error}", err=True)
         return 1 if isinstance(error, FAILED_WORK) else 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        next_step = f"\n  next: {stop}" if str(stop) else ""
+        click.echo(f"interrupted{next_step}", err=True)
         return 130
     except BrokenPipeError:
         # The reader went away (`harness plugins list | head -1`): nothing more to say to it. Click ends

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,6 +16,16 @@ def blocked() -> tuple[str, ...]:
     """Names given to the global `--no-plugin`."""
     names: tuple[str, ...] = click.get_current_context().find_root().params.get("no_plugin", ())
     return names
+
+
+@contextmanager
+def resumable(verb: str, folder: Path) -> Iterator[None]:
+    """Says how to go on with what is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        # Click makes an Abort of every interrupt; this one carries the next step.
+        raise click.Abort(f"harness {verb} --resume {shlex.quote(str(folder))}") from stop
 
 
 def load_plugins(recipe: Path | None = None) -> Plugins:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.context import blocked, load_plugins
+from harness.cli.context import blocked, load_plugins, resumable
 from harness.errors import HarnessError, LedgerError, RecipeError
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def command(
         folder = create(asked, root)
     click.echo(f"evaluation {folder.folder}", err=True)
     try:
-        outcome = run(folder, prepared, say=lambda line: click.echo(line, err=True))
+        with resumable("eval", folder.folder):
+            outcome = run(folder, prepared, say=lambda line: click.echo(line, err=True))
     except HarnessError:
         click.echo(f"  go on with: harness eval --resume {folder.folder}", err=True)
         raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.context import blocked, load_plugins
+from harness.cli.context import blocked, load_plugins, resumable
 from harness.errors import TrainingError
 
 
@@ -57,7 +57,7 @@ def command(
         preflight_all(plans, root)
         study = studies.create(file, plans, root, overrides, blocked())
     width = min(len(study.runs), jobs or os.cpu_count() or 1)
-    with watching(study, plans[0].recipe) as watch:
+    with resumable("run", study.folder), watching(study, plans[0].recipe) as watch:
         outcome = studies.run_all(study, jobs=width, watch=watch)
     for child in outcome.failed:
         click.echo(f"\n{child.info.arm}, seed {child.info.seed} failed:\n{child.message}", err=True)
@@ -68,7 +68,8 @@ def command(
             hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume "
             f"{study.folder}; a changed recipe is a new run",
         )
-    reported = studies.report(study, plans[0])
+    with resumable("run", study.folder):
+        reported = studies.report(study, plans[0])
     click.echo()
     for line in reported.lines:
         click.echo(line)

@@ -51,11 +51,17 @@ def _open(parts: Parts) -> None:
     if parts.history.opened is None:
         parts.ledger.append("opened", **facts, environment=environment(), at=now())
     else:
-        check_unchanged(parts.history.opened, facts, str(parts.folder))
+        check_unchanged(parts.history.opened, facts, str(parts.folder), hint=_put_back(parts.folder))
         if not parts.history.finished:
             parts.ledger.append("resumed", at=now())
     parts.ledger.commit()
     parts.events.emit("run_started", run=parts.info)
+
+
+def _put_back(folder: Path) -> str:
+    """The next step of a run whose recipe is not what it was, with the study's copy of it."""
+    copy = folder.parent.parent / "recipe.toml"
+    return f"put it back as it was (the recipe: {copy}), or start a new run" if copy.is_file() else ""
 
 
 def _run(parts: Parts) -> None:

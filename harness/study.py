@@ -13,9 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 import msgspec
@@ -111,6 +113,24 @@ def open_study(folder: Path) -> Study:
         raise LedgerError("is not the folder of a run", where=str(folder), hint="harness runs") from None
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise LedgerError(f"cannot be read: {error}", where=str(path)) from None
+
+
+@contextmanager
+def as_it_was(study: Study) -> Iterator[None]:
+    """Name the study's copy of its recipe in errors of a recipe that was moved or changed since."""
+    try:
+        yield
+    except RecipeError as error:
+        copy = study.folder / RECIPE_COPY
+        if not copy.is_file():
+            raise
+        way_out = f"{error.hint}; " if error.hint else ""
+        raise type(error)(
+            error.what,
+            where=error.where,
+            allowed=error.allowed,
+            hint=f"{way_out}the recipe as it was: cp {quote(str(copy))} {quote(str(study.recipe_path))}",
+        ) from None
 
 
 @dataclass(slots=True)

@@ -92,8 +92,20 @@ def test_a_resume_onto_another_recipe_or_other_data_is_refused_with_the_differen
     done = harness("run", "--resume", str(study), cwd=tmp_path)
     assert done.returncode == 1
     assert words in done.stderr
+    assert f"put it back as it was (the recipe: {study / 'recipe.toml'})" in done.stderr
+    assert f"a changed recipe is a new run (as it was: {study / 'recipe.toml'})" in done.stderr
     assert ledger.cut_torn_line(file) >= 0
     assert file.read_bytes() == before[: before.rfind(b"\n") + 1]
+
+
+def test_a_resume_without_the_recipe_names_the_study_s_copy(tmp_path: Path) -> None:
+    path = write(tmp_path, SIM)
+    make_study(path, tmp_path / "runs")
+    for change in (lambda: path.write_text(SIM.replace("[model]", "[modell]")), path.unlink):
+        change()
+        done = harness("run", "--resume", "runs/small-sim-1", cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"next: the recipe as it was: cp runs/small-sim-1/recipe.toml {path}" in done.stderr
 
 
 def test_when_the_parent_is_killed_its_runs_end_too(tmp_path: Path) -> None:

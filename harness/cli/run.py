@@ -46,9 +46,9 @@ def command(
             raise click.UsageError("--resume goes on with the run as it was: no --set, no --arm")
         study = studies.open_study(resume)
         plugins = load_plugins(study.recipe_path)
-        plans = make_plans(
-            load_recipe(study.recipe_path, study.overrides), plugins, arms={arm for arm, _ in study.runs}
-        )
+        with studies.as_it_was(study):
+            file = load_recipe(study.recipe_path, study.overrides)
+            plans = make_plans(file, plugins, arms={arm for arm, _ in study.runs})
     else:
         assert recipe is not None
         plugins = load_plugins(recipe)
@@ -66,7 +66,7 @@ def command(
             f"{len(outcome.failed)} of {len(outcome.children)} runs failed",
             where=str(study.folder),
             hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume "
-            f"{study.folder}; a changed recipe is a new run",
+            f"{study.folder}; a changed recipe is a new run (as it was: {study.folder / studies.RECIPE_COPY})",
         )
     with resumable("run", study.folder):
         reported = studies.report(study, plans[0])

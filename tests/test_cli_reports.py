@@ -44,6 +44,14 @@ def test_show_names_near_matches(here, capsys):
     assert "did you mean 'quickstart-1'" in capsys.readouterr().err
 
 
+def test_compare_says_what_compares_training(here, capsys):
+    assert main(["compare", "runs/quickstart-1", "runs/other-1"]) == 2
+    err = capsys.readouterr().err
+    assert "runs/quickstart-1: is a training study" in err
+    assert "arms of one recipe" in err
+    assert "set = { trainer = { name =" in err
+
+
 def test_board_add_check_and_build(here, capsys):
     assert main(["board", "add", "runs/quickstart-1"]) == 0
     assert main(["board", "check"]) == 0

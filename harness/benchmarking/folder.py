@@ -25,6 +25,10 @@ STUDY_FILE: Final = "study.json"
 LEDGER_FILE: Final = "ledger.jsonl"
 
 
+class NotAnEvaluation(LedgerError):
+    """The folder is a training study's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What an evaluation asks for: all that is needed to go on with it."""
@@ -121,7 +125,7 @@ def open_folder(folder: Path) -> EvaluationFolder:
     except msgspec.DecodeError as error:
         raise LedgerError(f"cannot be read: {error}", where=str(path)) from None
     if not isinstance(values, dict) or values.get("kind") != KIND:
-        raise LedgerError(
+        raise NotAnEvaluation(
             "is a training study, not an evaluation", where=str(folder), hint=f"harness show {folder}"
         )
     return EvaluationFolder(folder, convert(values.get("asked"), Asked, where=str(path)))

@@ -8,6 +8,12 @@ import click
 
 from harness.errors import LedgerError
 
+#: What compares training.
+ARMS = (
+    "training is compared as arms of one recipe, which its report holds against each other: "
+    '[[arms]] with name = "trl" and set = { trainer = { name = "trl" } }'
+)
+
 
 @click.command()
 @click.argument("a", type=click.Path(path_type=Path))
@@ -20,10 +26,14 @@ def command(a: Path, b: Path, only: str | None, flips: int) -> None:
     Refused where profiles, problems or verifiers differ: such scores do not compare.
     """
     from harness.benchmarking.comparing import pair_results
+    from harness.benchmarking.folder import NotAnEvaluation
     from harness.benchmarking.reading import read_evaluation
     from harness.cli.evaluations import percent
 
-    left, right = read_evaluation(a), read_evaluation(b)
+    try:
+        left, right = read_evaluation(a), read_evaluation(b)
+    except NotAnEvaluation as error:
+        raise LedgerError(error.what, where=error.where, hint=ARMS) from None
     pairs = pair_results(left, right, only)
     for benchmark, found in pairs:
         low, high = 100 * found.interval.low, 100 * found.interval.high

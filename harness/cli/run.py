@@ -65,8 +65,8 @@ def command(
         raise TrainingError(
             f"{len(outcome.failed)} of {len(outcome.children)} runs failed",
             where=str(study.folder),
-            hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume "
-            f"{study.folder}; a changed recipe is a new run (as it was: {study.folder / studies.RECIPE_COPY})",
+            hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume {study.folder}; "
+            f"a changed recipe is a new run (as it was: {study.folder / studies.RECIPE_COPY})",
         )
     with resumable("run", study.folder):
         reported = studies.report(study, plans[0])

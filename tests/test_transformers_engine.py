@@ -216,6 +216,14 @@ def test_a_folder_that_is_no_model_is_named(
         describe(copy)
 
 
+def test_a_checkpoint_s_folder_names_the_model_in_it(files: ModelFiles, tmp_path: Path) -> None:
+    shutil.copytree(files.path, tmp_path / "s-20" / "model")
+    with pytest.raises(
+        DataError, match=rf"has no config\.json\n  next: did you mean {tmp_path}/s-20/model\?"
+    ):
+        describe(tmp_path / "s-20")
+
+
 def test_a_name_that_is_neither_folder_nor_on_the_hub(tmp_path: Path) -> None:
     loader = FolderLoader(FolderOptions(offline=True), context(tmp_path, model="nobody/nothing"))
     with pytest.raises(DataError, match="'nobody/nothing' is no folder"):

@@ -40,8 +40,10 @@ def describe(folder: Path, *, context_length: int | None = None) -> ModelFiles:
     """
     config = _json(folder / "config.json")
     if config is None:
+        inner = folder / "model"  # a checkpoint of a run holds the model beside the trainer's state
+        hint = f"did you mean {inner}?" if (inner / "config.json").is_file() else ""
         raise DataError(
-            "has no config.json", where=str(folder), hint="name a folder that save_pretrained made"
+            "has no config.json", where=str(folder), hint=hint or "name a folder that save_pretrained made"
         )
     text = config.get("text_config", {})
     declared = next((v for key in _CONTEXT if (v := config.get(key) or text.get(key))), None)

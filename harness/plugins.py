@@ -57,7 +57,18 @@ class Plugins:
     def status(self, name: str) -> PluginStatus:
         """The status of the plugin of this name; raises PluginError when there is none."""
         by_name = {status.full_name: status for status in self.statuses}
-        return by_name[resolve(name, by_name)]
+        try:
+            return by_name[resolve(name, by_name)]
+        except PluginError as error:
+            owners = [
+                f"{r.kind} {r.full_name!r} is offered by plugin {s.full_name!r}"
+                for s in self.statuses
+                for r in s.registrations
+                if name in (r.name, r.full_name)
+            ]
+            if not owners:
+                raise
+            raise PluginError(error.what, allowed=error.allowed, hint="; ".join(owners)) from None
 
     def facts(self) -> list[dict[str, str]]:
         """Name, distribution and version of each plugin in use, as a ledger records them."""

@@ -125,6 +125,13 @@ def test_exit_codes_without_a_trace(
     assert (str(error) or "interrupted") in err
 
 
+def test_a_name_that_a_plugin_offers_leads_to_the_plugin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "show", "jsonl"]) == 2
+    assert "next: task_sources 'jsonl' is offered by plugin 'tasks'" in capsys.readouterr().err
+    assert main(["plugins", "show", "jsonnl"]) == 2
+    assert "offered" not in capsys.readouterr().err
+
+
 def test_a_list_of_names_says_what_it_leaves_out() -> None:
     names = [f"n{i:02}" for i in range(27)]
     assert near("zzzz", names).endswith("n18, n19 ... and 7 more")

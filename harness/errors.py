@@ -77,3 +77,8 @@ def near(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(repr(match) for match in close)}? known: {listed}"
     return listed or "(none)"
+
+
+def counted(number: int, word: str) -> str:
+    """A number of things as a message says it: `1 run`, `1,280 runs`."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.errors import counted
 from harness.plan import Plan
 from harness.recipe import Stage
 
@@ -14,7 +15,7 @@ def preview(plans: Sequence[Plan]) -> Iterator[str]:
     for plan in plans:
         seeds.setdefault(plan.arm.name, []).append(plan.seed)
     first = plans[0]
-    yield f"{first.file.path}: {len(plans)} runs, recipe {first.file.sha}"
+    yield f"{first.file.path}: {counted(len(plans), 'run')}, recipe {first.file.sha}"
     told = set()
     for plan in plans:
         if plan.arm.name in told:
@@ -42,26 +43,31 @@ def preview(plans: Sequence[Plan]) -> Iterator[str]:
                 yield f"  left out: {heldout.name}, for HARNESS_DATA is not set"
                 continue
             every = recipe.evaluation.every_steps
-            yield f"  held out: {heldout.name}, {heldout.samples} samples a task" + (
+            yield f"  held out: {heldout.name}, {counted(heldout.samples, 'sample')} a task" + (
                 f", every {every} steps" if every else ""
             )
 
 
 def _stage(stage: Stage) -> str:
     rollout = stage.rollout
-    parts = [f"{stage.name} ({stage.kind}): curriculum {stage.curriculum.name}"]
+    trains = stage.kind in ("rl", "sft")
+    parts = [f"{stage.name} ({stage.kind})" + (f": curriculum {stage.curriculum.name}" if trains else "")]
     if stage.reestimate:
         parts.append("measured anew")
     if stage.select:
         parts.append(f"where {stage.select}")
-    parts.append(f"{rollout.batch} x {rollout.n} rollouts of {rollout.max_tokens} tokens a step")
-    parts.append(f"lr {stage.optimizer.lr:g}")
+    if stage.kind == "rl":
+        parts.append(f"{rollout.batch} x {rollout.n} rollouts of {rollout.max_tokens} tokens a step")
+    elif stage.kind == "sft":
+        parts.append(f"{counted(rollout.batch, 'written answer')} a step")
+    if trains:
+        parts.append(f"lr {stage.optimizer.lr:g}")
     for name, value in stage.until.model_dump(exclude_none=True).items():
-        parts.append(f"until {value:,} {name}")
+        parts.append(f"until {counted(value, name[:-1])}")
     if stage.max_steps:
-        parts.append(f"at most {stage.max_steps:,} steps")
+        parts.append(f"at most {counted(stage.max_steps, 'step')}")
     if stage.repeat != 1:
         parts.append(
-            f"repeated {'until the budget is spent' if stage.repeat == 'budget' else f'{stage.repeat} times'}"
+            f"repeated {'until the budget is spent' if stage.repeat == 'budget' else counted(stage.repeat, 'time')}"
         )
     return ", ".join(parts)

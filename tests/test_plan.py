@@ -88,6 +88,16 @@ def test_the_recipes_context_length_decides(tmp_path: Path) -> None:
     assert "beyond the model's context of 3" in refusal(path, "model.context_length=3")
 
 
+def test_a_plan_says_what_a_stage_does_of_its_kind(tmp_path: Path) -> None:
+    kinds = ["stages.0.kind=sft", "stages.0.max_steps=1", "stages.1.kind=label"]
+    told = "\n".join(preview(make_plans(load_recipe(write(tmp_path, TORCH), kinds), load())))
+    assert "recipe.toml: 1 run, recipe" in told
+    assert "8 written answers a step, lr 0.003, at most 1 step\n" in told
+    assert "stage second (label), measured anew" in told
+    assert "rollouts of" not in told
+    assert "held out: chains, 1 sample a task" in told
+
+
 def test_a_stage_that_never_ends_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, SIM.replace("[budget]\nrollouts = 6000\n", "").replace('repeat = "budget"\n', ""))
     assert "sets" not in refusal(path, "stages.0.until={}")

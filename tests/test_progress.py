@@ -53,7 +53,7 @@ def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'rted","stage":"s","subjects":["1"]}\n')
     shown.update()
-    assert shown.news == ["stage s starts on 1 subjects"]
+    assert shown.news == ["stage s starts on 1 subject"]
 
 
 def test_plain_lines_say_all_that_the_table_says(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_a_glance_says_how_far_a_study_is(tmp_path):
     assert sorted(p.name for p in studies(tmp_path)) == ["a-1", "b-1"]
     assert glance(tmp_path / "a-1").state == "finished"
     unfinished = glance(tmp_path / "b-1")
-    assert unfinished.state == "0 of 1 runs finished"
+    assert unfinished.state == "0 of 1 run finished"
     assert unfinished.doing == "uniform/seed-0: evaluation all"
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from harness.errors import counted
 from harness.loop import LEDGER_FILE
 from harness.recipe import Recipe
 from harness.records import StepMetrics
@@ -91,7 +92,7 @@ class RunView:
             )
         elif event.t == "stage_started":
             self.doing = f"{event.stage}"
-            self.news.append(f"stage {event.stage} starts on {len(event.subjects):,} subjects")
+            self.news.append(f"stage {event.stage} starts on {counted(len(event.subjects), 'subject')}")
         elif event.t == "step" and event.metrics is not None:
             self.metrics, self.doing = event.metrics, f"{event.metrics.stage}, step {event.metrics.step}"
         elif event.t == "evaluation" and "mean" in event.scores:
@@ -134,7 +135,9 @@ def watching(study: Study, recipe: Recipe) -> Iterator[Callable[[Sequence[Child]
         # What a resumed run had done is known; only what is new is told.
         view.update()
         view.news.clear()
-    console.print(f"run {study.folder}: {len(views)} runs of {study.recipe_path.name}", highlight=False)
+    console.print(
+        f"run {study.folder}: {counted(len(views), 'run')} of {study.recipe_path.name}", highlight=False
+    )
     if not console.is_terminal:
 
         def tell(children: Sequence[Child]) -> None:

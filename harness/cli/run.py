@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.context import blocked, load_plugins, resumable
-from harness.errors import TrainingError
+from harness.errors import TrainingError, counted
 
 
 @click.command()
@@ -63,10 +63,10 @@ def command(
         click.echo(f"\n{child.info.arm}, seed {child.info.seed} failed:\n{child.message}", err=True)
     if outcome.failed:
         raise TrainingError(
-            f"{len(outcome.failed)} of {len(outcome.children)} runs failed",
+            f"{len(outcome.failed)} of {counted(len(outcome.children), 'run')} failed",
             where=str(study.folder),
-            hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume {study.folder}; "
-            f"a changed recipe is a new run (as it was: {study.folder / studies.RECIPE_COPY})",
+            hint="where the cause lies outside the recipe, mend it, then: "
+            f"harness run --resume {study.folder}; a changed recipe is a new run (as it was: {study.folder / studies.RECIPE_COPY})",
         )
     with resumable("run", study.folder):
         reported = studies.report(study, plans[0])

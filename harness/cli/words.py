@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.board.pages import count, duration
 from harness.cli.tables import Table
+from harness.errors import counted
 from harness.readout import Evaluation, Run, Study
 from harness.statistics import score_counts, spread
 
@@ -76,7 +77,7 @@ def run_tables(run: Run) -> tuple[list[str], list[Table]]:
     model = run.opened.get("model", {})
     lines = [
         f"{run.folder}: arm {run.arm}, seed {run.seed}, {run.state}"
-        + (f", resumed {run.resumed} times" if run.resumed else ""),
+        + (f", resumed {counted(run.resumed, 'time')}" if run.resumed else ""),
         f"model {model.get('name', '?')}, weights {model.get('weights_sha', '?')}; "
         f"recipe {run.opened.get('recipe_sha', '?')}",
         f"spent {count(run.spent.rollouts)} rollouts, {count(run.spent.tokens)} tokens, "

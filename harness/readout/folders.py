@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import LedgerError
+from harness.errors import LedgerError, counted
 from harness.ledger import last_line
 from harness.recipe.load import override_value
 
@@ -91,7 +91,7 @@ def glance(folder: Path) -> Glance:
     if not folders:
         state = "empty"
     else:
-        state = "finished" if done == len(folders) else f"{done} of {len(folders)} runs finished"
+        state = "finished" if done == len(folders) else f"{done} of {counted(len(folders), 'run')} finished"
     doing = ""
     if tails and done < len(folders):
         begun = [(path, tail) for path, tail in tails if tail and tail.get("t") != "finished"]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.errors import counted
 from harness.records import Difficulty, StepMetrics
 from harness.spending import Spent
 
@@ -189,4 +190,6 @@ class Study:
         done = sum(run.state == "finished" for run in self.runs)
         if not self.runs:
             return "empty"
-        return "finished" if done == len(self.runs) else f"{done} of {len(self.runs)} runs finished"
+        return (
+            "finished" if done == len(self.runs) else f"{done} of {counted(len(self.runs), 'run')} finished"
+        )

@@ -67,7 +67,6 @@ def _stage(stage: Stage) -> str:
     if stage.max_steps:
         parts.append(f"at most {counted(stage.max_steps, 'step')}")
     if stage.repeat != 1:
-        parts.append(
-            f"repeated {'until the budget is spent' if stage.repeat == 'budget' else counted(stage.repeat, 'time')}"
-        )
+        often = "until the budget is spent" if stage.repeat == "budget" else counted(stage.repeat, "time")
+        parts.append(f"repeated {often}")
     return ", ".join(parts)

@@ -62,11 +62,12 @@ def command(
     for child in outcome.failed:
         click.echo(f"\n{child.info.arm}, seed {child.info.seed} failed:\n{child.message}", err=True)
     if outcome.failed:
+        folder = study.folder
         raise TrainingError(
             f"{len(outcome.failed)} of {counted(len(outcome.children), 'run')} failed",
-            where=str(study.folder),
-            hint="where the cause lies outside the recipe, mend it, then: "
-            f"harness run --resume {study.folder}; a changed recipe is a new run (as it was: {study.folder / studies.RECIPE_COPY})",
+            where=str(folder),
+            hint=f"where the cause lies outside the recipe, mend it, then: harness run --resume {folder}; "
+            f"a changed recipe is a new run (as it was: {folder / studies.RECIPE_COPY})",
         )
     with resumable("run", study.folder):
         reported = studies.report(study, plans[0])

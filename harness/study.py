@@ -122,7 +122,7 @@ def as_it_was(study: Study) -> Iterator[None]:
         yield
     except RecipeError as error:
         copy = study.folder / RECIPE_COPY
-        if not copy.is_file():
+        if not copy.is_file() or _alike(copy, study.recipe_path):
             raise
         way_out = f"{error.hint}; " if error.hint else ""
         raise type(error)(
@@ -131,6 +131,11 @@ def as_it_was(study: Study) -> Iterator[None]:
             allowed=error.allowed,
             hint=f"{way_out}the recipe as it was: cp {quote(str(copy))} {quote(str(study.recipe_path))}",
         ) from None
+
+
+def _alike(one: Path, other: Path) -> bool:
+    """Whether both are there and hold the same."""
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 @dataclass(slots=True)

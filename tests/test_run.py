@@ -100,7 +100,14 @@ def test_a_resume_onto_another_recipe_or_other_data_is_refused_with_the_differen
 
 def test_a_resume_without_the_recipe_names_the_study_s_copy(tmp_path: Path) -> None:
     path = write(tmp_path, SIM)
-    make_study(path, tmp_path / "runs")
+    study = make_study(path, tmp_path / "runs")
+    facts = study.folder / "study.json"
+    was = facts.read_text()
+    facts.write_text(was.replace('"main"', '"mein"'))
+    done = harness("run", "--resume", "runs/small-sim-1", cwd=tmp_path)
+    assert "no arm 'mein'" in done.stderr
+    assert "as it was" not in done.stderr, "the recipe is unchanged"
+    facts.write_text(was)
     for change in (lambda: path.write_text(SIM.replace("[model]", "[modell]")), path.unlink):
         change()
         done = harness("run", "--resume", "runs/small-sim-1", cwd=tmp_path)

@@ -215,8 +215,8 @@ def test_what_the_engine_gave_up_is_missing_and_asked_again(home: Path) -> None:
     whole[samples[1]], whole[samples[2]] = json.dumps(line, separators=(",", ":")), json.dumps(unjudged)
     (folder / LEDGER).write_text("".join(f"{text}\n" for text in whole if '"t":"evaluation"' not in text))
     report = evaluate(home, "report", str(folder), code=1)
-    assert "1 of 4 samples are missing; 1 samples could not be judged" in report
+    assert "1 of 4 samples are missing; 1 sample could not be judged" in report
     said = evaluate(home, "eval", "--resume", str(folder))
-    assert "generating 1 samples" in said
-    assert "judging 1 samples again" in said
+    assert "generating 1 sample\n" in said
+    assert "judging 1 sample again" in said
     assert re.search(r"math500 +4 +avg@1 +25\.0%", said)

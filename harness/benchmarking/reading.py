@@ -15,7 +15,7 @@ from harness.benchmarking.folder import EvaluationFolder, open_folder
 from harness.benchmarking.lines import Contents
 from harness.benchmarking.profile import Profile
 from harness.benchmarking.tally import Tally
-from harness.errors import LedgerError
+from harness.errors import LedgerError, counted
 from harness.recipe.errors import validated
 
 
@@ -46,7 +46,7 @@ class Result:
         if missing:
             reasons.append(f"{missing} of {self.problems * self.samples} samples are missing")
         if failed:
-            reasons.append(f"{failed} samples could not be judged")
+            reasons.append(f"{counted(failed, 'sample')} could not be judged")
         if not reasons and self.line is None:
             reasons.append("it was interrupted before the scores were written")
         return "; ".join(reasons)

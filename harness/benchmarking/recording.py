@@ -15,7 +15,7 @@ from harness.benchmarking.problems import ProblemSet
 from harness.benchmarking.scores import scored, strata
 from harness.benchmarking.tail import gold_in_tail
 from harness.benchmarking.tally import Tally
-from harness.errors import EngineError
+from harness.errors import EngineError, counted
 from harness.generation import Sample
 from harness.ledger import Ledger
 from harness.records import (
@@ -231,7 +231,7 @@ def refusal(tasks: Sequence[Task], tallies: Mapping[str, Tally], samples: int) -
         reasons.append(f"{missing} of {samples * len(tasks)} samples are missing{gave_up} (first: {first!r})")
     if failed:
         first = next(name for name, t in counts if t.failed)
-        reasons.append(f"{failed} samples could not be judged (first: {first!r})")
+        reasons.append(f"{counted(failed, 'sample')} could not be judged (first: {first!r})")
     return "; ".join(reasons)
 
 

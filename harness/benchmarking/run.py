@@ -21,7 +21,7 @@ from harness.benchmarking.lines import ORIGINAL, Contents
 from harness.benchmarking.problems import ProblemSet, find_benchmark, problem_sets
 from harness.benchmarking.profile import Profile
 from harness.benchmarking.recording import Recorder, Work
-from harness.errors import CapabilityError, EngineError, RecipeError
+from harness.errors import CapabilityError, EngineError, RecipeError, counted
 from harness.events import Events
 from harness.generation import stream_scored
 from harness.history import check_unchanged
@@ -191,7 +191,7 @@ def run(folder: EvaluationFolder, prepared: Prepared, say: Say = lambda line: No
         if len(work):
             _generate(folder, prepared, scorer, recorder, work, stack, say)
         if recorder.unjudged():
-            say(f"judging {recorder.unjudged()} samples again that could not be judged")
+            say(f"judging {counted(recorder.unjudged(), 'sample')} again that could not be judged")
             recorder.judge_again(folder.ledger, scorer)
         outcome = score_all(folder, prepared, scorer, recorder, contents, started)
         for name, scores in outcome.scores.items():
@@ -298,7 +298,7 @@ def _generate(
     )
     if context_length:
         _check_context(prepared, engine, context_length)
-    say(f"generating {len(work)} samples")
+    say(f"generating {counted(len(work), 'sample')}")
     recorder.expect(len(work), say)
     try:
         stream_scored(engine, work, recorder.claim, scorer, recorder.receive)

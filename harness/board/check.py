@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import statistics
 from harness.board.entry import SCHEMA, Entry
-from harness.errors import DataError, RecipeError
+from harness.errors import DataError, RecipeError, counted
 from harness.recipe.errors import validated
 from harness.records import digest
 
@@ -68,7 +68,7 @@ def _faults(entry: Entry) -> Iterator[str]:
     health, benchmark, score = entry.health, entry.benchmark, entry.score
     if health.infra_errors:
         yield (
-            f"health.infra_errors: {health.infra_errors} samples could not be judged; "
+            f"health.infra_errors: {counted(health.infra_errors, 'sample')} could not be judged; "
             "score them again before publishing"
         )
     if health.missing:

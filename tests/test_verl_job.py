@@ -145,9 +145,12 @@ def test_a_clusters_workers_find_packages_by_ray_alone(
 
 def test_an_environment_without_verl_is_said_so(bench: Workbench, tmp_path: Path) -> None:
     bare = program(tmp_path / "bare", f'exec {sys.executable} -S "$@"')
-    with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named") as raised:
+    with pytest.raises(RecipeError, match=f"no verl in {bare}") as raised:
         bench.run(recipe(python="bare"))
     assert "resources.python" in str(raised.value)
+    assert "HARNESS_VERL_PYTHON" in str(raised.value)
+    # Before anything was measured or evaluated.
+    assert not [line["t"] for line in read(bench.folder / "run" / "ledger.jsonl")]
     spec = {"overrides": [], "settings": {}, "optimizer": None}
     with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named"):
         check(str(bare), spec, {}, "here")

@@ -41,11 +41,12 @@ class VerlTrainer:
     """Trains stages under verl (protocol `Trainer`)."""
 
     def __init__(self, options: VerlOptions | None, context: BuildContext) -> None:
-        """Raises RecipeError when the interpreter is not there."""
+        """Raises RecipeError when the interpreter is not there, or has no verl."""
         self.options = options or VerlOptions()
         self.context = context
         self.device = device_of(context.resources.device)
         self.python = python_of(self.options, context)
+        job.require(self.python, "trainer 'verl'")
         self._engine: Engine | None = None
 
     def engine(self, policy: Policy) -> Engine:

@@ -52,6 +52,20 @@ def recipe(resources: dict[str, Any] | None = None, **options: Any) -> dict[str,
     }
 
 
+#: Four requests, twice inside the stage.
+INSIDE: dict[str, Any] = {
+    "every_steps": 2,
+    "each_stage": False,
+    "heldout": [
+        {
+            "name": "chains",
+            "tasks": [{"name": "arithmetic-chain", "strata": "2-3", "split": "heldout"}],
+            "per_stratum": 2,
+            "max_tokens": 6,
+        }
+    ],
+}
+
 #: The same as a file.
 TOML = """
 name = "faults"
@@ -74,7 +88,9 @@ max_steps = 4
         ("hang:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in update'"),
         ("hang:3", {"stage_seconds": 20}, r"resources.stage_seconds: .*longer than 20 s.* at 'in update'"),
         ("drop:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in generate'"),
-        ("abort:3", {}, "verl answered none of the step's 8 requests: the server is gone"),
+        ("abort:3", {}, "verl answered none of the step's 8 requests: RuntimeError: the server is gone"),
+        ("pause:3", {}, "none of the step's 8 requests: .* gave the request up after 0 tokens: aborted"),
+        ("cut:3", {}, "none of the step's 8 requests: .* gave the request up after 1 tokens: aborted"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
         ("end", {}, "ended with exit code 9"),
@@ -180,7 +196,22 @@ def test_single_aborts_are_masked_not_zero(bench: Workbench, monkeypatch: pytest
         for group in call.value.groups:
             assert (group.rewards[0], group.advantages[0]) == (None, 0.0)
             assert None not in group.rewards[1:]
-            assert group.rollouts[0].reason == "the server is gone"
+            assert group.rollouts[0].reason == "RuntimeError: the server is gone"
+
+
+@pytest.mark.parametrize(
+    ("fault", "infra_errors"), [("", 0), ("answers-pause", 4), ("answers-cut", 4), ("answers-abort", 4)]
+)
+def test_an_evaluation_inside_a_stage_scores_no_request_that_was_given_up(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, fault: str, infra_errors: int
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", fault)
+    record = bench.run(recipe() | {"evaluation": INSIDE})
+    inside = [line for line in record.lines("evaluation") if line["name"] == "inside"]
+    assert inside
+    for line in inside:
+        assert line["scores"]["infra_errors"] == infra_errors
+        assert ("mean" in line["scores"]) is (not infra_errors)
 
 
 def test_a_verdict_that_comes_late_is_a_verdict(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

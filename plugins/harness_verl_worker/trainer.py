@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from uuid import uuid4
 
 import numpy as np
 import ray
@@ -26,7 +25,8 @@ from verl.utils.debug import marked_timer
 from verl.utils.skip import SkipManager
 from verl.utils.tracking import Tracking
 
-from harness_verl_worker.agent import GIVEN, said
+from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.reply import answers
 from harness_verl_worker.wire import Driver
 from harness_verl_worker.worker import StageWorker
 
@@ -186,23 +186,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
     def _answer(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Completions of single prompts by the live weights, for evaluations inside a stage."""
-
-        async def one(request: Mapping[str, Any]) -> dict[str, Any]:
-            try:
-                found = await client.generate(
-                    request_id=uuid4().hex,
-                    prompt_ids=list(request["prompt_ids"]),
-                    sampling_params=dict(request["sampling"]),
-                )
-            except Exception as error:  # noqa: BLE001 - as in the agent loop: a dead server is an abort with its reason
-                return {"ids": [], "logprobs": [], "fault": said(error)}
-            return {"ids": list(found.token_ids), "logprobs": list(found.log_probs or []), "fault": ""}
-
-        async def all_of_them() -> list[dict[str, Any]]:
-            return list(await asyncio.gather(*(one(request) for request in requests)))
-
-        client = self.get_llm_client()
-        return asyncio.run(all_of_them())
+        return asyncio.run(answers(self.get_llm_client(), requests))
 
     def _save(self, folder: str) -> None:
         """verl's checkpoint as `<folder>/global_step_<n>`."""

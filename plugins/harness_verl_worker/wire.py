@@ -22,6 +22,12 @@ class DriverGone(RuntimeError):
     """The driver does not answer any more, or refused a call."""
 
 
+def said(error: Exception) -> str:
+    """An error in one line; Ray's end with what was raised on the other side."""
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[-1:]])[:500]
+
+
 class Driver:
     """One connection; calls are answered one after the other."""
 

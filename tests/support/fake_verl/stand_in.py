@@ -17,8 +17,10 @@ import sys
 import time
 from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from harness_verl_worker.reply import answers, ask
 from harness_verl_worker.wire import Driver, Judge
 
 FAULT, _, AT = os.environ.get("FAKE_VERL", "").partition(":")
@@ -60,18 +62,13 @@ class StandIn:
 
     async def offer(self, rows: list[dict[str, Any]]) -> None:
         async def one(row: dict[str, Any], sample: int) -> None:
-            ids = self.complete(row["messages"][-1]["content"], row["seeds"][sample], row["max_tokens"])
-            fault = (
-                "the server is gone"
-                if self.wrong("abort") or (self.wrong("abort-one") and not sample)
-                else ""
-            )
-            if fault:
-                ids = []
             if self.wrong("drop") and sample == 0:
                 return
+            sampling = {"seed": row["seeds"][sample], "max_tokens": row["max_tokens"]}
+            server = Server(self, row["messages"][-1]["content"], sample)
+            reply = await ask(server, row["prompt_ids"], sampling)
             found = await self.judge.outcome(
-                row["uid"], sample, {"ids": ids, "logprobs": [-0.5] * len(ids), "fault": fault}
+                row["uid"], sample, {"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault}
             )
             self.outcomes.append({"uid": row["uid"], "sample": sample, **found})
 
@@ -108,7 +105,7 @@ class StandIn:
         return found | ({"actor/kl_loss": self.learned} if self.has_reference else {})
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{"ids": [self.ids["1"], self.end], "logprobs": [-0.5, -0.5], "fault": ""} for _ in requests]
+        return loop.run_until_complete(answers(Server(self), requests))
 
     def save(self, folder: str) -> None:
         if self.drawn:
@@ -137,6 +134,35 @@ class StandIn:
         learned = max(first, 1000.0) + self.learned if self.learned else first
         content[at : at + 4] = struct.pack("<f", learned)
         (export / name).write_bytes(content)
+
+
+class Server:
+    """verl's client of its rollout servers; what it returns has the names of verl's `TokenOutput`."""
+
+    def __init__(self, stand_in: StandIn, text: str | None = None, sample: int = 0) -> None:
+        self.stand_in, self.text, self.sample = stand_in, text, sample
+
+    async def generate(
+        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]
+    ) -> SimpleNamespace:
+        stand_in, wrong = self.stand_in, self.stand_in.wrong
+        if self.text is None:
+            ids, kind = [stand_in.ids["1"], stand_in.end], "answers-"
+        else:
+            ids, kind = (
+                stand_in.complete(self.text, sampling_params["seed"], sampling_params["max_tokens"]),
+                "",
+            )
+        logprobs = [-0.5] * len(ids)
+        if wrong(kind + "abort") or (wrong("abort-one") and not self.sample):
+            raise RuntimeError("the server is gone")
+        reason = "completed"
+        if wrong(kind + "pause"):
+            # As verl does when it stops a server for new weights before the first token.
+            ids, logprobs, reason = [], [], "aborted"
+        if wrong(kind + "cut"):
+            ids, logprobs, reason = ids[:1], logprobs[:1], "aborted"
+        return SimpleNamespace(token_ids=ids, log_probs=logprobs, stop_reason=reason, extra_fields={})
 
 
 def outlive() -> None:

@@ -289,6 +289,16 @@ def test_a_hang_ends_where_the_recipe_sets_no_limit(
         bench.run(recipe())
 
 
+def test_a_long_evaluation_inside_a_stage_is_no_stall(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four answers take six seconds, one after the other; none of it is silence."""
+    monkeypatch.setenv("FAKE_VERL", "answers-slow")
+    monkeypatch.setattr(job_module, "STALL_SECONDS", 4.5)
+    record = bench.run(recipe() | {"evaluation": INSIDE})
+    assert record.lines("finished")
+
+
 def test_time_that_the_driver_takes_is_not_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job was last heard of before the driver verified something for long; then it needs its time."""
     job, process = bare_job(tmp_path, "sys.stdin.read()")

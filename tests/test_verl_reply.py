@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from harness_verl_worker import reply
 from harness_verl_worker.reply import answers, ask, reply_of
 
 
@@ -52,7 +53,7 @@ class Client:
     ) -> SimpleNamespace:
         if 0 in prompt_ids:
             raise ConnectionError("first line\nthe server is gone")
-        await asyncio.sleep(0.001 * (10 - prompt_ids[0]))
+        await asyncio.sleep(0.01 * (10 - prompt_ids[0]))
         # verl takes what it is given apart.
         assert sampling_params.pop("max_tokens") == 4
         return output(prompt_ids, [-1.0] * len(prompt_ids))
@@ -66,7 +67,16 @@ def test_a_server_that_dies_is_a_fault() -> None:
 def test_answers_come_in_the_order_of_the_requests() -> None:
     sampling = {"max_tokens": 4}
     requests = [{"prompt_ids": [token], "sampling": sampling} for token in (1, 0, 9, 5)]
-    found = asyncio.run(answers(Client(), requests))
+    found = asyncio.run(answers(Client(), requests, lambda _: None))
     assert [one["ids"] for one in found] == [[1], [], [9], [5]]
     assert [one["fault"] for one in found] == ["", "ConnectionError: the server is gone", "", ""]
     assert sampling == {"max_tokens": 4}
+
+
+def test_how_far_it_is_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = [{"prompt_ids": [token], "sampling": {"max_tokens": 4}} for token in range(1, 10)]
+    for seconds, words in ((0.0, range(1, 10)), (60.0, ())):
+        monkeypatch.setattr(reply, "BEAT", seconds)
+        told: list[str] = []
+        asyncio.run(answers(Client(), requests, told.append))
+        assert told == [f"evaluation, {done} of 9 answered" for done in words]

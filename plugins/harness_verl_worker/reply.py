@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -17,6 +18,9 @@ from harness_verl_worker.wire import said
 #: `stop_reason` of a reply that was given up before its end; what came until then is no completion of the
 #: policy's. verl's rollout servers say the first, vLLM the others.
 GIVEN_UP: Final = ("aborted", "abort", "error")
+
+#: Seconds between two words to the driver about the same command.
+BEAT: Final = 1.0
 
 
 class Reply(NamedTuple):
@@ -53,7 +57,24 @@ async def ask(client: Any, prompt_ids: Sequence[int], sampling: Mapping[str, Any
     return reply_of(output)
 
 
-async def answers(client: Any, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Replies to the driver's requests (`prompt_ids`, `sampling`), in their order, as it takes them."""
-    replies = await asyncio.gather(*(ask(client, r["prompt_ids"], r["sampling"]) for r in requests))
-    return [{"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault} for reply in replies]
+async def answers(
+    client: Any, requests: Sequence[Mapping[str, Any]], tell: Callable[[str], object]
+) -> list[dict[str, Any]]:
+    """Replies to the driver's requests (`prompt_ids`, `sampling`), in their order, as it takes them.
+
+    Args:
+        tell: called with how far it is as replies come, at most every `BEAT` seconds: long completions of
+            many requests take longer than a driver waits for a job that says nothing.
+    """
+    done, told = 0, monotonic()
+
+    async def one(request: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal done, told
+        reply = await ask(client, request["prompt_ids"], request["sampling"])
+        done += 1
+        if monotonic() - told >= BEAT:
+            told = monotonic()
+            tell(f"evaluation, {done} of {len(requests)} answered")
+        return {"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault}
+
+    return list(await asyncio.gather(*(one(request) for request in requests)))

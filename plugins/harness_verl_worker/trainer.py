@@ -186,7 +186,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
     def _answer(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Completions of single prompts by the live weights, for evaluations inside a stage."""
-        return asyncio.run(answers(self.get_llm_client(), requests))
+        return asyncio.run(answers(self.get_llm_client(), requests, self._say))
 
     def _save(self, folder: str) -> None:
         """verl's checkpoint as `<folder>/global_step_<n>`."""
@@ -275,7 +275,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=tu.get_tensordict(nested))
 
     def _say(self, phase: str) -> None:
-        """What begins now: a driver that hears nothing for long knows what hangs."""
+        """What it is at: a driver that hears nothing for long knows what hangs."""
         self.driver.call("phase", phase)
 
 

@@ -46,6 +46,7 @@ class StandIn:
         #: Sum of the learning rates of all updates; moments of the stage before make a small difference.
         self.learned = 2.0**-13 if spec["optimizer"] else 0.0
         self.judge = Judge(float(os.environ["HARNESS_VERL_REWARD_SECONDS"]))
+        self.driver = Driver()
         self.drawn: dict[str, int] = {}
         self.outcomes: list[Any] = []
 
@@ -105,7 +106,10 @@ class StandIn:
         return found | ({"actor/kl_loss": self.learned} if self.has_reference else {})
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return loop.run_until_complete(answers(Server(self), requests))
+        return loop.run_until_complete(answers(Server(self), requests, self.say))
+
+    def say(self, phase: str) -> None:
+        self.driver.call("phase", phase)
 
     def save(self, folder: str) -> None:
         if self.drawn:
@@ -141,6 +145,7 @@ class Server:
 
     def __init__(self, stand_in: StandIn, text: str | None = None, sample: int = 0) -> None:
         self.stand_in, self.text, self.sample = stand_in, text, sample
+        self.asked = 0
 
     async def generate(
         self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]
@@ -156,6 +161,10 @@ class Server:
         logprobs = [-0.5] * len(ids)
         if wrong(kind + "abort") or (wrong("abort-one") and not self.sample):
             raise RuntimeError("the server is gone")
+        if wrong(kind + "slow"):
+            # One after the other.
+            self.asked += 1
+            await asyncio.sleep(1.5 * self.asked)
         reason = "completed"
         if wrong(kind + "pause"):
             # As verl does when it stops a server for new weights before the first token.
@@ -185,7 +194,8 @@ def main(path: str) -> int:
     if FAULT == "refuse":
         print("noise\nHARNESS-REFUSED ValueError: no such thing", file=sys.stderr)
         return 3
-    stand_in, driver = StandIn(spec), Driver()
+    stand_in = StandIn(spec)
+    driver = stand_in.driver
     result: Any = {"step": stand_in.step}
     while True:
         command = driver.call("next", result)

@@ -91,6 +91,9 @@ max_steps = 4
         ("abort:3", {}, "verl answered none of the step's 8 requests: RuntimeError: the server is gone"),
         ("pause:3", {}, "none of the step's 8 requests: .* gave the request up after 0 tokens: aborted"),
         ("cut:3", {}, "none of the step's 8 requests: .* gave the request up after 1 tokens: aborted"),
+        ("nan:3", {}, r"none of the step's 8 requests: log-probabilities are not finite \(nan\)"),
+        ("nan-gradient:3", {}, r"grad_norm is nan at step 3 of stage 's'\s+next: lower the learning rate"),
+        ("infinite-loss:3", {}, "loss is inf at step 3 of stage 's'"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
         ("end", {}, "ended with exit code 9"),
@@ -103,7 +106,8 @@ def test_a_failing_job_is_a_named_error_and_the_run_goes_on_after_it(
     with pytest.raises(TrainingError, match=words) as raised:
         bench.run(recipe(resources))
     message = str(raised.value)
-    assert "trainer 'verl', stage 's'" in message
+    # A number that is not finite is refused by the session, as for every trainer.
+    assert ("trainer 'verl', stage 's'" in message) is ("lower the learning rate" not in message)
     if resources:
         # What the job printed last, and all of it in a file that is still there.
         said = message.partition("it said last:")[2]

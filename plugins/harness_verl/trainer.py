@@ -205,7 +205,9 @@ class _Stage:
                 hint=f"the job's log is {self.job.log}",
             )
         rate = self._rate(step)
-        found: Mapping[str, float] = self.job.call("update", groups=groups, rate=rate)
+        said: Mapping[str, float | str] = self.job.call("update", groups=groups, rate=rate)
+        # What is not finite comes as text, for the session to refuse by name.
+        found = {name: float(value) for name, value in said.items()}
         missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in found]
         if missing:
             raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step}")

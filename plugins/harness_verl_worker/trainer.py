@@ -26,6 +26,7 @@ from verl.utils.skip import SkipManager
 from verl.utils.tracking import Tracking
 
 from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.metrics import sendable
 from harness_verl_worker.reply import answers
 from harness_verl_worker.wire import Driver
 from harness_verl_worker.worker import StageWorker
@@ -140,7 +141,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             counts[_uid(key)] += 1
         return counts
 
-    def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float]:
+    def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float | str]:
         """One optimizer step on the groups that were kept, and new weights for the servers."""
         self._worth = groups
         if all(all(worth["masked"]) for worth in groups.values()):
@@ -166,9 +167,9 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         tq.kv_clear(keys=batch.keys, partition_id=batch.partition_id)
         self.logger.log(data=metrics, step=self.global_steps)
         self._open = False
-        return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float | np.number)}
+        return sendable(metrics)
 
-    def _idle(self) -> Mapping[str, float]:
+    def _idle(self) -> Mapping[str, float | str]:
         """A step whose every sample is masked: no token is left to divide by, and nothing to learn."""
         batch = self._kept()
         self._forget(batch.keys)

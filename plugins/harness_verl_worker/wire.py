@@ -49,8 +49,12 @@ class Driver:
         self._exchange(os.environ[TOKEN].encode())
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """Raises DriverGone with the driver's words where it refuses."""
-        return self._exchange(json.dumps({"call": name, "args": arguments}).encode())
+        """
+        Raises:
+            DriverGone: the driver refuses, with its words, or is not there any more.
+            ValueError: a number is not finite; JSON cannot hold it, and the driver would only say so.
+        """
+        return self._exchange(json.dumps({"call": name, "args": arguments}, allow_nan=False).encode())
 
     def _exchange(self, line: bytes) -> Any:
         try:

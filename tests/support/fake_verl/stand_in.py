@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import struct
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from harness_verl_worker.metrics import sendable
 from harness_verl_worker.reply import answers, ask
 from harness_verl_worker.wire import Driver, Judge
 
@@ -88,7 +90,7 @@ class StandIn:
         self.drawn |= counts
         return counts
 
-    def update(self, groups: dict[str, Any], rate: float) -> dict[str, float]:
+    def update(self, groups: dict[str, Any], rate: float) -> dict[str, float | str]:
         assert set(groups) <= set(self.drawn)
         for uid, worth in groups.items():
             assert len(worth["advantages"]) == len(worth["masked"]) == self.drawn[uid]
@@ -103,7 +105,14 @@ class StandIn:
         loss = sum(sum(worth["advantages"]) for worth in groups.values())
         found = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.
-        return found | ({"actor/kl_loss": self.learned} if self.has_reference else {})
+        found |= {"actor/kl_loss": self.learned} if self.has_reference else {}
+        # Of a step whose samples are all alike, as verl gives it.
+        found["training/rollout_actor_probs_pearson_corr"] = math.nan
+        if self.wrong("nan-gradient"):
+            found["actor/grad_norm"] = math.nan
+        if self.wrong("infinite-loss"):
+            found["actor/loss"] = math.inf
+        return sendable(found)
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return loop.run_until_complete(answers(Server(self), requests, self.say))
@@ -169,6 +178,8 @@ class Server:
         if wrong(kind + "pause"):
             # As verl does when it stops a server for new weights before the first token.
             ids, logprobs, reason = [], [], "aborted"
+        if wrong(kind + "nan"):
+            logprobs[-1] = math.nan
         if wrong(kind + "cut"):
             ids, logprobs, reason = ids[:1], logprobs[:1], "aborted"
         return SimpleNamespace(token_ids=ids, log_probs=logprobs, stop_reason=reason, extra_fields={})

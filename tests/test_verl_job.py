@@ -88,6 +88,7 @@ max_steps = 4
         ("hang:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in update'"),
         ("hang:3", {"stage_seconds": 20}, r"resources.stage_seconds: .*longer than 20 s.* at 'in update'"),
         ("drop:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in generate'"),
+        ("odd:3", {}, r"lost samples: [\s\S]*a reward worker has no verdict: Expected `int`, got `str`"),
         ("abort:3", {}, "verl answered none of the step's 8 requests: RuntimeError: the server is gone"),
         ("pause:3", {}, "none of the step's 8 requests: .* gave the request up after 0 tokens: aborted"),
         ("cut:3", {}, "none of the step's 8 requests: .* gave the request up after 1 tokens: aborted"),

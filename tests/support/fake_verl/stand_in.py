@@ -71,7 +71,10 @@ class StandIn:
             server = Server(self, row["messages"][-1]["content"], sample)
             reply = await ask(server, row["prompt_ids"], sampling)
             found = await self.judge.outcome(
-                row["uid"], sample, {"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault}
+                row["uid"],
+                # What the driver refuses.
+                str(sample) if self.wrong("odd") else sample,  # type: ignore[arg-type]
+                {"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault},
             )
             self.outcomes.append({"uid": row["uid"], "sample": sample, **found})
 

@@ -165,14 +165,18 @@ def test_a_hub_that_closes_tells_the_job_to_stop(hub: Hub) -> None:
 
 def test_a_driver_says_where_it_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = ("127.0.0.1", "127.0.0.1")
-    assert reach.interface(None, None, 1, "here") == alone == reach.interface(None, "auto", 1, "here")
+    assert reach.interface(None, None, 1, "here") == alone == reach.interface(None, "local", 1, "here")
     assert reach.interface("10.0.0.1", "10.0.0.2:6379", 4, "here") == ("10.0.0.1", "10.0.0.1")
     monkeypatch.setattr(reach, "_towards", lambda host: "10.0.0.7" if host == "head" else "127.0.0.1")
-    assert reach.interface(None, "head:6379", 2, "here") == ("0.0.0.0", "10.0.0.7")
-    for nowhere in ("auto", "127.0.0.1:6379"):
-        with pytest.raises(RecipeError, match="other nodes cannot reach the driver") as raised:
-            reach.interface(None, nowhere, 2, "here")
-        assert "listen" in str(raised.value)
+    for nodes in (1, 2):
+        assert reach.interface(None, "head:6379", nodes, "here") == ("0.0.0.0", "10.0.0.7")
+        for nowhere in ("auto", "127.0.0.1:6379"):
+            with pytest.raises(RecipeError, match="other nodes cannot reach the driver") as raised:
+                reach.interface(None, nowhere, nodes, "here")
+            assert "listen" in str(raised.value)
+    # A cluster that runs already has more nodes than those that train.
+    monkeypatch.setattr(reach, "_towards", lambda host: "10.0.0.7")
+    assert reach.interface(None, "auto", 1, "here") == ("0.0.0.0", "10.0.0.7")
 
 
 def test_a_way_is_asked_of_the_routing_table() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from harness_verl import reach
-from harness_verl.hub import Completion, Hub
+from harness_verl.hub import Arrival, Hub
 from harness_verl_worker.wire import ADDRESS, TOKEN, Driver, DriverGone, Judge, scored
 
 from harness.errors import RecipeError
@@ -48,7 +48,7 @@ def settle_as_they_come(hub: Hub, groups: Mapping[str, int]) -> threading.Thread
     """A driver's thread: a group's samples are worth their number once all of them are here."""
 
     def work() -> None:
-        arrived: dict[str, list[Completion]] = {uid: [] for uid in groups}
+        arrived: dict[str, list[Arrival]] = {uid: [] for uid in groups}
         for _ in range(sum(groups.values())):
             one = hub.completions.get(timeout=20)
             arrived[one.uid].append(one)

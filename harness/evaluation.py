@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.errors import RecipeError
 from harness.generation import generate_scored
+from harness.judged import Judged
 from harness.ledger import Ledger, Line
 from harness.protocols import Engine, RunInfo, TaskSource
 from harness.recipe import Heldout
@@ -108,7 +109,11 @@ class Evaluator:
     partial: dict[tuple[str, str, str, int], list[Line]] = field(default_factory=dict)
 
     def evaluate(self, name: str, stage: str, step: int, engine: Engine) -> Mapping[str, float]:
-        """Score all held-out sets; `name` says where in the run: before, inside, after-stage, final."""
+        """Score all held-out sets; `name` says where in the run: before, inside, after-stage, final.
+
+        Raises:
+            TrainingError: nothing of a set could be judged; the ledger does not say that it was evaluated.
+        """
         scores: dict[str, float] = {}
         for heldout in self.sets:
             at = (name, heldout.name, stage, step)
@@ -152,8 +157,12 @@ class Evaluator:
         started = time.process_time()
         problems = {task.id: ProblemCounts() for task in heldout.tasks}
         have = set()
+        judged = Judged()
         for line in self.partial.pop(at, ()):
             rollout, verdict = line["rollout"], line["verdict"]
+            if unjudged(rollout, verdict):
+                # What went wrong may have been mended since: it is asked again.
+                continue
             have.add((rollout.key.task, rollout.key.sample))
             problems[rollout.key.task].add(rollout, verdict)
 
@@ -164,6 +173,8 @@ class Evaluator:
                     verdict=verdict,
                 )  # fmt: skip
             problems[task.id].add(rollout, verdict)
+            if unjudged(rollout, verdict):
+                judged.fault(rollout, verdict)
 
         work = [
             (task, request)
@@ -172,6 +183,9 @@ class Evaluator:
         ]
         if work:
             generate_scored(engine, work, self.scorer, receive)
+        judged.judged = sum(counts.samples for counts in problems.values())
+        judged.samples = judged.judged + sum(counts.infra for counts in problems.values())
+        judged.check(f"held-out set {heldout.name!r}, stage {stage!r}, step {step}")
         scores = summary(problems.values())
         fields: dict[str, Any] = {
             "name": name, "heldout": heldout.name, "stage": stage, "step": step, "scores": scores,

@@ -42,7 +42,7 @@ class Parts:
         # Locked before it is read: what another process writes meanwhile would be missed.
         self.ledger = stack.enter_context(Ledger(folder / LEDGER_FILE))
         self.history: History = read_history(folder / LEDGER_FILE)
-        self.files: ModelFiles = plan.build("models", recipe.model.loader, "model").load()
+        self.files: ModelFiles = plan.model_files()
         self.plan = replace(plan, initial=self.files)
         check_disk(plan, self.files, folder if folder.exists() else plan.base)
         self.heldout = build_heldout(self.plan)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.capabilities import TRAINER_ENGINE, shortfalls
 from harness.errors import CapabilityError, RecipeError, near
 from harness.plugins import Plugins
-from harness.protocols import BuildContext, ModelFiles, RunInfo
+from harness.protocols import BuildContext, ModelFiles, ModelLoader, RunInfo
 from harness.recipe import Arm, Heldout, Recipe, RecipeFile, Stage, Use
 from harness.recipe.check import faults
 from harness.records import Difficulty, PolicyRef
@@ -56,6 +56,7 @@ class Plan:
             resources=self.recipe.resources,
             render=self.recipe.model.prompt,
             model=self.recipe.model.name,
+            context_length=self.recipe.model.context_length,
             lora=self.recipe.model.lora,
             initial=self.initial,
             base=self.base,
@@ -80,6 +81,13 @@ class Plan:
         """A plugin object of this recipe; `where` is its field, for error messages."""
         place = f"{self.file.path}, {where}"
         return self.find(kind, use, where).build(use.options, self.context, field_path=place)
+
+    def model_files(self, loader: ModelLoader | None = None) -> ModelFiles:
+        """The initial policy's files, with the recipe's context length whatever the loader found."""
+        if loader is None:
+            loader = self.build("models", self.recipe.model.loader, "model.loader")
+        files: ModelFiles = loader.load()
+        return replace(files, context_length=self.recipe.model.context_length or files.context_length)
 
 
 def make_plans(file: RecipeFile, plugins: Plugins, *, arms: Iterable[str] = ()) -> list[Plan]:

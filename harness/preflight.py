@@ -39,7 +39,7 @@ def preflight(plan: Plan, runs: Path, count: int = 1) -> None:
     model = plan.build("models", plan.recipe.model.loader, "model.loader")
     if not getattr(model, "local", True):
         return
-    files: ModelFiles = model.load()
+    files = plan.model_files(model)
     check_disk(plan, files, next(p for p in (runs.resolve(), *runs.resolve().parents) if p.exists()), count)
     tokenizer = _tokenizer(files)
     if tokenizer is None:

@@ -57,12 +57,12 @@ class BuildContext:
     data: Path | None
     #: Builds another plugin object by kind and name, for wrappers: `build("engines", "vllm", {...})`.
     build: Callable[[str, str, Mapping[str, Any]], Any]
-    #: Device, precision and threads of the run.
     resources: Resources
     #: How prompts are rendered: by the chat template, or their texts joined.
     render: Literal["chat", "raw"] = "chat"
-    #: The recipe's `model.name`, for loaders.
+    #: The recipe's `model.name` and `model.context_length`, for loaders.
     model: str = ""
+    context_length: int | None = None
     #: Adapters that trainers train in the place of all weights, None for all weights.
     lora: LoraOptions | None = None
     #: The run's initial policy, once its files are there: what a KL term refers to.

@@ -278,6 +278,8 @@ class StepMetrics:
     truncated: float
     #: Groups that the gates discarded before enough were found.
     discarded_groups: int = 0
+    #: Samples that could not be judged, those of discarded groups included; the session fills it in.
+    unjudged: float = 0.0
     loss: float | None = None
     grad_norm: float | None = None
     kl: float | None = None

@@ -22,6 +22,7 @@ from harness.collecting import collect
 from harness.errors import TrainingError
 from harness.events import Events
 from harness.generation import GivenRollouts
+from harness.judged import Judged
 from harness.ledger import Ledger
 from harness.pool import StagePool, TaskPool
 from harness.protocols import (
@@ -123,6 +124,7 @@ class StageSession:
         self._times_drawn: dict[str, int] = defaultdict(int)
         #: Verdicts under way of completions that were offered and not yet submitted.
         self._begun: dict[RolloutKey, Future[Verdict]] = {}
+        self._judged = Judged()
         self.last_checkpoint: Checkpoint | None = None
         #: Told what has just been achieved; the stage's watchdog listens.
         self.progress: Callable[[str], None] = _unheard
@@ -208,6 +210,7 @@ class StageSession:
             judged = verdicts[i * n : (i + 1) * n]
             for rollout, verdict in zip(members, judged, strict=True):
                 if unjudged(rollout, verdict):
+                    self._judged.fault(rollout, verdict)
                     self._run.events.emit(
                         "sample_failed", run=self._run.info, rollout=rollout, verdict=verdict
                     )
@@ -236,6 +239,7 @@ class StageSession:
         conventions, run = self.conventions, self._run
         for raw in groups:
             group = raw
+            self._judged.add(group)
             label = self._pool.labels.get(group.subject)
             for shaper in self._parts.shapers:
                 group = replace(group, rewards=tuple(shaper.rewards(group, label)))
@@ -279,12 +283,14 @@ class StageSession:
         """End the stage after the steps done so far.
 
         Raises:
-            TrainingError: no step was done yet, so the stage was wrong from the start.
+            TrainingError: no step was done yet, so the stage was wrong from the start; or nothing of the
+                step could be judged, which says nothing about what is left to learn.
         """
+        self._judged.check(self._where)
         if not self.steps_done:
             raise TrainingError(
                 reason,
-                where=f"stage {self.stage.name!r}, step 1",
+                where=self._where,
                 hint="select tasks that the policy solves sometimes, or raise the gate's max_refills",
             )
         self._exhausted = reason
@@ -295,9 +301,11 @@ class StageSession:
         """Record a step durably and say what comes next.
 
         Raises:
-            TrainingError: the step is not the one that was due, or its numbers are not finite.
+            TrainingError: the step is not the one that was due, its numbers are not finite, or nothing of it
+                could be judged.
         """
         run, stage = self._run, self.stage
+        self._judged.check(self._where)
         if metrics.step != self._step or metrics.stage != stage.name:
             raise TrainingError(
                 f"step {metrics.step} of stage {metrics.stage!r} was reported", where="session.finish_step",
@@ -310,6 +318,7 @@ class StageSession:
                     f"{name} is {value} at step {metrics.step} of stage {stage.name!r}",
                     hint="lower the learning rate, or resume from the last checkpoint with other settings",
                 )
+        metrics = replace(metrics, unjudged=self._judged.missing)
         run.spent.cpu_seconds += metrics.cpu_seconds
         if run.reuse:
             self.outcomes = {
@@ -328,6 +337,7 @@ class StageSession:
         self._draws = 0
         self._tasks.clear()
         self._begun.clear()
+        self._judged = Judged()
         self._times_drawn.clear()
         due = run.evaluate_every is not None and step % run.evaluate_every == 0
         return Directive(
@@ -347,6 +357,10 @@ class StageSession:
     @property
     def steps_done(self) -> int:
         return self._step - 1
+
+    @property
+    def _where(self) -> str:
+        return f"stage {self.stage.name!r}, step {self._step}"
 
     def evaluate(self, engine: Engine) -> Mapping[str, float]:
         """Score the held-out tasks with the engine's live weights."""

@@ -64,6 +64,13 @@ def test_refusals_name_the_field_and_the_way_out(tmp_path: Path, override: str, 
         assert word in text
 
 
+def test_the_recipes_context_length_decides(tmp_path: Path) -> None:
+    path = write(tmp_path, TORCH)
+    (plan,) = make_plans(load_recipe(path, ["model.context_length=77"]), load())
+    assert plan.model_files().context_length == 77
+    assert "beyond the model's context of 3" in refusal(path, "model.context_length=3")
+
+
 def test_a_stage_that_never_ends_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, SIM.replace("[budget]\nrollouts = 6000\n", "").replace('repeat = "budget"\n', ""))
     assert "sets" not in refusal(path, "stages.0.until={}")

@@ -176,6 +176,37 @@ def test_nothing_that_passes_ends_the_first_step_with_an_error_and_a_later_one_w
     assert "none of 9 groups" in str(session.stop_reason())
 
 
+@pytest.mark.parametrize("gates", [[], [Mixed(2)]])
+def test_a_step_of_which_nothing_could_be_judged_is_an_error_and_no_end(
+    run: LiveRun, gates: list[Mixed]
+) -> None:
+    session = run.session(Stage.model_validate(STAGE | {"max_steps": 9}), gates=gates)
+    generate = answers(session, half)
+    session.collect(generate)
+    session.finish_step(metrics(session))
+
+    def lost(tasks: Sequence[Task]) -> list[Rollout]:
+        return [replace(r, finish="abort", text="", reason="no server answers") for r in generate(tasks)]
+
+    with pytest.raises(TrainingError, match=r"step 2: none of \d+ samples .*: no server answers"):
+        session.collect(lost)
+    assert session.stop_reason() is None
+
+
+def test_a_step_says_which_share_of_its_samples_could_not_be_judged(run: LiveRun) -> None:
+    session = run.session(Stage.model_validate(STAGE | {"max_steps": 9}), gates=[Mixed(2)])
+    generate = answers(session, lambda task, i: i == 1)
+
+    def partly(tasks: Sequence[Task]) -> list[Rollout]:
+        return [replace(r, finish="abort") if r.key.sample == 0 else r for r in generate(tasks)]
+
+    session.collect(partly)
+    session.finish_step(metrics(session))
+    session.collect(generate)
+    session.finish_step(metrics(session))
+    assert [m.unjudged for m in session.history] == [0.25, 0.0]
+
+
 def test_the_budget_is_never_overdrawn(tmp_path: Path) -> None:
     run = LiveRun(tmp_path, budget=Budget(rollouts=30))
     session = run.session(Stage.model_validate(STAGE))

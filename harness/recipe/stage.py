@@ -72,7 +72,7 @@ class RolloutOptions(Model):
 class LossOptions(Model):
     """What is minimised. Coefficients of 0 switch a term off."""
 
-    #: Coefficient of the KL divergence to the reference model (k3 estimator, in nats a token).
+    #: Coefficient of the KL divergence to the reference model (`conventions.kl_estimator`, nats a token).
     kl: Annotated[float, Field(ge=0)] = 0.0
     #: Coefficient of the entropy bonus (nats a token).
     entropy: Annotated[float, Field(ge=0)] = 0.0
@@ -97,6 +97,14 @@ class OptimizerOptions(Model):
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     #: Forget the moments of the stage before.
     reset: bool = False
+
+    def warmup(self, step: int) -> float:
+        """The share of `lr` that a step has, which counts from 1 within its stage."""
+        return min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: linear warm-up, then constant."""
+        return self.lr * self.warmup(step)
 
 
 class Until(Model):

@@ -71,6 +71,13 @@ class TrainerBench:
         return harness_plugins.registry.find("trainers", str(self.trainer["name"])).capabilities
 
     @staticmethod
+    def gated(able: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of a stage that is to learn something at each step, as far as the trainer can tell."""
+        return (
+            {"gates": [{"name": "mixed-outcomes", "max_refills": 50}]} if able.get("dynamic_sampling") else {}
+        )
+
+    @staticmethod
     def numbers(metrics: Sequence[StepMetrics]) -> list[dict[str, Any]]:
         """Metrics without what the clock says."""
         return [{k: v for k, v in builtins(m).items() if k not in TIMINGS} for m in metrics]

@@ -44,7 +44,11 @@ class Declared(TrainerBench):
     def test_a_stages_loss_is_its_own(self, bench: Workbench, able: Mapping[str, Any]) -> None:
         if "kl" not in able.get("losses", ()):
             pytest.skip("it declares no KL term")
-        record = bench.run(self.recipe({"max_steps": 1}, {"max_steps": 2, "loss": {"kl": 0.1}}))
+        # With gates that find something to learn from.
+        gates = self.gated(able)
+        record = bench.run(
+            self.recipe({"max_steps": 1, **gates}, {"max_steps": 2, "loss": {"kl": 0.1}, **gates})
+        )
         first, *later = record.metrics()
         assert not first.kl
         assert all(m.kl is not None for m in later)

@@ -94,17 +94,28 @@ class Evidence(TrainerBench):
                     if reward is not None
                 )
                 assert metrics.extra["trained_tokens"] <= judged
+        for line in record.lines("step"):
+            assert line["metrics"]["unjudged"] == pytest.approx(len(range(0, self.n, 3)) / self.n)
 
-    def test_a_step_in_which_nothing_could_be_judged_moves_no_weight(
+    def test_a_step_that_is_masked_altogether_moves_no_weight(
         self, bench: Workbench, able: Mapping[str, Any]
     ) -> None:
-        if able.get("simulated"):
-            pytest.skip("a simulation judges itself")
-        record = bench.run(self.recipe({"max_steps": 1}), unjudged=lambda rollout: True)
-        (metrics,) = record.metrics()
+        """Nor do the moments of the steps before it."""
+        if able.get("simulated") or "mask_truncated" not in able.get("losses", ()):
+            pytest.skip("a simulation judges itself, or it masks nothing")
+        masked = {
+            "max_steps": 1,
+            "rollout": {"n": self.n, "batch": self.batch, "max_tokens": 1},
+            "loss": {"mask_truncated": True},
+        }
+        record = bench.run(
+            self.recipe({"max_steps": 1, **self.gated(able)}, masked),
+            unjudged=lambda rollout: rollout.key.stage == "stage2" and not rollout.truncated,
+        )
+        metrics = record.metrics()[-1]
         assert metrics.loss in (None, 0.0)
         assert metrics.grad_norm in (None, 0.0)
-        ((before, after),) = record.trained
+        before, after = record.trained[-1]
         assert self._tensors(before.files.path) == self._tensors(after.files.path)
 
     @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -117,8 +128,7 @@ class Evidence(TrainerBench):
         if precision not in able.get("precisions", ("fp32",)):
             pytest.skip(f"it does not declare {precision}")
         resources = {"precision": precision, "device": "cpu"}
-        gates = [{"name": "mixed-outcomes", "max_refills": 50}] if able.get("dynamic_sampling") else []
-        record = bench.run(self.recipe({"max_steps": 1, "gates": gates}, resources=resources))
+        record = bench.run(self.recipe({"max_steps": 1, **self.gated(able)}, resources=resources))
         folder = record.trained[0][1].files.path
         declared = str(able.get("checkpoint_dtype", "float32"))
         config = json.loads((folder / "config.json").read_text())

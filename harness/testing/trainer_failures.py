@@ -10,7 +10,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.testing.session import INJECTED
 from harness.testing.trainer_bench import TrainerBench
-from harness.testing.workbench import Workbench
+from harness.testing.workbench import Recorded, Workbench
 
 
 class Failures(TrainerBench):
@@ -51,6 +51,32 @@ class Failures(TrainerBench):
     def test_a_failing_session_ends_the_run_under_its_own_name(self, bench: Workbench) -> None:
         with pytest.raises(HarnessError, match=INJECTED):
             bench.run(self.recipe({}), fail_after=1)
+
+    @pytest.mark.parametrize("gates", [False, True])
+    def test_a_step_of_which_nothing_could_be_judged_ends_in_a_named_error(
+        self, bench: Workbench, able: Mapping[str, Any], gates: bool
+    ) -> None:
+        """It is no stage without anything left to learn, and no step that learned nothing."""
+        if able.get("simulated"):
+            pytest.skip("a simulation judges itself")
+        if gates and not able.get("dynamic_sampling"):
+            pytest.skip("it declares no dynamic sampling")
+        recipe = self.recipe(self.gated(able) if gates else {})
+        with pytest.raises(HarnessError, match=r"step 2: none of \d+ samples could be judged: "):
+            bench.run(recipe, unjudged=lambda rollout: rollout.key.step > 1)
+        record = Recorded(bench.folder / "run")
+        assert [line["metrics"]["step"] for line in record.lines("step")] == [1]
+        assert not record.lines("stage_finished")
+
+    def test_a_prompt_beyond_the_context_is_refused_and_not_cut(
+        self, bench: Workbench, able: Mapping[str, Any]
+    ) -> None:
+        """A completion that a server shortened to fit would pass for a complete one."""
+        if able.get("simulated"):
+            pytest.skip("a simulation has no prompts")
+        model = {**self.model, "context_length": self.max_tokens + 1}
+        with pytest.raises(HarnessError, match=f"exceed the context of {self.max_tokens + 1}"):
+            bench.run(self.recipe({}, model=model, evaluation={"heldout": []}))
 
     def test_a_stage_that_takes_too_long_ends_in_a_named_error(self, bench: Workbench) -> None:
         kept = {"every_steps": 1, "keep": 2, "min_free_gb": 0.05}

@@ -31,8 +31,7 @@ class Adapters(TrainerBench):
         if not able.get("lora"):
             pytest.skip("it declares no LoRA")
         pytest.importorskip("peft", reason="needs the extra 'lora'")
-        gates = [{"name": "mixed-outcomes", "max_refills": 50}] if able.get("dynamic_sampling") else []
-        return {"max_steps": 2, "gates": gates, "optimizer": {"lr": 10 * self.lr}}
+        return {"max_steps": 2, "optimizer": {"lr": 10 * self.lr}, **self.gated(able)}
 
     def test_a_policy_is_the_base_with_its_adapter(self, bench: Workbench, learning: dict[str, Any]) -> None:
         peft = pytest.importorskip("peft")

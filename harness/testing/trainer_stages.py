@@ -94,14 +94,12 @@ class StageUse(TrainerBench):
     ) -> None:
         if able.get("simulated"):
             pytest.skip("a simulation has no moments")
-        gates = [{"name": "mixed-outcomes", "max_refills": 50}] if able.get("dynamic_sampling") else []
+        gated = self.gated(able)
         weights = []
         for reset in (False, True):
             optimizer = {"lr": self.lr, "reset": reset}
             record = bench.run(
-                self.recipe(
-                    {"max_steps": 2, "gates": gates}, {"max_steps": 1, "gates": gates, "optimizer": optimizer}
-                ),
+                self.recipe({"max_steps": 2, **gated}, {"max_steps": 1, **gated, "optimizer": optimizer}),
                 f"reset-{reset}",
             )
             weights.append([policy.ref.weights_sha for _, policy in record.trained])

@@ -102,7 +102,7 @@ class Gguf:
                 print(f"dequantising {file.name} to {folder}, once", file=sys.stderr)
                 dequantise(file, scratch, eos=self._eos, pad=self._pad)
                 scratch.rename(folder)
-        return describe(folder)
+        return describe(folder, context_length=self._context.context_length)
 
 
 def dequantise(file: Path, folder: Path, *, eos: str | None, pad: str | None) -> None:

@@ -30,6 +30,7 @@ class Packaged:
 
     def __init__(self, options: PackagedOptions, context: BuildContext) -> None:
         self._package, self._name = options.package, context.model
+        self._context_length = context.context_length
 
     def load(self) -> ModelFiles:
         """Describe the model; raises DataError when the package or the model is not there."""
@@ -48,4 +49,4 @@ class Packaged:
                 where="loader 'packaged'",
                 allowed=near(self._name, shipped),
             )
-        return describe(shipped[self._name])
+        return describe(shipped[self._name], context_length=self._context_length)

@@ -102,7 +102,7 @@ class _StageRun:
         if not batch.groups:
             return None
         gradient = self._gradient(batch.groups)
-        rate = self._learning_rate(step)
+        rate = self.stage.optimizer.rate(step)
         self.student = replace(
             self.student, ability=self.student.ability + self.options.gain * rate * gradient
         )
@@ -155,10 +155,6 @@ class _StageRun:
         gradient = float((advantages * score * counted).sum() / max(1.0, counted.sum()))
         limit = self.stage.optimizer.max_grad_norm
         return max(-limit, min(limit, gradient)) if limit else gradient
-
-    def _learning_rate(self, step: int) -> float:
-        optimizer = self.stage.optimizer
-        return optimizer.lr * min(1.0, step / optimizer.warmup_steps if optimizer.warmup_steps else 1.0)
 
     def _save(self, step: int) -> Policy:
         folder = Path()

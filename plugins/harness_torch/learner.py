@@ -71,7 +71,7 @@ class Learner:
             )
         if options.max_grad_norm:
             torch.nn.utils.clip_grads_with_norm_(parameters, options.max_grad_norm, norm)
-        rate = options.lr * (min(1.0, step / options.warmup_steps) if options.warmup_steps else 1.0)
+        rate = options.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
             group["betas"] = options.betas

@@ -122,9 +122,12 @@ class _Stage:
         if not batch.groups:
             return None
         self.loss.prepare(batch.groups)
-        norm = rate = 0.0
+        norm, rate = 0.0, self.stage.optimizer.rate(step)
         for _ in range(self.trainer.options.updates):
             result = self.loss.backward(where, phases)
+            if self.loss.empty:
+                # Moments would move the weights without a reason.
+                continue
             with phases("optimizer"):
                 norm, rate = self.learner.update(self.stage.optimizer, step, where)
         plain = group_metrics(self.stage.name, step, batch)

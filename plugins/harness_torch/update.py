@@ -61,6 +61,11 @@ class GroupLoss:
         """Whether nothing but the advantage reaches the gradient."""
         return not (self.options.kl or self.options.entropy or self.terms)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no token of the batch is in the loss: all of it was masked."""
+        return not self._tokens
+
     def prepare(self, groups: Sequence[Group]) -> None:
         """Take a new batch of groups."""
         found, self._tokens = examples(

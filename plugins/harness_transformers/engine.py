@@ -91,17 +91,7 @@ class TransformersEngine:
             EngineError: no weights yet, or a prompt and its completion exceed the context.
         """
         generator, policy = self._ready()
-        for request in {(r.prompt, r.sampling): r for r in requests}.values():
-            length = len(generator.renderer.prompt_ids(request.prompt))
-            if length == 0:
-                raise EngineError("its prompt has no tokens", where=f"task {request.key.task!r}")
-            if length + request.sampling.max_tokens > self._context_length:
-                raise EngineError(
-                    f"prompt of {length} tokens + max_tokens {request.sampling.max_tokens} exceed the "
-                    f"context of {self._context_length}",
-                    where=f"task {request.key.task!r}",
-                    hint="lower max_tokens",
-                )
+        generator.renderer.fitting(requests, self._context_length)
         yield from generator.rollouts(requests, policy)
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:

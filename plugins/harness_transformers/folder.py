@@ -30,6 +30,7 @@ class FolderLoader:
         #: A folder that `save_pretrained` made, or a hub id such as `HuggingFaceTB/SmolLM2-135M-Instruct`.
         self.name = context.model
         self.cache, self.base = context.cache, context.base
+        self.context_length = context.context_length
 
     @property
     def local(self) -> bool:
@@ -43,7 +44,8 @@ class FolderLoader:
             DataError: there is no such folder, and the hub does not know it or cannot be reached.
         """
         folder = self.base / Path(self.name).expanduser()
-        return describe(folder.resolve() if folder.is_dir() else self._download())
+        path = folder.resolve() if folder.is_dir() else self._download()
+        return describe(path, context_length=self.context_length)
 
     def _download(self) -> Path:
         try:

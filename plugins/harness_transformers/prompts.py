@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import EngineError
-from harness.records import Message
+from harness.records import Message, Request
 
 
 class Renderer:
@@ -42,6 +42,29 @@ class Renderer:
         else:
             text = "\n".join(m.content for m in prompt)
         return self.text_ids(text)
+
+    def fitting(
+        self, requests: Iterable[Request], context_length: int
+    ) -> dict[tuple[Message, ...], tuple[int, ...]]:
+        """Token ids of each distinct prompt, none of which a server would have to cut.
+
+        Raises:
+            EngineError: a prompt has no tokens, or exceeds the context together with its completion.
+        """
+        found: dict[tuple[Message, ...], tuple[int, ...]] = {}
+        for request in {(r.prompt, r.sampling.max_tokens): r for r in requests}.values():
+            ids = found.setdefault(request.prompt, self.prompt_ids(request.prompt))
+            where, longest = f"task {request.key.task!r}", request.sampling.max_tokens
+            if not ids:
+                raise EngineError("its prompt has no tokens", where=where)
+            if len(ids) + longest > context_length:
+                raise EngineError(
+                    f"prompt of {len(ids)} tokens + max_tokens {longest} exceed the context of "
+                    f"{context_length}",
+                    where=where,
+                    hint="lower max_tokens, or drop such tasks",
+                )
+        return found
 
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Token ids of a text; no special token is added."""

@@ -80,7 +80,8 @@ class Filling:
         the global random state, which is seeded by the first key."""
         run = self.run
         torch.manual_seed(seed_of(self._seed("generate"), requests[0].key.task, requests[0].key.sample))
-        prompts = [run.weights.renderer.prompt_ids(request.prompt) for request in requests]
+        fitting = run.weights.renderer.fitting(requests, run.policy.files.context_length)
+        prompts = [fitting[request.prompt] for request in requests]
         given: Any = trainer._generate_single_turn(
             [list(ids) for ids in prompts], None, {}, run.stage.rollout.n
         )

@@ -141,11 +141,10 @@ class StageTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Linear warm-up from 0 over the stage's first steps, then constant; resumed where it was."""
-        stage, warmup = self.stage, self.stage.optimizer.warmup_steps
+        stage = self.stage
 
         def factor(updates_done: int) -> float:
-            step = stage.first_step + updates_done // stage.updates + 1
-            return min(1.0, step / warmup) if warmup else 1.0
+            return stage.optimizer.warmup(stage.first_step + updates_done // stage.updates + 1)
 
         self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
         self._created_lr_scheduler = True
@@ -201,6 +200,9 @@ class Report(TrainerCallback):
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         trainer = self.trainer
         trainer.stage.before_update(float(trainer.update_loss), trainer.model.parameters())
+        if not trainer.rows.tokens:
+            # All of the step was masked. AdamW passes over what has no gradient; moments alone would move it.
+            trainer.model.zero_grad(set_to_none=True)
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """The log line of an update: the first moment at which loss, norm and rate are all there."""

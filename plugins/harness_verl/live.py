@@ -20,15 +20,17 @@ CHUNK: Final = 512
 class LiveEngine:
     """Generates with the weights after a step (protocol `Engine`)."""
 
-    def __init__(self, job: Job, renderer: Renderer, ends: frozenset[int], ref: PolicyRef) -> None:
+    def __init__(
+        self, job: Job, renderer: Renderer, ends: frozenset[int], ref: PolicyRef, context_length: int
+    ) -> None:
         self._job, self._renderer, self._ends, self._ref = job, renderer, ends, ref
+        self._context_length = context_length
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
+        prompts = self._renderer.fitting(requests, self._context_length)
         for first in range(0, len(requests), CHUNK):
             chunk = requests[first : first + CHUNK]
-            asked = [
-                {"prompt_ids": self._renderer.prompt_ids(r.prompt), "sampling": sampling(r)} for r in chunk
-            ]
+            asked = [{"prompt_ids": prompts[r.prompt], "sampling": sampling(r)} for r in chunk]
             answers: list[dict[str, Any]] = self._job.call("answer", requests=asked)
             found = [
                 msgspec.convert({"uid": "", "sample": i, **answer}, Arrival)

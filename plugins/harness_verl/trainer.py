@@ -41,11 +41,12 @@ class VerlTrainer:
     """Trains stages under verl (protocol `Trainer`)."""
 
     def __init__(self, options: VerlOptions | None, context: BuildContext) -> None:
-        """Raises RecipeError when the interpreter is not there."""
+        """Raises RecipeError when the interpreter is not there, or has no verl."""
         self.options = options or VerlOptions()
         self.context = context
         self.device = device_of(context.resources.device)
         self.python = python_of(self.options, context)
+        job.require(self.python, "trainer 'verl'")
         self._engine: Engine | None = None
 
     def engine(self, policy: Policy) -> Engine:
@@ -151,7 +152,7 @@ class _Stage:
                 replace(metrics, cpu_seconds=max(0.0, self._cpu() - cpu), seconds=perf_counter() - wall)
             )
             if directive.evaluate:
-                session.evaluate(LiveEngine(self.job, self.renderer, self.ends, self._ref(step)))
+                session.evaluate(self._live_engine(step))
             if directive.checkpoint or directive.stop is not None:
                 self.policy, saved = self._save(step), step
             if directive.stop is not None:
@@ -197,14 +198,7 @@ class _Stage:
             groups[self._names[key.task, key.sample]] = {
                 "advantages": group.advantages, "masked": self._masked(group),
             }  # fmt: skip
-        given = [rollout for group in batch.groups for rollout in group.rollouts or ()]
-        if all(rollout.finish == "abort" for rollout in given):
-            raise TrainingError(
-                f"verl answered none of the step's {batch.rollouts} requests: {given[0].reason}",
-                where=f"{self.where}, step {step}",
-                hint=f"the job's log is {self.job.log}",
-            )
-        rate = self._rate(step)
+        rate = self.stage.optimizer.rate(step)
         said: Mapping[str, float | str] = self.job.call("update", groups=groups, rate=rate)
         # What is not finite comes as text, for the session to refuse by name.
         found = {name: float(value) for name, value in said.items()}
@@ -225,10 +219,6 @@ class _Stage:
         cut = group.truncated if self.stage.loss.mask_truncated else (False,) * group.size
         return [reward is None or out for reward, out in zip(group.rewards, cut, strict=True)]
 
-    def _rate(self, step: int) -> float:
-        optimizer = self.stage.optimizer
-        return optimizer.lr * (min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0)
-
     def _save(self, step: int) -> Policy:
         def write(folder: Path) -> str:
             self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
@@ -243,15 +233,20 @@ class _Stage:
 
         return save(self.session, self.policy, self.stage.name, step, write)
 
+    def _live_engine(self, step: int) -> LiveEngine:
+        ref, room = self._ref(step), self.start.context_length
+        return LiveEngine(self.job, self.renderer, self.ends, ref, room)
+
     # Rows and rollouts ----------------------------------------------------------------------------
 
     def _row(self, uid: str, requests: Sequence[Request]) -> dict[str, Any]:
         prompt = requests[0].prompt
+        fitting = self.renderer.fitting(requests, self.start.context_length)
         return {
             "uid": uid,
             "task": requests[0].key.task,
             "messages": [{"role": m.role, "content": m.content} for m in prompt],
-            "prompt_ids": self.renderer.prompt_ids(prompt),
+            "prompt_ids": fitting[prompt],
             "seeds": [request.key.seed for request in requests],
             "max_tokens": requests[0].sampling.max_tokens,
         }

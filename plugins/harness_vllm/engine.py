@@ -81,9 +81,7 @@ class VllmEngine:
         if not requests:
             return
         renderer, policy = self._ready()
-        prompts = {prompt: renderer.prompt_ids(prompt) for prompt in {r.prompt for r in requests}}
-        for request in requests:
-            _check(request, len(prompts[request.prompt]), policy.files.context_length)
+        prompts = renderer.fitting(requests, policy.files.context_length)
         dispatch = Dispatch(self.replicas, self.options, policy.ref, prompts, self._numbers)
         try:
             async for rollout in dispatch.run(requests):
@@ -150,16 +148,3 @@ def _interpreter(given: str | None, base: Path) -> str:
         )  # fmt: skip
     # Not resolved: an environment is found through the link.
     return str(path)
-
-
-def _check(request: Request, length: int, context: int) -> None:
-    where = f"task {request.key.task!r}"
-    if length == 0:
-        raise EngineError("its prompt has no tokens", where=where)
-    if length + request.sampling.max_tokens > context:
-        raise EngineError(
-            f"prompt of {length} tokens + max_tokens {request.sampling.max_tokens} exceed the context of "
-            f"{context}",
-            where=where,
-            hint="lower max_tokens",
-        )

@@ -45,8 +45,9 @@ class StandIn:
         )
         resumed = settings["trainer.resume_from_path"]
         self.step = int(resumed.rpartition("_")[2]) if resumed else 0
-        #: Sum of the learning rates of all updates; moments of the stage before make a small difference.
-        self.learned = 2.0**-13 if spec["optimizer"] else 0.0
+        #: Sum of the learning rates of all updates; moments of the stage before add a little to the first.
+        self.learned = 0.0
+        self.moments = 2.0**-13 if spec["optimizer"] else 0.0
         self.judge = Judge(float(os.environ["HARNESS_VERL_REWARD_SECONDS"]))
         self.driver = Driver()
         self.drawn: dict[str, int] = {}
@@ -104,7 +105,7 @@ class StandIn:
             os._exit(7)
         if self.wrong("hang"):
             time.sleep(1000)
-        self.learned += rate
+        self.learned, self.moments = self.learned + rate + self.moments, 0.0
         loss = sum(sum(worth["advantages"]) for worth in groups.values())
         found = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.
@@ -163,8 +164,10 @@ class Server:
         self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]
     ) -> SimpleNamespace:
         stand_in, wrong = self.stand_in, self.stand_in.wrong
+        self.asked += 1
         if self.text is None:
-            ids, kind = [stand_in.ids["1"], stand_in.end], "answers-"
+            # Of an evaluation's requests one is lost.
+            ids, kind = [stand_in.ids["1"], stand_in.end], "answers-" if self.asked == 1 else "later-answers-"
         else:
             ids, kind = (
                 stand_in.complete(self.text, sampling_params["seed"], sampling_params["max_tokens"]),
@@ -173,9 +176,8 @@ class Server:
         logprobs = [-0.5] * len(ids)
         if wrong(kind + "abort") or (wrong("abort-one") and not self.sample):
             raise RuntimeError("the server is gone")
-        if wrong(kind + "slow"):
+        if self.text is None and wrong("answers-slow"):
             # One after the other.
-            self.asked += 1
             await asyncio.sleep(1.5 * self.asked)
         reason = "completed"
         if wrong(kind + "pause"):

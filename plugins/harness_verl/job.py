@@ -25,7 +25,7 @@ from harness_verl_worker import keeper
 
 from harness.errors import RecipeError, TrainingError
 from harness.watchdog import TimeUp
-from harness_verl.hub import START, Completion, Hub
+from harness_verl.hub import START, Arrival, Hub
 from harness_verl.options import VerlOptions
 
 PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu", "harness_vllm_cpu")
@@ -156,21 +156,21 @@ class Job:
         """The result of the command under way."""
         return self._wait(self.hub.results, self.stall_seconds)
 
-    def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Completion]]]:
+    def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Arrival]]]:
         """Complete groups by name, all that are here whenever one is; samples in order.
 
         Raises:
             TrainingError: as `call`, or the job says it is done and a group is not complete.
         """
-        arrived: dict[str, dict[int, Completion]] = {uid: {} for uid in sizes}
-        complete: dict[str, list[Completion]] = {}
+        arrived: dict[str, dict[int, Arrival]] = {uid: {} for uid in sizes}
+        complete: dict[str, list[Arrival]] = {}
         completions = self.hub.completions
         while arrived or complete:
             if complete and completions.empty():
                 yield complete
                 complete = {}
                 continue
-            one: Completion = self._wait(completions, self.stall_seconds, done=arrived)
+            one: Arrival = self._wait(completions, self.stall_seconds, done=arrived)
             if one.uid not in arrived:
                 continue  # Of a step before a resume, or sent twice.
             arrived[one.uid][one.sample] = one

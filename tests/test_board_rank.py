@@ -7,7 +7,7 @@ from studies import make_study
 
 from harness.board.build import entries
 from harness.board.entry import Entry
-from harness.board.rank import rank
+from harness.board.rank import labels, rank
 from harness.readout import read_study
 
 
@@ -29,6 +29,21 @@ def test_what_a_test_cannot_separate_is_a_tie(tmp_path):
     assert rows[0].ties == (rows[1].entry.label,)
     assert not pairs[0].separated
     assert pairs[0].detectable > 0
+
+
+def test_entries_of_one_recipe_are_told_apart_by_their_trainer(tmp_path):
+    folder = make_study(tmp_path, arms={"main": (0.3, 0.3)}, steps=8, per_stratum=2)
+    (one,) = entries(read_study(folder), "q")
+    values = json.loads(one.to_json())
+    made = [
+        Entry.model_validate(values | {"recipe": values["recipe"] | {"trainer": trainer, "sha": sha}})
+        for trainer, sha in (("torch", "a" * 16), ("trl", "b" * 16), ("trl", "c" * 16))
+    ]
+    name = one.label
+    assert labels(made[:1]) == [name]
+    assert labels(made[:2]) == [f"{name}, torch", f"{name}, trl"]
+    assert labels(made[1:]) == [f"{name}, bbbbbbbb", f"{name}, cccccccc"]
+    assert labels(made) == [f"{name}, torch", f"{name}, trl, bbbbbbbb", f"{name}, trl, cccccccc"]
 
 
 def test_seeds_that_scatter_tie_although_the_problems_alone_would_separate(tmp_path):

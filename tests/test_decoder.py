@@ -10,7 +10,10 @@ import torch
 from harness_torch.random_llama import RandomLlamaOptions, write_random_llama
 from harness_transformers.decoder import LlamaDecoding
 from harness_transformers.network import CausalNetwork, LlamaNetwork, Network, open_network
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from harness.errors import DataError
 
 torch.set_num_threads(1)
 
@@ -219,3 +222,27 @@ def test_rope_that_changes_with_length_is_left_to_transformers(tmp_path: Path) -
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(tmp_path)
     assert isinstance(open_network(tmp_path), CausalNetwork)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_weights_that_lack_a_tensor_are_refused_by_its_name(tmp_path: Path, tied: bool) -> None:
+    config = LlamaConfig(
+        vocab_size=16, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4,
+        tie_word_embeddings=tied,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    tensors.pop("lm_head.weight", None)
+    save_file(tensors, file, metadata={"format": "pt"})
+    if tied:
+        head = open_network(tmp_path).module.get_output_embeddings().weight  # type: ignore[operator]
+        assert torch.equal(head, tensors["model.embed_tokens.weight"])
+    else:
+        with pytest.raises(DataError, match=r"lack 1 of the model's tensors, such as 'lm_head.weight'"):
+            open_network(tmp_path)
+    del tensors["model.norm.weight"]
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(DataError, match=r"lack \d of .*'(lm_head|model.norm).weight'") as raised:
+        open_network(tmp_path)
+    assert str(tmp_path) in str(raised.value)

@@ -85,6 +85,38 @@ def test_an_export_is_not_taken_on_trust(policy: Policy, tmp_path: Path, spoil: 
         checkpoint.adopt(tmp_path, policy, 7, where="here")
 
 
+@pytest.mark.parametrize(
+    ("architecture", "said", "tied"),
+    [
+        ("llama", {"tie_word_embeddings": True}, True),
+        ("llama", {"tie_word_embeddings": False}, False),
+        # What an architecture does where its configuration does not say.
+        ("llama", {}, False),
+        ("gpt2", {}, True),
+    ],
+)
+def test_an_output_layer_may_be_left_out_where_it_is_the_embeddings(
+    policy: Policy, tmp_path: Path, architecture: str, said: dict[str, Any], tied: bool
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(policy.files.path, base)
+    config = json.loads((base / "config.json").read_text())
+    config.pop("tie_word_embeddings", None)
+    (base / "config.json").write_text(json.dumps(config | {"model_type": architecture} | said))
+    # Some files hold it although it is tied.
+    tensors = weights(policy) | {"lm_head.weight": torch.zeros(4, 16)}
+    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+    policy = replace(policy, files=replace(policy.files, path=base))
+    del tensors["lm_head.weight"]
+    export(tmp_path, tensors)
+    if tied:
+        checkpoint.adopt(tmp_path, policy, 7, where="here")
+        assert (tmp_path / "model").exists()
+    else:
+        with pytest.raises(TrainingError, match=r"lacks 1 tensors, such as 'lm_head.weight'"):
+            checkpoint.adopt(tmp_path, policy, 7, where="here")
+
+
 def test_an_export_of_another_step_is_none(policy: Policy, tmp_path: Path) -> None:
     export(tmp_path, weights(policy))
     with pytest.raises(TrainingError, match=r"exported no weights|global_step_8"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -10,8 +12,8 @@ from typing import Any
 
 import pytest
 from harness_verl import reach
-from harness_verl.hub import Completion, Hub
-from harness_verl_worker.wire import ADDRESS, TOKEN, Driver, DriverGone, Judge
+from harness_verl.hub import Arrival, Hub
+from harness_verl_worker.wire import ADDRESS, TOKEN, Driver, DriverGone, Judge, scored
 
 from harness.errors import RecipeError
 
@@ -25,13 +27,15 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     hub.close()
 
 
-def judge(hub: Hub, groups: Mapping[str, int], *, deadline: float = 20.0) -> list[Mapping[str, Any]]:
+def judge(
+    hub: Hub, groups: Mapping[str, int], *, deadline: float = 20.0, logprobs: tuple[Any, ...] = (-1.0,)
+) -> list[Mapping[str, Any]]:
     """Outcomes of all samples of some groups, asked for at once."""
 
     async def all_of_them() -> list[Mapping[str, Any]]:
         client = Judge(deadline)
         asks = [
-            client.outcome(uid, i, {"ids": [i], "logprobs": [-1.0], "fault": ""})
+            client.outcome(uid, i, {"ids": [i], "logprobs": logprobs, "fault": ""})
             for uid, size in groups.items()
             for i in range(size)
         ]
@@ -44,7 +48,7 @@ def settle_as_they_come(hub: Hub, groups: Mapping[str, int]) -> threading.Thread
     """A driver's thread: a group's samples are worth their number once all of them are here."""
 
     def work() -> None:
-        arrived: dict[str, list[Completion]] = {uid: [] for uid in groups}
+        arrived: dict[str, list[Arrival]] = {uid: [] for uid in groups}
         for _ in range(sum(groups.values())):
             one = hub.completions.get(timeout=20)
             arrived[one.uid].append(one)
@@ -67,31 +71,74 @@ def test_each_sample_gets_its_own_outcome_when_its_group_is_complete(hub: Hub) -
     ]
 
 
-def test_a_sample_without_a_verdict_in_time_is_unjudged_not_zero(hub: Hub) -> None:
+def test_a_sample_without_a_verdict_in_time_is_unjudged_not_zero(
+    hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     start = time.monotonic()
-    (found,) = judge(hub, {"g": 1}, deadline=0.5)
+    (found, _) = judge(hub, {"g": 2}, deadline=0.5)
     assert time.monotonic() - start < 10
+    assert capsys.readouterr().out == "harness: a reward worker has no verdict: no verdict within 0.5 s\n"
     assert (found["reward"], found["status"]) == (None, "infra_error")
     assert "no verdict within 0.5 s" in found["reason"]
 
 
-@pytest.mark.parametrize("when", ["never there", "gone meanwhile", "wrong token"])
-def test_a_driver_that_is_gone_is_no_exception_in_a_reward_worker(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, when: str
+@pytest.mark.parametrize(
+    ("when", "words"),
+    [
+        ("never there", "no driver at tcp:127.0.0.1:9: "),
+        ("gone meanwhile", "the driver is gone|the driver does not answer"),
+        ("wrong token", "wrong token"),
+        ("no address", "KeyError: 'HARNESS_VERL_ADDRESS'"),
+        ("no port", "ValueError: "),
+        ("refused", "Expected `float`, got `str`"),
+        ("not finite", "ValueError: Out of range float values are not JSON compliant"),
+        ("no JSON", "JSONDecodeError: "),
+    ],
+)
+def test_whatever_becomes_of_the_driver_a_reward_worker_says_why_and_waits_no_more(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], when: str, words: str
 ) -> None:
-    if when == "never there":
+    logprobs: tuple[Any, ...] = (-1.0,)
+    if when == "no address":
+        monkeypatch.delenv(ADDRESS)
+    elif when == "no port":
+        monkeypatch.setenv(ADDRESS, "tcp:127.0.0.1:http")
+    elif when == "refused":
+        logprobs = ("much",)
+    elif when == "not finite":
+        logprobs = (math.nan,)
+    elif when == "no JSON":
+        monkeypatch.setattr(hub, "answer", lambda _: b"<html>")
+    elif when == "never there":
         monkeypatch.setenv(ADDRESS, "tcp:127.0.0.1:9")
     elif when == "wrong token":
         monkeypatch.setenv(TOKEN, "0" * 32)
-    else:
+    elif when == "gone meanwhile":
         # A server's threads end with its process; here with the connection.
         def vanish(*_: Any) -> None:
             raise ConnectionResetError
 
         monkeypatch.setattr(hub, "answer", vanish)
-    (found,) = judge(hub, {"g": 1}, deadline=10)
-    assert (found["reward"], found["status"]) == (None, "infra_error")
-    assert "within 10 s" not in found["reason"]
+    outcomes = judge(hub, {"g": 3}, deadline=20, logprobs=logprobs)
+    (reason,) = {outcome["reason"] for outcome in outcomes}
+    assert re.search(words, reason)
+    assert {(outcome["reward"], outcome["status"]) for outcome in outcomes} == {(None, "infra_error")}
+    # Once, where the driver looks for a job's last words; and with each sample.
+    assert capsys.readouterr().out == f"harness: a reward worker has no verdict: {reason}\n"
+    assert scored(outcomes[0]) == {
+        "reward_score": 0.0,
+        "reward_extra_info": {"status": "infra_error", "score": 0.0, "masked": 1.0, "reason": reason},
+    }
+
+
+def test_a_verdict_is_reported_under_the_same_names(hub: Hub) -> None:
+    thread = settle_as_they_come(hub, {"g": 2})
+    _, found = judge(hub, {"g": 2})
+    thread.join()
+    assert scored(found) == {
+        "reward_score": 1.0,
+        "reward_extra_info": {"status": "pass", "score": 1.0, "masked": 0.0, "reason": ""},
+    }
 
 
 def test_commands_go_out_and_results_come_back_in_order(hub: Hub) -> None:
@@ -118,14 +165,18 @@ def test_a_hub_that_closes_tells_the_job_to_stop(hub: Hub) -> None:
 
 def test_a_driver_says_where_it_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = ("127.0.0.1", "127.0.0.1")
-    assert reach.interface(None, None, 1, "here") == alone == reach.interface(None, "auto", 1, "here")
+    assert reach.interface(None, None, 1, "here") == alone == reach.interface(None, "local", 1, "here")
     assert reach.interface("10.0.0.1", "10.0.0.2:6379", 4, "here") == ("10.0.0.1", "10.0.0.1")
     monkeypatch.setattr(reach, "_towards", lambda host: "10.0.0.7" if host == "head" else "127.0.0.1")
-    assert reach.interface(None, "head:6379", 2, "here") == ("0.0.0.0", "10.0.0.7")
-    for nowhere in ("auto", "127.0.0.1:6379"):
-        with pytest.raises(RecipeError, match="other nodes cannot reach the driver") as raised:
-            reach.interface(None, nowhere, 2, "here")
-        assert "listen" in str(raised.value)
+    for nodes in (1, 2):
+        assert reach.interface(None, "head:6379", nodes, "here") == ("0.0.0.0", "10.0.0.7")
+        for nowhere in ("auto", "127.0.0.1:6379"):
+            with pytest.raises(RecipeError, match="other nodes cannot reach the driver") as raised:
+                reach.interface(None, nowhere, nodes, "here")
+            assert "listen" in str(raised.value)
+    # A cluster that runs already has more nodes than those that train.
+    monkeypatch.setattr(reach, "_towards", lambda host: "10.0.0.7")
+    assert reach.interface(None, "auto", 1, "here") == ("0.0.0.0", "10.0.0.7")
 
 
 def test_a_way_is_asked_of_the_routing_table() -> None:

@@ -52,6 +52,20 @@ def recipe(resources: dict[str, Any] | None = None, **options: Any) -> dict[str,
     }
 
 
+#: Four requests, twice inside the stage.
+INSIDE: dict[str, Any] = {
+    "every_steps": 2,
+    "each_stage": False,
+    "heldout": [
+        {
+            "name": "chains",
+            "tasks": [{"name": "arithmetic-chain", "strata": "2-3", "split": "heldout"}],
+            "per_stratum": 2,
+            "max_tokens": 6,
+        }
+    ],
+}
+
 #: The same as a file.
 TOML = """
 name = "faults"
@@ -74,7 +88,13 @@ max_steps = 4
         ("hang:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in update'"),
         ("hang:3", {"stage_seconds": 20}, r"resources.stage_seconds: .*longer than 20 s.* at 'in update'"),
         ("drop:3", {"stall_seconds": 10}, r"made no progress for 1\d s.* at 'in generate'"),
-        ("abort:3", {}, "none of 8 samples could be judged: the server is gone"),
+        ("odd:3", {}, r"lost samples: [\s\S]*a reward worker has no verdict: Expected `int`, got `str`"),
+        ("abort:3", {}, "none of 8 samples could be judged: RuntimeError: the server is gone"),
+        ("pause:3", {}, "none of 8 samples could be judged: .* gave the request up after 0 tokens: aborted"),
+        ("cut:3", {}, "none of 8 samples could be judged: .* gave the request up after 1 tokens: aborted"),
+        ("nan:3", {}, r"none of 8 samples could be judged: log-probabilities are not finite \(nan\)"),
+        ("nan-gradient:3", {}, r"grad_norm is nan at step 3 of stage 's'\s+next: lower the learning rate"),
+        ("infinite-loss:3", {}, "loss is inf at step 3 of stage 's'"),
         ("rounded:3", {}, r"exported '.*' as F16: small updates would be rounded away"),
         ("nothing:3", {}, "verl exported no weights"),
         ("end", {}, "ended with exit code 9"),
@@ -145,9 +165,12 @@ def test_a_clusters_workers_find_packages_by_ray_alone(
 
 def test_an_environment_without_verl_is_said_so(bench: Workbench, tmp_path: Path) -> None:
     bare = program(tmp_path / "bare", f'exec {sys.executable} -S "$@"')
-    with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named") as raised:
+    with pytest.raises(RecipeError, match=f"no verl in {bare}") as raised:
         bench.run(recipe(python="bare"))
     assert "resources.python" in str(raised.value)
+    assert "HARNESS_VERL_PYTHON" in str(raised.value)
+    # Before anything was measured or evaluated.
+    assert not [line["t"] for line in read(bench.folder / "run" / "ledger.jsonl")]
     spec = {"overrides": [], "settings": {}, "optimizer": None}
     with pytest.raises(RecipeError, match=rf"no verl in {bare}: .*No module named"):
         check(str(bare), spec, {}, "here")
@@ -180,7 +203,23 @@ def test_single_aborts_are_masked_not_zero(bench: Workbench, monkeypatch: pytest
         for group in call.value.groups:
             assert (group.rewards[0], group.advantages[0]) == (None, 0.0)
             assert None not in group.rewards[1:]
-            assert group.rollouts[0].reason == "the server is gone"
+            assert group.rollouts[0].reason == "RuntimeError: the server is gone"
+
+
+@pytest.mark.parametrize(
+    ("fault", "lost"), [("", 0), ("answers-pause", 1), ("answers-cut", 1), ("answers-abort", 1)]
+)
+def test_an_evaluation_inside_a_stage_scores_no_request_that_was_given_up(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, fault: str, lost: int
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", fault)
+    record = bench.run(recipe() | {"evaluation": INSIDE})
+    inside = [line for line in record.lines("evaluation") if line["name"] == "inside"]
+    assert inside
+    for line in inside:
+        assert line["scores"]["infra_errors"] == lost
+        assert line["scores"]["no_answer"] == 0
+        assert sum(counts["samples"] for counts in line["problems"].values()) == 4 - lost
 
 
 def test_a_verdict_that_comes_late_is_a_verdict(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +295,16 @@ def test_a_hang_ends_where_the_recipe_sets_no_limit(
     monkeypatch.setattr(job_module, "STALL_SECONDS", 10.0)
     with pytest.raises(TrainingError, match=r"has made no progress for 1\d s \(limit 10\), at 'in update'"):
         bench.run(recipe())
+
+
+def test_a_long_evaluation_inside_a_stage_is_no_stall(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four answers take six seconds, one after the other; none of it is silence."""
+    monkeypatch.setenv("FAKE_VERL", "answers-slow")
+    monkeypatch.setattr(job_module, "STALL_SECONDS", 4.5)
+    record = bench.run(recipe() | {"evaluation": INSIDE})
+    assert record.lines("finished")
 
 
 def test_time_that_the_driver_takes_is_not_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

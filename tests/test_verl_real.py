@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -323,10 +324,23 @@ min_free_gb = 0.05
 reporters = []
 [[stages]]
 name = "long"
+# A dead server must not pass for groups that nothing can be learned from.
+gates = [{ name = "mixed-outcomes", max_refills = 50 }]
 rollout = { n = 8, batch = 8, max_tokens = 20 }
 optimizer = { lr = 3e-4 }
 max_steps = 400
 """
+
+
+#: What the driver says of a job that lost a process: it died of it, waits for what cannot come, or has no
+#: answers left. Which of them it is depends on what verl was at.
+GUARD = (
+    r"trainer 'verl', stage 'long': ("
+    r"the verl job (died \(exit code -?\d+\)|has made no progress for \d+ s|lost samples: \d+ groups)"
+    r"|resources\.stall_seconds: .*; the verl job is at '"
+    r"|verl lost \d+ samples of \d+ groups)"
+    r"|stage 'long', step \d+: none of \d+ samples could be judged: "
+)
 
 
 def test_every_kill_is_a_named_error_and_the_run_goes_on_after_it(verl_python: str, tmp_path: Path) -> None:
@@ -335,10 +349,8 @@ def test_every_kill_is_a_named_error_and_the_run_goes_on_after_it(verl_python: s
     study = make_study(path, tmp_path / "runs").folder
     run = study / "main" / "seed-0"
     begun = 0
-    for victim, said in (
-        ("ray::WorkerDict", "the verl job"),
-        ("VLLM::EngineCore", "the verl job|engine gave up|lost"),
-    ):
+    for victim in ("ray::WorkerDict", "VLLM::EngineCore"):
+        before = (run / "log.txt").stat().st_size if begun else 0
         process = start_arm(study)
         begun = wait_for_steps(run, begun + 3, process)
         pids = named(victim, process.pid)
@@ -348,9 +360,10 @@ def test_every_kill_is_a_named_error_and_the_run_goes_on_after_it(verl_python: s
             os.kill(pid, signal.SIGKILL)
         assert process.wait(timeout=300) not in (0, None)
         wait_until(lambda: not left(), 120)
-        words = (run / "log.txt").read_text()
-        assert "Traceback" not in words.partition("it said last")[0]
-        assert any(part in words for part in said.split("|"))
+        # Of this start alone: the log has those before it, too.
+        words = (run / "log.txt").read_bytes()[before:].decode().partition("it said last")[0]
+        assert "Traceback" not in words
+        assert re.search(GUARD, words), words[-3000:]
 
     for _ in range(2):  # The driver itself; after its end the run goes on once more.
         process = start_arm(study)

@@ -7,7 +7,8 @@ of one training run for a property of the recipe. P-values are corrected over al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -43,6 +44,8 @@ class Ranked:
     rank: int
     #: Labels of entries that no test separates from it.
     ties: tuple[str, ...]
+    #: What a table of these entries calls it.
+    label: str
 
 
 def rank(entries: Sequence[Entry]) -> tuple[list[Ranked], list[Pair]]:
@@ -55,16 +58,32 @@ def rank(entries: Sequence[Entry]) -> tuple[list[Ranked], list[Pair]]:
         raise ValueError("scores of different benchmarks, profiles or verifiers do not compare")
     order = sorted(entries, key=lambda e: (-e.score.value, e.label))
     pairs = _holm([_pair(order, i, j) for i, j in combinations(range(len(order)), 2)])
-    ranked = []
+    ranked, names = [], labels(order)
     for i, entry in enumerate(order):
         ahead = sum(p.separated for p in pairs if p.worse == i)
         ties = [
-            order[p.worse if p.better == i else p.better].label
+            names[p.worse if p.better == i else p.better]
             for p in pairs
             if i in (p.better, p.worse) and not p.separated
         ]
-        ranked.append(Ranked(entry, 1 + ahead, tuple(ties)))
+        ranked.append(Ranked(entry, 1 + ahead, tuple(ties), names[i]))
     return ranked, pairs
+
+
+def labels(entries: Sequence[Entry]) -> list[str]:
+    """What tells entries apart: arm or recipe; with the trainer, or the recipe's hash, where that is not
+    enough."""
+    names = [entry.label for entry in entries]
+    more: tuple[Callable[[Entry], str], ...] = (lambda e: e.recipe.trainer, lambda e: e.recipe.sha[:8])
+    for word in more:
+        called: dict[str, list[int]] = defaultdict(list)
+        for i, name in enumerate(names):
+            called[name].append(i)
+        for members in called.values():
+            if len({word(entries[i]) for i in members}) > 1:
+                for i in members:
+                    names[i] += f", {word(entries[i])}"
+    return names
 
 
 def _pair(order: Sequence[Entry], i: int, j: int) -> Pair:

@@ -215,8 +215,7 @@ def tie_sentence(rows: Sequence[Ranked], pairs: Sequence[Pair]) -> str:
     if not adjacent:
         return "Every entry is separated from every other."
     named = [
-        f"{rows[p.better].entry.label} and {rows[p.worse].entry.label} "
-        f"({100 * p.difference:+.1f} points, p = {p.p:.2g})"
+        f"{rows[p.better].label} and {rows[p.worse].label} ({100 * p.difference:+.1f} points, p = {p.p:.2g})"
         for p in adjacent
     ]
     seen = max(p.detectable for p in adjacent)

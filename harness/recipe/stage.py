@@ -72,7 +72,7 @@ class RolloutOptions(Model):
 class LossOptions(Model):
     """What is minimised. Coefficients of 0 switch a term off."""
 
-    #: Coefficient of the KL divergence to the reference model (by `conventions.kl_estimator`, in nats a token).
+    #: Coefficient of the KL divergence to the reference model (`conventions.kl_estimator`, nats a token).
     kl: Annotated[float, Field(ge=0)] = 0.0
     #: Coefficient of the entropy bonus (nats a token).
     entropy: Annotated[float, Field(ge=0)] = 0.0

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from harness.board.build import entry
 from harness.board.entry import Entry
-from harness.board.rank import Pair, Ranked, rank
+from harness.board.rank import Pair, Ranked, labels, rank
 from harness.errors import DataError, near
 from harness.readout import Run, Study
 from harness.statistics import Passage, Spread, first_passage, spread
@@ -179,4 +179,4 @@ def _ranked(entries: Sequence[Entry]) -> tuple[list[Ranked], list[Pair]]:
     if len({e.column for e in entries}) == 1:
         return rank(entries)
     ordered = sorted(entries, key=lambda e: (-e.score.value, e.label))
-    return [Ranked(e, 0, ()) for e in ordered], []
+    return [Ranked(e, 0, (), label) for e, label in zip(ordered, labels(ordered), strict=True)], []

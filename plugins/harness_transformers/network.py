@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from harness.errors import DataError
 from harness_transformers import causal
 from harness_transformers.decoder import LlamaDecoding
 from harness_transformers.llama import (
@@ -170,15 +171,28 @@ def open_network(
 
 
 def open_module(path: Path) -> nn.Module:
-    """The model in a transformers folder as transformers opens it, in fp32 on the CPU."""
+    """The model in a transformers folder as transformers opens it, in fp32 on the CPU.
+
+    Raises:
+        DataError: the weights lack a tensor; transformers would draw it at random.
+    """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     # The harness shows progress of its own.
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    module = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True)
+    module, about = cast(Any, AutoModelForCausalLM).from_pretrained(
+        path, dtype=torch.float32, local_files_only=True, output_loading_info=True
+    )
+    if missing := sorted(about["missing_keys"]):
+        raise DataError(
+            f"the weights lack {len(missing)} of the model's tensors, such as {missing[0]!r}",
+            where=str(path),
+            hint="make or download the folder anew; "
+            "where the output layer is the embeddings, config.json says tie_word_embeddings",
+        )
     # Dropout off: what is trained is what was sampled from.
-    return cast(nn.Module, cast(Any, module).eval())
+    return cast(nn.Module, module.eval())
 
 
 def as_network(module: nn.Module, *, precision: str = "fp32", own_decoder: bool = True) -> Network:

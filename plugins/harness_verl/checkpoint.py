@@ -23,6 +23,8 @@ VERL: Final = "verl"
 #: What belongs to a model besides its weights: configuration, tokenizer, chat template, code.
 _BESIDE: Final = (".json", ".jinja", ".txt", ".model", ".py")
 _INDEX: Final = ".safetensors.index.json"
+#: The output layer, as transformers names it.
+_HEAD: Final = "lm_head.weight"
 
 
 def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
@@ -35,7 +37,7 @@ def adopt(scratch: Path, policy: Policy, step: int, *, where: str) -> str:
     files = sorted(export.glob("*.safetensors"))
     if not files:
         raise TrainingError("verl exported no weights", where=f"{where}, {export}")
-    _check(tensors(files), tensors(sorted(policy.files.path.glob("*.safetensors"))), where)
+    _check(tensors(files), policy.files.path, where)
     model = scratch / MODEL
     model.mkdir()
     furnish(model, policy)
@@ -85,9 +87,12 @@ def _declare_fp32(config: Path) -> None:
     config.write_text(json.dumps(values, indent=2) + "\n")
 
 
-def _check(exported: dict[str, Any], before: dict[str, Any], where: str) -> None:
-    # Of tied weights either end may be the one that is written.
-    missing = sorted(name for name in before if name not in exported and "lm_head" not in name)
+def _check(exported: dict[str, Any], policy: Path, where: str) -> None:
+    before = tensors(sorted(policy.glob("*.safetensors")))
+    missing = sorted(name for name in before if name not in exported)
+    if any(name.endswith(_HEAD) for name in missing) and _is_tied(policy):
+        # It is the embeddings, and need not be written a second time.
+        missing = [name for name in missing if not name.endswith(_HEAD)]
     if missing:
         raise TrainingError(
             f"verl's export lacks {len(missing)} tensors, such as {missing[0]!r}", where=where
@@ -104,6 +109,15 @@ def _check(exported: dict[str, Any], before: dict[str, Any], where: str) -> None
                 f"verl exported {name!r} with shape {about['shape']}, the policy has {before[name]['shape']}",
                 where=where,
             )
+
+
+def _is_tied(policy: Path) -> bool:
+    """Whether the output layer shares its weights with the embeddings; configurations leave the default
+    of their architecture out."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(policy, local_files_only=True).get_text_config()
+    return bool(config.tie_word_embeddings)
 
 
 def tensors(files: list[Path]) -> dict[str, Any]:

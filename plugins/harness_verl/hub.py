@@ -28,8 +28,8 @@ START: Final = "start"
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """One sample as a reward worker sends it."""
+class Arrival:
+    """One sample as it arrives from the job: a completion, or why there is none."""
 
     uid: str
     sample: int
@@ -50,7 +50,7 @@ class Hub(SessionServer):
         """
         self._commands: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.completions: queue.SimpleQueue[Completion] = queue.SimpleQueue()
+        self.completions: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         #: By worker, outcomes that it has not fetched yet.
         self._outcomes: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         self._senders: dict[tuple[str, int], str] = {}
@@ -117,7 +117,7 @@ class Hub(SessionServer):
             for sample in samples:
                 self._senders[sample["uid"], sample["sample"]] = worker
         for sample in samples:
-            self.completions.put(msgspec.convert(sample, Completion))
+            self.completions.put(msgspec.convert(sample, Arrival))
 
     def _fetch(self, worker: str) -> list[Mapping[str, Any]]:
         with self._changed:

@@ -25,7 +25,7 @@ from harness_verl_worker import keeper
 
 from harness.errors import RecipeError, TrainingError
 from harness.watchdog import TimeUp
-from harness_verl.hub import START, Completion, Hub
+from harness_verl.hub import START, Arrival, Hub
 from harness_verl.options import VerlOptions
 
 PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu", "harness_vllm_cpu")
@@ -41,6 +41,11 @@ NO_VERL: Final = 4
 STALL_SECONDS: Final = 1800.0
 #: Longest clean end of a job: Ray takes its time on a busy machine.
 END_SECONDS: Final = 300.0
+#: What to do without verl.
+ENVIRONMENT: Final = (
+    "name the bin/python of an environment that has verl with resources.python or, for any recipe, with the "
+    "variable HARNESS_VERL_PYTHON; scripts/heavy-env verl-cpu makes one for a CPU"
+)
 
 
 def place() -> Path:
@@ -108,14 +113,11 @@ class Job:
         #: Removed when the job ends well.
         self.log = logs / f"{folder.name}.txt"
         (folder / "spec.json").write_bytes(msgspec.json.encode(spec))
-        inherited = {
-            k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-        }
         command = [python, str(package("harness_verl_worker") / "keeper.py"), str(folder), python, "-m",
                    "harness_verl_worker.main", str(folder / "spec.json")]  # fmt: skip
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, env=inherited | dict(variables), stdin=subprocess.PIPE, stdout=log,
+                command, env=_inherited() | dict(variables), stdin=subprocess.PIPE, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
             )  # fmt: skip
         self._token = variables["HARNESS_VERL_TOKEN"]
@@ -154,21 +156,21 @@ class Job:
         """The result of the command under way."""
         return self._wait(self.hub.results, self.stall_seconds)
 
-    def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Completion]]]:
+    def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Arrival]]]:
         """Complete groups by name, all that are here whenever one is; samples in order.
 
         Raises:
             TrainingError: as `call`, or the job says it is done and a group is not complete.
         """
-        arrived: dict[str, dict[int, Completion]] = {uid: {} for uid in sizes}
-        complete: dict[str, list[Completion]] = {}
+        arrived: dict[str, dict[int, Arrival]] = {uid: {} for uid in sizes}
+        complete: dict[str, list[Arrival]] = {}
         completions = self.hub.completions
         while arrived or complete:
             if complete and completions.empty():
                 yield complete
                 complete = {}
                 continue
-            one: Completion = self._wait(completions, self.stall_seconds, done=arrived)
+            one: Arrival = self._wait(completions, self.stall_seconds, done=arrived)
             if one.uid not in arrived:
                 continue  # Of a step before a resume, or sent twice.
             arrived[one.uid][one.sample] = one
@@ -281,15 +283,39 @@ def _no_alarm() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _inherited() -> dict[str, str]:
+    """This process's variables without those that are of its own interpreter."""
+    own = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def require(python: str, where: str) -> None:
+    """Look whether an interpreter has verl, without importing it: before a run measures and evaluates.
+
+    Raises:
+        RecipeError: it has not, or cannot be started.
+    """
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('verl') is None)"
+    try:
+        done = subprocess.run(
+            [python, "-c", code], env=_inherited(), capture_output=True, text=True, check=False, timeout=60
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RecipeError(f"{python} does not run: {error}", where=where, hint=ENVIRONMENT) from None
+    if done.returncode:
+        raise _absent(python, done.stderr.strip(), where)
+
+
+def _absent(python: str, why: str, where: str) -> RecipeError:
+    return RecipeError(f"no verl in {python}" + (f": {why}" if why else ""), where=where, hint=ENVIRONMENT)
+
+
 def refused(code: int, words: str, python: str, where: str) -> RecipeError:
     """Why a job ended before it began, in its words."""
     mark = ABSENT if code == NO_VERL else REFUSED
     text = words[words.rindex(mark) :].removeprefix(mark) if mark in words else words
     if code == NO_VERL:
-        return RecipeError(
-            f"no verl in {python}: {text.strip()}", where=where,
-            hint="name the bin/python of an environment that has verl with resources.python",
-        )  # fmt: skip
+        return _absent(python, text.strip(), where)
     return RecipeError(f"verl refuses its configuration: {text.strip()}", where=where)
 
 
@@ -304,12 +330,9 @@ def check(
     folder = place()
     try:
         (folder / "spec.json").write_bytes(msgspec.json.encode(spec))
-        inherited = {
-            k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-        }
         done = subprocess.run(
             [python, "-m", "harness_verl_worker.main", "--check", str(folder / "spec.json")],
-            env=inherited | dict(variables) | {"PYTHONPATH": str(folder / "path")}, cwd=folder,
+            env=_inherited() | dict(variables) | {"PYTHONPATH": str(folder / "path")}, cwd=folder,
             capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -337,7 +360,7 @@ def interpreter(given: Sequence[str | None], base: Path) -> str | None:
             if not os.access(path, os.X_OK):
                 raise RecipeError(
                     f"no interpreter at {str(path)!r}", where="trainer 'verl', python",
-                    hint="name the bin/python of an environment that has verl",
+                    hint=ENVIRONMENT,
                 )  # fmt: skip
             return str(path)
     return None

@@ -10,7 +10,7 @@ from harness_transformers.prompts import Renderer
 
 from harness.protocols import Policy
 from harness.records import PolicyRef, Request, Rollout
-from harness_verl.hub import Completion
+from harness_verl.hub import Arrival
 from harness_verl.job import Job
 
 #: Requests of one command: what a line of the socket holds, not what the servers can take at once.
@@ -33,7 +33,7 @@ class LiveEngine:
             asked = [{"prompt_ids": prompts[r.prompt], "sampling": sampling(r)} for r in chunk]
             answers: list[dict[str, Any]] = self._job.call("answer", requests=asked)
             found = [
-                msgspec.convert({"uid": "", "sample": i, **answer}, Completion)
+                msgspec.convert({"uid": "", "sample": i, **answer}, Arrival)
                 for i, answer in enumerate(answers)
             ]
             for rollout in rollouts(chunk, found, self._renderer, self._ends, self._ref):
@@ -64,7 +64,7 @@ def sampling(request: Request) -> dict[str, Any]:
 
 def rollouts(
     requests: Sequence[Request],
-    completions: Sequence[Completion],
+    completions: Sequence[Arrival],
     renderer: Renderer,
     ends: frozenset[int],
     ref: PolicyRef,

@@ -30,8 +30,8 @@ class VerlOptions(Model):
     overrides: Annotated[tuple[str, ...], AfterValidator(_none_of_ours)] = ()
     #: A running Ray cluster (`auto`, or `host:port`); None starts Ray on this machine for each stage.
     ray_address: str | None = None
-    #: Interface that reward workers reach this process by; None for this machine alone, or for all and
-    #: the address on the way to the head where there is a cluster.
+    #: Interface that reward workers reach this process by; None for this machine alone, or, with a
+    #: `ray_address`, for all and the address on the way to the cluster's head.
     listen: str | None = None
     #: Measures and evaluates between stages; None for `transformers` on a CPU and `vllm`, under verl's
     #: interpreter, on GPUs.

@@ -21,7 +21,8 @@ def interface(listen: str | None, ray_address: str | None, nodes: int, where: st
     """
     if listen is not None:
         return listen, listen
-    if nodes == 1 and ray_address in (None, "auto", "local"):
+    # On a cluster that runs already, verl spreads its reward workers over all nodes, however few train.
+    if nodes == 1 and ray_address in (None, "local"):
         return LOOPBACK, LOOPBACK
     found = outward(ray_address)
     if ipaddress.ip_address(found).is_loopback:

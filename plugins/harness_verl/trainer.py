@@ -29,7 +29,7 @@ from harness.protocols import Batch, BuildContext, Engine, GroupStream, Policy, 
 from harness.recipe import Conventions, Stage
 from harness.records import Group, PolicyRef, Request, Rollout, StepMetrics, Task
 from harness_verl import checkpoint, job, lora
-from harness_verl.hub import Completion, Hub
+from harness_verl.hub import Arrival, Hub
 from harness_verl.live import LiveEngine, rollouts
 from harness_verl.options import VerlOptions
 from harness_verl.reach import interface
@@ -41,11 +41,12 @@ class VerlTrainer:
     """Trains stages under verl (protocol `Trainer`)."""
 
     def __init__(self, options: VerlOptions | None, context: BuildContext) -> None:
-        """Raises RecipeError when the interpreter is not there."""
+        """Raises RecipeError when the interpreter is not there, or has no verl."""
         self.options = options or VerlOptions()
         self.context = context
         self.device = device_of(context.resources.device)
         self.python = python_of(self.options, context)
+        job.require(self.python, "trainer 'verl'")
         self._engine: Engine | None = None
 
     def engine(self, policy: Policy) -> Engine:
@@ -198,7 +199,9 @@ class _Stage:
                 "advantages": group.advantages, "masked": self._masked(group),
             }  # fmt: skip
         rate = self.stage.optimizer.rate(step)
-        found: Mapping[str, float] = self.job.call("update", groups=groups, rate=rate)
+        said: Mapping[str, float | str] = self.job.call("update", groups=groups, rate=rate)
+        # What is not finite comes as text, for the session to refuse by name.
+        found = {name: float(value) for name, value in said.items()}
         missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in found]
         if missing:
             raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step}")
@@ -248,7 +251,7 @@ class _Stage:
             "max_tokens": requests[0].sampling.max_tokens,
         }
 
-    def _rollouts(self, requests: Sequence[Request], completions: Sequence[Completion]) -> list[Rollout]:
+    def _rollouts(self, requests: Sequence[Request], completions: Sequence[Arrival]) -> list[Rollout]:
         return rollouts(requests, completions, self.renderer, self.ends, self._ref(requests[0].key.step - 1))
 
     def _ref(self, step: int) -> PolicyRef:

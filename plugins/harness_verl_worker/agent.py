@@ -7,10 +7,11 @@ sample is drawn under its own seed.
 from __future__ import annotations
 
 from typing import Any, Final
-from uuid import uuid4
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput, register
 from verl.utils.profiler import simple_timer
+
+from harness_verl_worker.reply import ask
 
 #: `rollout.agent.default_agent_loop`.
 LOOP: Final = "harness"
@@ -36,19 +37,8 @@ class GivenPrompt:
             "max_tokens": given["max_tokens"],
         }
         timings: dict[str, Any] = {}
-        fault, extra, ids, logprobs = "", {}, [], []
         with simple_timer("generate_sequences", timings):
-            try:
-                found = await self._server.generate(
-                    request_id=uuid4().hex, prompt_ids=list(given["prompt_ids"]), sampling_params=how
-                )
-            except Exception as error:  # noqa: BLE001 - whatever ends a server: Ray's errors, vLLM's, a lost connection
-                fault = said(error)
-            else:
-                ids, logprobs = list(found.token_ids), list(found.log_probs or [])
-                extra = dict(found.extra_fields)
-                if not ids:
-                    fault = f"no token came back: {found.stop_reason}"
+            ids, logprobs, fault, extra = await ask(self._server, given["prompt_ids"], how)
         mask = [1] * len(ids)
         if fault:
             # A row needs a token; this one counts for nothing.
@@ -70,9 +60,3 @@ class GivenPrompt:
                 NOTES: notes,
             },
         )
-
-
-def said(error: Exception) -> str:
-    """An error in one line; Ray's end with what was raised on the other side."""
-    lines = str(error).strip().splitlines()
-    return ": ".join([type(error).__name__, *lines[-1:]])[:500]

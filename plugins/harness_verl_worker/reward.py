@@ -14,7 +14,7 @@ from typing import Any, Final
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from harness_verl_worker.agent import NOTES
-from harness_verl_worker.wire import Judge
+from harness_verl_worker.wire import Judge, scored
 
 DEADLINE: Final = "HARNESS_VERL_REWARD_SECONDS"
 
@@ -37,13 +37,4 @@ class SessionReward(RewardManagerBase):  # type: ignore[misc]
             "fault": notes["fault"],
         }
         uid, sample = str(row.non_tensor_batch["uid"]), int(row.non_tensor_batch["session_id"])
-        found = await self._judge.outcome(uid, sample, completion)
-        reward, score = found["reward"], found["score"]
-        return {
-            "reward_score": 0.0 if reward is None else float(reward),
-            "reward_extra_info": {
-                "status": found["status"],
-                "score": 0.0 if score is None else float(score),
-                "masked": float(reward is None),
-            },
-        }
+        return scored(await self._judge.outcome(uid, sample, completion))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from uuid import uuid4
 
 import numpy as np
 import ray
@@ -26,7 +25,9 @@ from verl.utils.debug import marked_timer
 from verl.utils.skip import SkipManager
 from verl.utils.tracking import Tracking
 
-from harness_verl_worker.agent import GIVEN, said
+from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.metrics import sendable
+from harness_verl_worker.reply import answers
 from harness_verl_worker.wire import Driver
 from harness_verl_worker.worker import StageWorker
 
@@ -140,7 +141,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             counts[_uid(key)] += 1
         return counts
 
-    def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float]:
+    def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float | str]:
         """One optimizer step on the groups that were kept, and new weights for the servers."""
         self._worth = groups
         if all(all(worth["masked"]) for worth in groups.values()):
@@ -166,9 +167,9 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         tq.kv_clear(keys=batch.keys, partition_id=batch.partition_id)
         self.logger.log(data=metrics, step=self.global_steps)
         self._open = False
-        return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float | np.number)}
+        return sendable(metrics)
 
-    def _idle(self) -> Mapping[str, float]:
+    def _idle(self) -> Mapping[str, float | str]:
         """A step whose every sample is masked: no token is left to divide by, and nothing to learn."""
         batch = self._kept()
         self._forget(batch.keys)
@@ -186,23 +187,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
     def _answer(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Completions of single prompts by the live weights, for evaluations inside a stage."""
-
-        async def one(request: Mapping[str, Any]) -> dict[str, Any]:
-            try:
-                found = await client.generate(
-                    request_id=uuid4().hex,
-                    prompt_ids=list(request["prompt_ids"]),
-                    sampling_params=dict(request["sampling"]),
-                )
-            except Exception as error:  # noqa: BLE001 - as in the agent loop: a dead server is an abort with its reason
-                return {"ids": [], "logprobs": [], "fault": said(error)}
-            return {"ids": list(found.token_ids), "logprobs": list(found.log_probs or []), "fault": ""}
-
-        async def all_of_them() -> list[dict[str, Any]]:
-            return list(await asyncio.gather(*(one(request) for request in requests)))
-
-        client = self.get_llm_client()
-        return asyncio.run(all_of_them())
+        return asyncio.run(answers(self.get_llm_client(), requests, self._say))
 
     def _save(self, folder: str) -> None:
         """verl's checkpoint as `<folder>/global_step_<n>`."""
@@ -291,7 +276,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=tu.get_tensordict(nested))
 
     def _say(self, phase: str) -> None:
-        """What begins now: a driver that hears nothing for long knows what hangs."""
+        """What it is at: a driver that hears nothing for long knows what hangs."""
         self.driver.call("phase", phase)
 
 

@@ -6,6 +6,7 @@ Processes find the driver by two environment variables, which Ray hands on to it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -20,6 +21,12 @@ TOKEN: Final = "HARNESS_VERL_TOKEN"
 
 class DriverGone(RuntimeError):
     """The driver does not answer any more, or refused a call."""
+
+
+def said(error: Exception) -> str:
+    """An error in one line; Ray's end with what was raised on the other side."""
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[-1:]])[:500]
 
 
 class Driver:
@@ -43,8 +50,12 @@ class Driver:
         self._exchange(os.environ[TOKEN].encode())
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """Raises DriverGone with the driver's words where it refuses."""
-        return self._exchange(json.dumps({"call": name, "args": arguments}).encode())
+        """
+        Raises:
+            DriverGone: the driver refuses, with its words, or is not there any more.
+            ValueError: a number is not finite; JSON cannot hold it, and the driver would only say so.
+        """
+        return self._exchange(json.dumps({"call": name, "args": arguments}, allow_nan=False).encode())
 
     def _exchange(self, line: bytes) -> Any:
         try:
@@ -80,6 +91,7 @@ class Judge:
         self._outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._fault = ""
+        self._noted = False
 
     async def outcome(self, uid: str, sample: int, completion: Mapping[str, Any]) -> Mapping[str, Any]:
         """`{"reward", "status", "score"}`; reward is None where the sample must not count. Never raises
@@ -97,7 +109,9 @@ class Judge:
             async with asyncio.timeout(self._deadline):
                 return await future
         except TimeoutError:
-            return _unjudged(f"no verdict within {self._deadline:g} s")
+            reason = f"no verdict within {self._deadline:g} s"
+            self._note(reason)
+            return _unjudged(reason)
         finally:
             self._waiting.pop((uid, sample), None)
 
@@ -110,8 +124,8 @@ class Judge:
                 while not self._outbox.empty():
                     samples.append(self._outbox.get_nowait())
                 await asyncio.to_thread(driver.call, "offer", self._name, samples)
-        except DriverGone as error:
-            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for what cannot come
+            self._fail(_words(error))
 
     def _listen(self) -> None:
         assert self._loop is not None
@@ -121,8 +135,10 @@ class Judge:
                 outcomes = driver.call("outcomes", self._name)
                 if outcomes:
                     self._loop.call_soon_threadsafe(self._settle, outcomes)
-        except DriverGone as error:
-            self._loop.call_soon_threadsafe(self._fail, str(error))
+        except Exception as error:  # noqa: BLE001 - as in `_send`
+            # A loop that is closed has nobody waiting in it.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._fail, _words(error))
 
     def _settle(self, outcomes: list[dict[str, Any]]) -> None:
         for outcome in outcomes:
@@ -132,9 +148,35 @@ class Judge:
 
     def _fail(self, reason: str) -> None:
         self._fault = reason
+        self._note(reason)
         for future in self._waiting.values():
             if not future.done():
                 future.set_result(_unjudged(reason))
+
+    def _note(self, reason: str) -> None:
+        """Say the first reason in the job's log: the driver shows its end when it misses the samples."""
+        if not self._noted:
+            self._noted = True
+            print(f"harness: a reward worker has no verdict: {reason}", flush=True)
+
+
+def scored(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome as verl's reward workers report it: `reward_score`, and `reward_extra_info`, whose keys
+    are the same for all samples of a batch. A sample that must not count has 0 and says why."""
+    reward, score = outcome["reward"], outcome["score"]
+    return {
+        "reward_score": 0.0 if reward is None else float(reward),
+        "reward_extra_info": {
+            "status": outcome["status"],
+            "score": 0.0 if score is None else float(score),
+            "masked": float(reward is None),
+            "reason": outcome.get("reason", ""),
+        },
+    }
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, DriverGone) else said(error)
 
 
 def _unjudged(reason: str) -> Mapping[str, Any]:

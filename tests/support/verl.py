@@ -13,6 +13,8 @@ def stand_in_python(folder: Path) -> str:
     program = folder / "python"
     program.write_text(
         f'#!/bin/sh\nif [ "$1" = -m ]; then shift 2; exec {sys.executable} {STAND_IN} "$@"; fi\n'
+        # Whether it has verl.
+        'if [ "$1" = -c ]; then exit 0; fi\n'
         f'exec {sys.executable} "$@"\n'
     )
     program.chmod(0o755)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import struct
@@ -17,8 +18,11 @@ import sys
 import time
 from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from harness_verl_worker.metrics import sendable
+from harness_verl_worker.reply import answers, ask
 from harness_verl_worker.wire import Driver, Judge
 
 FAULT, _, AT = os.environ.get("FAKE_VERL", "").partition(":")
@@ -45,6 +49,7 @@ class StandIn:
         self.learned = 0.0
         self.moments = 2.0**-13 if spec["optimizer"] else 0.0
         self.judge = Judge(float(os.environ["HARNESS_VERL_REWARD_SECONDS"]))
+        self.driver = Driver()
         self.drawn: dict[str, int] = {}
         self.outcomes: list[Any] = []
 
@@ -61,18 +66,16 @@ class StandIn:
 
     async def offer(self, rows: list[dict[str, Any]]) -> None:
         async def one(row: dict[str, Any], sample: int) -> None:
-            ids = self.complete(row["messages"][-1]["content"], row["seeds"][sample], row["max_tokens"])
-            fault = (
-                "the server is gone"
-                if self.wrong("abort") or (self.wrong("abort-one") and not sample)
-                else ""
-            )
-            if fault:
-                ids = []
             if self.wrong("drop") and sample == 0:
                 return
+            sampling = {"seed": row["seeds"][sample], "max_tokens": row["max_tokens"]}
+            server = Server(self, row["messages"][-1]["content"], sample)
+            reply = await ask(server, row["prompt_ids"], sampling)
             found = await self.judge.outcome(
-                row["uid"], sample, {"ids": ids, "logprobs": [-0.5] * len(ids), "fault": fault}
+                row["uid"],
+                # What the driver refuses.
+                str(sample) if self.wrong("odd") else sample,  # type: ignore[arg-type]
+                {"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault},
             )
             self.outcomes.append({"uid": row["uid"], "sample": sample, **found})
 
@@ -91,7 +94,7 @@ class StandIn:
         self.drawn |= counts
         return counts
 
-    def update(self, groups: dict[str, Any], rate: float) -> dict[str, float]:
+    def update(self, groups: dict[str, Any], rate: float) -> dict[str, float | str]:
         assert set(groups) <= set(self.drawn)
         for uid, worth in groups.items():
             assert len(worth["advantages"]) == len(worth["masked"]) == self.drawn[uid]
@@ -106,10 +109,20 @@ class StandIn:
         loss = sum(sum(worth["advantages"]) for worth in groups.values())
         found = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.
-        return found | ({"actor/kl_loss": self.learned} if self.has_reference else {})
+        found |= {"actor/kl_loss": self.learned} if self.has_reference else {}
+        # Of a step whose samples are all alike, as verl gives it.
+        found["training/rollout_actor_probs_pearson_corr"] = math.nan
+        if self.wrong("nan-gradient"):
+            found["actor/grad_norm"] = math.nan
+        if self.wrong("infinite-loss"):
+            found["actor/loss"] = math.inf
+        return sendable(found)
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{"ids": [self.ids["1"], self.end], "logprobs": [-0.5, -0.5], "fault": ""} for _ in requests]
+        return loop.run_until_complete(answers(Server(self), requests, self.say))
+
+    def say(self, phase: str) -> None:
+        self.driver.call("phase", phase)
 
     def save(self, folder: str) -> None:
         if self.drawn:
@@ -140,6 +153,43 @@ class StandIn:
         (export / name).write_bytes(content)
 
 
+class Server:
+    """verl's client of its rollout servers; what it returns has the names of verl's `TokenOutput`."""
+
+    def __init__(self, stand_in: StandIn, text: str | None = None, sample: int = 0) -> None:
+        self.stand_in, self.text, self.sample = stand_in, text, sample
+        self.asked = 0
+
+    async def generate(
+        self, *, request_id: str, prompt_ids: list[int], sampling_params: dict[str, Any]
+    ) -> SimpleNamespace:
+        stand_in, wrong = self.stand_in, self.stand_in.wrong
+        self.asked += 1
+        if self.text is None:
+            # Of an evaluation's requests one is lost.
+            ids, kind = [stand_in.ids["1"], stand_in.end], "answers-" if self.asked == 1 else "later-answers-"
+        else:
+            ids, kind = (
+                stand_in.complete(self.text, sampling_params["seed"], sampling_params["max_tokens"]),
+                "",
+            )
+        logprobs = [-0.5] * len(ids)
+        if wrong(kind + "abort") or (wrong("abort-one") and not self.sample):
+            raise RuntimeError("the server is gone")
+        if self.text is None and wrong("answers-slow"):
+            # One after the other.
+            await asyncio.sleep(1.5 * self.asked)
+        reason = "completed"
+        if wrong(kind + "pause"):
+            # As verl does when it stops a server for new weights before the first token.
+            ids, logprobs, reason = [], [], "aborted"
+        if wrong(kind + "nan"):
+            logprobs[-1] = math.nan
+        if wrong(kind + "cut"):
+            ids, logprobs, reason = ids[:1], logprobs[:1], "aborted"
+        return SimpleNamespace(token_ids=ids, log_probs=logprobs, stop_reason=reason, extra_fields={})
+
+
 def outlive() -> None:
     """Hold shared memory; when the keeper is gone, start one more process. AT is where both are told."""
     memory = shared_memory.SharedMemory(create=True, size=64)
@@ -160,7 +210,8 @@ def main(path: str) -> int:
     if FAULT == "refuse":
         print("noise\nHARNESS-REFUSED ValueError: no such thing", file=sys.stderr)
         return 3
-    stand_in, driver = StandIn(spec), Driver()
+    stand_in = StandIn(spec)
+    driver = stand_in.driver
     result: Any = {"step": stand_in.step}
     while True:
         command = driver.call("next", result)

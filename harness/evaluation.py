@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from harness.errors import RecipeError
 from harness.generation import generate_scored
@@ -29,6 +29,9 @@ from harness.records import (
 from harness.scoring import Scorer
 from harness.spending import Spent
 
+#: Draws from a stratum for each task that is wanted of it, before it is taken to have no more.
+DRAWS: Final = 50
+
 
 @dataclass(frozen=True, slots=True)
 class HeldoutSet:
@@ -45,21 +48,23 @@ class HeldoutSet:
 
 
 def heldout_set(options: Heldout, sources: Sequence[TaskSource], verifier: str) -> HeldoutSet:
-    """The tasks of a held-out set: the first ones of each stratum or of a finite source.
+    """The tasks of a held-out set: the first different ones of each stratum, or those of a finite source.
 
     Raises:
-        RecipeError: two of its tasks are the same, so that they would count twice.
+        RecipeError: a stratum has too few different tasks, or two tasks are the same, so that they would
+            count twice.
     """
     from dataclasses import replace
 
+    where = f"evaluation.heldout {options.name!r}"
     tasks: list[Task] = []
     for source in sources:
         subjects = source.subjects()
         if source.endless:
-            tasks += (source.draw(s, i) for s in subjects for i in range(options.per_stratum))
+            for subject in subjects:
+                tasks += _different(source, subject, options.per_stratum, where)
         else:
             tasks += (source.draw(s, 0) for s in subjects[: options.limit])
-    where = f"evaluation.heldout {options.name!r}"
     seen: dict[str, str] = {}
     for task in tasks:
         twin = seen.setdefault(task.content_hash, task.id)
@@ -68,6 +73,21 @@ def heldout_set(options: Heldout, sources: Sequence[TaskSource], verifier: str) 
     tasks = [task if task.verifier else replace(task, verifier=verifier) for task in tasks]
     sampling = Sampling(temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens)
     return HeldoutSet(options.name, tuple(tasks), options.samples, sampling)
+
+
+def _different(source: TaskSource, subject: str, count: int, where: str) -> Iterable[Task]:
+    """The first tasks of an endless stratum; a small one repeats some, which are passed over."""
+    found: dict[str, Task] = {}
+    for index in range(DRAWS * count):
+        task = source.draw(subject, index)
+        found.setdefault(task.content_hash, task)
+        if len(found) == count:
+            return found.values()
+    raise RecipeError(
+        f"stratum {subject!r} has {len(found)} different tasks among its first {DRAWS * count}",
+        where=f"{where}, per_stratum = {count}",
+        hint=f"set per_stratum to at most {len(found)}, or leave such strata out",
+    )
 
 
 @dataclass(slots=True)

@@ -98,6 +98,14 @@ def test_a_plan_says_what_a_stage_does_of_its_kind(tmp_path: Path) -> None:
     assert "held out: chains, 1 sample a task" in told
 
 
+def test_a_stratum_with_too_few_different_tasks_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, TORCH)
+    # Chains of one operation: at most 200 of them, a part of which is held out.
+    text = refusal(path, "evaluation.heldout.0.per_stratum=300", "evaluation.heldout.0.tasks.0.strata=[1]")
+    assert "stratum '1' has" in text
+    assert "set per_stratum to at most" in text
+
+
 def test_a_stage_that_never_ends_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, SIM.replace("[budget]\nrollouts = 6000\n", "").replace('repeat = "budget"\n', ""))
     assert "sets" not in refusal(path, "stages.0.until={}")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness import ledger
+from harness.parts import build_heldout
 from harness.plan import make_plans
 from harness.plugins import load
+from harness.preflight import preflight_all
 from harness.preview import preview
 from harness.recipe import load_recipe
 from tests.support.data import data_folder
@@ -62,6 +64,15 @@ def test_train_and_held_out_strata_are_told_apart() -> None:
     for source in held:
         for subject in source.subjects():
             assert not asked & {source.draw(subject, i).prompt[-1].content for i in range(24)}
+
+
+def test_it_can_be_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_DATA", "")
+    plan = make_plans(load_recipe(RECIPE), load())[0]
+    preflight_all([plan], tmp_path)
+    (arithmetic,) = build_heldout(plan)
+    asked = [task.prompt for task in arithmetic.tasks]
+    assert len(set(asked)) == len(asked)
 
 
 @pytest.mark.heavy

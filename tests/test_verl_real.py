@@ -324,8 +324,6 @@ min_free_gb = 0.05
 reporters = []
 [[stages]]
 name = "long"
-# A dead server must not pass for groups that nothing can be learned from.
-gates = [{ name = "mixed-outcomes", max_refills = 50 }]
 rollout = { n = 8, batch = 8, max_tokens = 20 }
 optimizer = { lr = 3e-4 }
 max_steps = 400

@@ -18,11 +18,11 @@ from harness.records import Group, Rollout
 def collect(session: Session, generate: Generate) -> Batch:
     """Draw, generate and submit until the step's batch is full or the refills are used up.
 
-    Where no group with a reward was kept the batch is empty and the session says stop: the trainer saves,
-    if it has not just saved, and returns.
+    Where no group was kept the batch is empty and the session says stop: the trainer saves, if it has
+    not just saved, and returns.
 
     Raises:
-        TrainingError: no group was kept in the stage's first step, or nothing could be judged in any.
+        TrainingError: no group was kept in the stage's first step, or none because nothing could be judged.
     """
     want = session.stage.rollout.batch
     kept: list[Group] = []
@@ -38,9 +38,8 @@ def collect(session: Session, generate: Generate) -> Batch:
         groups += len(tasks)
         if len(kept) >= want:
             break
-    if not any(reward is not None for group in kept for reward in group.rewards):
+    if not kept:
         session.exhaust(f"none of {groups} groups passed the gates: nothing left to learn from")
-        kept = []
     return Batch(kept, groups - len(kept), rollouts, tokens)
 
 

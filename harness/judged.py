@@ -1,16 +1,21 @@
 """How much could be judged: what a dead server or a broken verifier takes away is no outcome.
 
-A sample that could not be judged is left out. Where that is all of them, going on would make a success of a
-failure: a stage with gates would end as one with nothing left to learn, one without them would do nothing,
-and an evaluation would be one without scores.
+A sample that could not be judged is left out, and a step of such samples alone moves no weight: a sandbox
+host that comes back costs no run. But to go on without an end would make a success of a failure. So where
+gates leave nothing of such a step, or some of them follow each other, or an evaluation is without scores,
+that is an error with the first reason.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from harness.errors import TrainingError
 from harness.records import Group, Rollout, Verdict
+
+#: Steps in a row of which nothing could be judged, the last of which is an error.
+LOST_STEPS: Final = 3
 
 
 @dataclass(slots=True)
@@ -36,9 +41,14 @@ class Judged:
         """Share of samples that could not be judged."""
         return 1 - self.judged / self.samples if self.samples else 0.0
 
+    @property
+    def nothing(self) -> bool:
+        """Whether there are samples and none of them could be judged."""
+        return bool(self.samples) and not self.judged
+
     def check(self, where: str) -> None:
         """Raise TrainingError where there are samples and none of them could be judged."""
-        if self.samples and not self.judged:
+        if self.nothing:
             reason = self.reason or "no reason was given"
             raise TrainingError(
                 f"none of {self.samples} samples could be judged: {reason}",

@@ -22,7 +22,7 @@ from harness.collecting import collect
 from harness.errors import TrainingError
 from harness.events import Events
 from harness.generation import GivenRollouts
-from harness.judged import Judged
+from harness.judged import LOST_STEPS, Judged
 from harness.ledger import Ledger
 from harness.pool import StagePool, TaskPool
 from harness.protocols import (
@@ -125,6 +125,8 @@ class StageSession:
         #: Verdicts under way of completions that were offered and not yet submitted.
         self._begun: dict[RolloutKey, Future[Verdict]] = {}
         self._judged = Judged()
+        #: Steps in a row of which nothing could be judged.
+        self._lost = 0
         self.last_checkpoint: Checkpoint | None = None
         #: Told what has just been achieved; the stage's watchdog listens.
         self.progress: Callable[[str], None] = _unheard
@@ -301,11 +303,13 @@ class StageSession:
         """Record a step durably and say what comes next.
 
         Raises:
-            TrainingError: the step is not the one that was due, its numbers are not finite, or nothing of it
-                could be judged.
+            TrainingError: the step is not the one that was due, its numbers are not finite, or nothing could
+                be judged of it nor of the steps before it.
         """
         run, stage = self._run, self.stage
-        self._judged.check(self._where)
+        self._lost = self._lost + 1 if self._judged.nothing else 0
+        if self._lost >= LOST_STEPS:
+            self._judged.check(f"{self._where}, the last of {self._lost} in a row")
         if metrics.step != self._step or metrics.stage != stage.name:
             raise TrainingError(
                 f"step {metrics.step} of stage {metrics.stage!r} was reported", where="session.finish_step",

@@ -176,20 +176,30 @@ def test_nothing_that_passes_ends_the_first_step_with_an_error_and_a_later_one_w
     assert "none of 9 groups" in str(session.stop_reason())
 
 
-@pytest.mark.parametrize("gates", [[], [Mixed(2)]])
-def test_a_step_of_which_nothing_could_be_judged_is_an_error_and_no_end(
-    run: LiveRun, gates: list[Mixed]
+@pytest.mark.parametrize(("gates", "may_follow"), [([], 2), ([Mixed(2)], 0)])
+def test_steps_of_which_nothing_could_be_judged_are_an_error_and_no_end(
+    run: LiveRun, gates: list[Mixed], may_follow: int
 ) -> None:
-    session = run.session(Stage.model_validate(STAGE | {"max_steps": 9}), gates=gates)
+    session = run.session(Stage.model_validate(STAGE | {"max_steps": 99}), gates=gates)
     generate = answers(session, half)
-    session.collect(generate)
-    session.finish_step(metrics(session))
 
     def lost(tasks: Sequence[Task]) -> list[Rollout]:
         return [replace(r, finish="abort", text="", reason="no server answers") for r in generate(tasks)]
 
-    with pytest.raises(TrainingError, match=r"step 2: none of \d+ samples .*: no server answers"):
+    # One that is judged begins the count anew.
+    for _ in range(2):
+        session.collect(generate)
+        session.finish_step(metrics(session))
+        for _ in range(may_follow):
+            session.collect(lost)
+            assert session.finish_step(metrics(session)).stop is None
+
+    def once_more() -> None:
         session.collect(lost)
+        session.finish_step(metrics(session))
+
+    with pytest.raises(TrainingError, match=r"none of \d+ samples .*: no server answers"):
+        once_more()
     assert session.stop_reason() is None
 
 

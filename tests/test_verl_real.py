@@ -333,10 +333,11 @@ max_steps = 400
 #: What the driver says of a job that lost a process: it died of it, waits for what cannot come, or has no
 #: answers left. Which of them it is depends on what verl was at.
 GUARD = (
-    r"trainer 'verl', stage 'long': ("
+    r"trainer 'verl', stage 'long'(, step \d+)?: ("
     r"the verl job (died \(exit code -?\d+\)|has made no progress for \d+ s|lost samples: \d+ groups)"
     r"|resources\.stall_seconds: .*; the verl job is at '"
-    r"|verl lost \d+ samples of \d+ groups)"
+    r"|verl lost \d+ samples of \d+ groups"
+    r"|verl answered none of the step's \d+ requests: )"
     r"|stage 'long', step \d+: none of \d+ samples could be judged: "
 )
 

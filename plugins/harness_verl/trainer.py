@@ -198,6 +198,14 @@ class _Stage:
             groups[self._names[key.task, key.sample]] = {
                 "advantages": group.advantages, "masked": self._masked(group),
             }  # fmt: skip
+        given = [rollout for group in batch.groups for rollout in group.rollouts or ()]
+        if all(rollout.finish == "abort" for rollout in given):
+            # Nobody would take the new weights.
+            raise TrainingError(
+                f"verl answered none of the step's {batch.rollouts} requests: {given[0].reason}",
+                where=f"{self.where}, step {step}",
+                hint=f"the job's log is {self.job.log}",
+            )
         rate = self.stage.optimizer.rate(step)
         said: Mapping[str, float | str] = self.job.call("update", groups=groups, rate=rate)
         # What is not finite comes as text, for the session to refuse by name.

@@ -1,6 +1,6 @@
 """Difficulty-aware staged reinforcement learning: measure, train, evaluate and report."""
 
-from harness.hookspecs import API, hookimpl
+from harness.contract.hookspecs import API, hookimpl
 
 __all__ = ["API", "hookimpl"]
 __version__ = "0.1.0"

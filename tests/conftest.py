@@ -18,7 +18,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 #: Files whose tests share something that must not be there twice: one worker runs them, in order.
 #: xdist's own groups (3.8) are without effect under pytest 9.2.
-ONE_WORKER = frozenset({"tests/test_vllm_real.py", "tests/test_verl_real.py"})
+ONE_WORKER = frozenset({"tests/plugins/vllm/test_vllm_real.py", "tests/plugins/verl/test_verl_real.py"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,3 +4,7 @@
 score` judges the recorded answers again; `harness report` and `harness compare` read. The ledger is the
 cache: what it holds is not asked again, whatever was interrupted.
 """
+
+from harness.contract.exports import exported
+
+__all__, __getattr__, __dir__ = exported(__name__)

@@ -1,12 +1,13 @@
-"""Two evaluations side by side, where their scores were made alike."""
+"""Two evaluations side by side, if their scores were made alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from harness import statistics
 from harness.benchmarking.reading import Evaluated, Result
-from harness.errors import LedgerError
+from harness.contract.errors import LedgerError
 from harness.statistics import Comparison
 
 
@@ -42,17 +43,26 @@ def counted(result: Result) -> Mapping[str, tuple[float, float]]:
 def _check_alike(a: Evaluated, b: Evaluated, left: Result, right: Result) -> None:
     assert left.line is not None
     assert right.line is not None
-    one, two = left.line["facts"], right.line["facts"]
-    for name, x, y in (
-        ("profile", a.profile.hash, b.profile.hash),
+    facts = [
+        {**r.line["facts"], "profile": {"hash": e.profile.hash}} for e, r in ((a, left), (b, right)) if r.line
+    ]
+    for name, x, y in unlike(*facts):
+        raise LedgerError(
+            f"{left.benchmark}: their {name} differ ({x} and {y}), so the scores do not compare",
+            where=f"{a.folder.folder} and {b.folder.folder}",
+            hint="harness score judges both alike" if name == "verifiers" else "evaluate both alike",
+        )
+
+
+def unlike(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What differs in what two scores rest on (`facts` of their `evaluation` lines), so that they do not
+    compare: names with both values."""
+    pairs = [
+        ("profile", one["profile"]["hash"], two["profile"]["hash"]),
         ("version", one["version"], two["version"]),
         ("verifiers", one["verifiers"], two["verifiers"]),
+    ]
+    if one["problems"] == two["problems"]:
         # Of as many problems; a slice of them has another hash and is paired by name.
-        *([("problems", one["data_sha"], two["data_sha"])] if one["problems"] == two["problems"] else []),
-    ):
-        if x != y:
-            raise LedgerError(
-                f"{left.benchmark}: their {name} differ ({x} and {y}), so the scores do not compare",
-                where=f"{a.folder.folder} and {b.folder.folder}",
-                hint="harness score judges both alike" if name == "verifiers" else "evaluate both alike",
-            )
+        pairs.append(("problems", one["data_sha"], two["data_sha"]))
+    return [pair for pair in pairs if pair[1] != pair[2]]

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.errors import LedgerError
-from harness.protocols import RunInfo
-from harness.records import builtins, convert
+from harness.contract.errors import HarnessError, LedgerError
+from harness.contract.protocols import RunInfo
+from harness.contract.records import builtins, convert
+from harness.support.numbered import next_folder
 
 KIND: Final = "evaluation"
 ARM: Final = "main"
@@ -43,18 +44,26 @@ class Asked:
     engine: dict[str, Any] = field(default_factory=dict)
     #: Benchmarks in order, with their options.
     benchmarks: dict[str, dict[str, Any]]
+    #: Names that stand in for a benchmark's in the profile's tables, nearest first; none for most.
+    families: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: The profile as it was, so that a new version of it changes nothing here.
     profile: dict[str, Any]
-    #: Samples a problem, where it is not the profile's number.
+    #: Samples per problem, if that is not the profile's number.
     samples: int | None = None
     #: First problems only.
     limit: int | None = None
     seed: int = 0
     #: Keep token ids in the ledger.
     token_ids: bool = False
+    #: Estimator with its options, `name` among them, that picks the problems; empty if all are asked.
+    adaptive: dict[str, Any] = field(default_factory=dict)
     #: Folder that relative paths start from.
     base: str = "."
     blocked: tuple[str, ...] = ()
+
+    def family(self, benchmark: str) -> tuple[str, ...]:
+        """Names that stand in for a benchmark's in the profile's tables."""
+        return self.families.get(benchmark, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class EvaluationFolder:
         return made
 
     def write(self) -> None:
+        """Write `study.json`, durably."""
         fields = {"kind": KIND, "recipe": self.asked.name, "runs": [[ARM, self.asked.seed]]}
         content = msgspec.json.format(msgspec.json.encode({**fields, "asked": builtins(self.asked)}))
         scratch = self.folder / f"{STUDY_FILE}.new"
@@ -97,28 +107,19 @@ def slug(*words: str) -> str:
 
 
 def create(asked: Asked, root: Path) -> EvaluationFolder:
-    """Make `<root>/<name>-<n>`."""
-    root.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
-        folder = root / f"{asked.name}-{number}"
-        try:
-            folder.mkdir()
-            break
-        except FileExistsError:
-            number += 1
-    made = EvaluationFolder(folder, asked)
+    """Make `<root>/<name>-<n>`; raises RecipeError if `root` cannot hold it."""
+    made = EvaluationFolder(next_folder(root, asked.name), asked)
     made.info.folder.mkdir(parents=True)
     made.write()
     return made
 
 
 def open_folder(folder: Path) -> EvaluationFolder:
-    """Open an evaluation's folder; raises LedgerError when it is none."""
+    """Open an evaluation's folder; raises LedgerError if it is none."""
     path = folder / STUDY_FILE
     try:
         values = msgspec.json.decode(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise LedgerError(
             "is not the folder of an evaluation", where=str(folder), hint="harness runs"
         ) from None
@@ -129,3 +130,12 @@ def open_folder(folder: Path) -> EvaluationFolder:
             "is a training study, not an evaluation", where=str(folder), hint=f"harness show {folder}"
         )
     return EvaluationFolder(folder, convert(values.get("asked"), Asked, where=str(path)))
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Whether a folder is that of an evaluation."""
+    try:
+        open_folder(folder)
+    except HarnessError:  # a study, or nothing that can be read
+        return False
+    return True

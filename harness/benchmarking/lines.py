@@ -1,9 +1,10 @@
 """What a ledger holds of an evaluation, read as a stream.
 
-`sample {name, heldout, stage, step, rollout, verdict, tokens, prompt_tokens, tail}`: an answer with its
-first judgement. `scoring {scoring, verifiers, ...}` opens a later judgement of the same answers, whose
-`verdict {scoring, heldout, task, sample, tail, verdict}` lines stand beside the originals. `evaluation`
-lines carry the scores that were complete.
+`sample {name, heldout, stage, step, rollout, verdict, tokens, prompt_tokens, tail}`: an answer with its first
+judgement. `scoring {scoring, verifiers, ...}` opens a later judgement of the same answers, whose `verdict
+{scoring, heldout, task, sample, tail, verdict}` lines stand beside the originals. `evaluation` lines carry
+the scores that were complete. An adaptive evaluation has `round {heldout, round, asked, estimator}` lines,
+each before its samples, and `placement {heldout, scores, adaptive, facts}` in the place of scores.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.benchmarking.tally import Tally
-from harness.ledger import read_raw
+from harness.contract.records import Cost, Rollout
+from harness.recording.ledger import read_raw
+from harness.recording.spending import Spent
+from harness.statistics.tally import Tallies, Tally
 
 #: The number of the first judgement, made while generating.
 ORIGINAL: Final = 0
@@ -31,12 +34,15 @@ class KeyPart(msgspec.Struct):
 class RolloutPart(msgspec.Struct):
     key: KeyPart
     finish: str
+    source: str = ""
+    cost: Cost = Cost()
 
 
 class VerdictPart(msgspec.Struct):
     status: str
     score: float | None = None
     extracted: str | None = None
+    reason: str = ""
     verifier: str = ""
     verifier_hash: str = ""
 
@@ -64,11 +70,17 @@ class VerdictLine(msgspec.Struct):
     tail: bool = False
 
 
+class StoredSample(msgspec.Struct):
+    """An answer as the ledger holds it, with its text."""
+
+    heldout: str
+    rollout: Rollout
+    tokens: int = 0
+    prompt_tokens: int = 0
+
+
 _sample = msgspec.json.Decoder(SampleLine)
 _verdict = msgspec.json.Decoder(VerdictLine)
-
-#: benchmark -> problem -> tally
-Tallies = dict[str, dict[str, Tally]]
 
 
 class Contents:
@@ -86,6 +98,11 @@ class Contents:
         self.tallies: dict[int, Tallies] = {ORIGINAL: {}}
         #: (benchmark, judgement) -> the last complete scores.
         self.evaluations: dict[tuple[str, int], dict[str, Any]] = {}
+        #: Benchmark -> what the engine told of its samples' costs.
+        self.paid: dict[str, Spent] = {}
+        #: The last round and the placement of an adaptive evaluation, by benchmark.
+        self.rounds: dict[str, dict[str, Any]] = {}
+        self.placements: dict[str, dict[str, Any]] = {}
         for kind, raw in read_raw(path) if path.exists() else ():
             self._take(kind, raw)
 
@@ -93,17 +110,19 @@ class Contents:
         if kind == "sample":
             line = _sample.decode(raw)
             key, verdict = line.rollout.key, line.verdict
+            self.paid.setdefault(line.heldout, Spent()).pay(line.rollout.cost, line.rollout.source)
             self.tally(ORIGINAL, line.heldout, key.task).add(
                 key.sample, status=verdict.status, score=verdict.score, extracted=verdict.extracted,
-                finish=line.rollout.finish, tokens=line.tokens, tail=line.tail,
+                finish=line.rollout.finish, tokens=line.tokens, tail=line.tail, reason=verdict.reason,
             )  # fmt: skip
         elif kind == "verdict":
             later = _verdict.decode(raw)
             self.tally(later.scoring, later.heldout, later.task).add(
                 later.sample, status=later.verdict.status, score=later.verdict.score,
                 extracted=later.verdict.extracted, finish=later.finish, tokens=later.tokens, tail=later.tail,
+                reason=later.verdict.reason,
             )  # fmt: skip
-        elif kind in ("opened", "scoring", "evaluation", "finished"):
+        elif kind in ("opened", "scoring", "evaluation", "round", "placement", "finished"):
             self._take_rare(kind, msgspec.json.decode(raw))
 
     def _take_rare(self, kind: str, line: dict[str, Any]) -> None:
@@ -113,6 +132,10 @@ class Contents:
             self.scorings[line["scoring"]] = line
         elif kind == "evaluation":
             self.evaluations[line["heldout"], line.get("scoring", ORIGINAL)] = line
+        elif kind == "round":
+            self.rounds[line["heldout"]] = line
+        elif kind == "placement":
+            self.placements[line["heldout"]] = line
         self.finished = kind == "finished"
 
     def tally(self, scoring: int, benchmark: str, task: str) -> Tally:
@@ -127,8 +150,8 @@ class Contents:
     def verifiers(self, scoring: int) -> Mapping[str, str]:
         """name -> hash of what judged."""
         line = self.scorings.get(scoring, self.opened)
-        found: Mapping[str, str] = line.get("verifiers", {})
-        return found
+        hashes: Mapping[str, str] = line.get("verifiers", {})
+        return hashes
 
 
 def raw_samples(path: Path) -> Iterator[bytes]:

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from harness.benchmarking.folder import EvaluationFolder
-from harness.benchmarking.lines import ORIGINAL, VerdictLine
-from harness.benchmarking.recording import StoredSample
+from harness.benchmarking.lines import ORIGINAL, StoredSample, VerdictLine
 from harness.benchmarking.run import Prepared
-from harness.errors import PluginError
-from harness.ledger import read_raw
-from harness.protocols import Metric, ScoredSample
-from harness.recipe.stage import Use
-from harness.records import Verdict
+from harness.contract.errors import PluginError
+from harness.contract.protocols import Metric, ScoredSample
+from harness.contract.records import Verdict
+from harness.recording.ledger import read_raw
 
 #: benchmark -> metric -> name of a number -> number
 Measured = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -30,24 +29,29 @@ class _Sample(StoredSample):
 
 
 def measured(
-    folder: EvaluationFolder, prepared: Prepared, uses: Sequence[Use], benchmarks: Sequence[str], scoring: int
+    folder: EvaluationFolder,
+    prepared: Prepared,
+    asked: Mapping[str, Mapping[str, Any]],
+    benchmarks: Sequence[str],
+    scoring: int,
 ) -> Measured:
     """What each metric says about each benchmark's judged samples.
 
     Args:
-        uses: metrics by name, with options.
+        asked: options by name of the metric.
         benchmarks: those with a complete score.
         scoring: the judgement; 0 is the one made while generating.
 
     Raises:
         UnknownName: no such metric.
+        RecipeError: an option does not fit.
         PluginError: a metric raised.
     """
     metrics: dict[str, Metric] = {
-        use.name: prepared.plugins.registry.find("metrics", use.name, where="--metric").build(
-            use.options, prepared.context, field_path="--metric"
+        name: prepared.plugins.registry.find("metrics", name, where="--metric").build(
+            options, prepared.context, field_path=f"--metric {name}"
         )
-        for use in uses
+        for name, options in asked.items()
     }
     out = {}
     for benchmark in benchmarks:
@@ -60,24 +64,24 @@ def scored_samples(
     folder: EvaluationFolder, prepared: Prepared, benchmark: str, scoring: int
 ) -> list[ScoredSample]:
     """A benchmark's judged samples, by problem and number of the sample."""
-    (problems,) = [found for found in prepared.sets if found.name == benchmark]
+    (problems,) = [one for one in prepared.sets if one.name == benchmark]
     tasks = {task.id: task for task in problems.tasks}
-    found: dict[tuple[str, int], ScoredSample] = {}
+    samples: dict[tuple[str, int], ScoredSample] = {}
     stored = msgspec.json.Decoder(_Sample)
     for kind, raw in read_raw(folder.ledger):
         if kind == "sample":
             line = stored.decode(raw)
             key = line.rollout.key
             if line.heldout == benchmark and key.task in tasks and line.verdict is not None:
-                found[key.task, key.sample] = ScoredSample(tasks[key.task], line.rollout, line.verdict)
+                samples[key.task, key.sample] = ScoredSample(tasks[key.task], line.rollout, line.verdict)
         elif kind == "verdict" and scoring != ORIGINAL:
             head = msgspec.json.decode(raw, type=VerdictLine)
             place = (head.task, head.sample)
-            if head.scoring == scoring and head.heldout == benchmark and place in found:
+            if head.scoring == scoring and head.heldout == benchmark and place in samples:
                 verdict = msgspec.json.decode(raw, type=_Later).verdict
-                found[place] = replace(found[place], verdict=verdict)
-    judged = (sample for _, sample in sorted(found.items(), key=lambda item: item[0]))
-    return [s for s in judged if s.verdict.status != "infra_error" and s.rollout.finish != "abort"]
+                samples[place] = replace(samples[place], verdict=verdict)
+    judged = (sample for _, sample in sorted(samples.items(), key=lambda item: item[0]))
+    return [s for s in judged if s.verdict.judged]
 
 
 class _Later(msgspec.Struct):

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
 
-from harness.errors import CapabilityError, RecipeError
-from harness.plugins import Plugins
-from harness.protocols import BuildContext
+from harness.contract.errors import CapabilityError, RecipeError
+from harness.contract.protocols import BuildContext
+from harness.contract.records import Message, Sampling, Task, digest
+from harness.plugging.plugins import Plugins
 from harness.recipe.errors import validated
 from harness.recipe.load import merged, override_value
 from harness.recipe.stage import Count, Model, Plugin
-from harness.records import Message, Sampling, Task, digest
 
 DEFAULT: Final = "default"
 PLACEHOLDER: Final = "{problem}"
@@ -36,25 +36,31 @@ _PLACES: Final = re.compile(f"{re.escape(PLACEHOLDER)}|{re.escape(FORMAT)}")
 
 
 class SamplingOptions(Model):
-    """How completions are drawn. `temperature` 0 is greedy, `top_k` 0 is off."""
+    """How completions are sampled."""
 
     temperature: Annotated[float, Field(ge=0)]
+    """Sampling temperature. 1 samples from the model's own distribution, 0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling: only the most likely tokens whose probabilities add up to this share are sampled. 1
+    switches it off."""
     top_k: Annotated[int, Field(ge=0)] = 0
+    """Only this many most likely tokens are sampled. 0 switches it off."""
     max_tokens: Count
+    """Longest completion, in tokens. A longer one is cut there and counts as truncated."""
     stop: tuple[str, ...] = ()
+    """Texts that end a completion. By default only the model's own end does."""
 
 
 class Domain(Model):
     """How problems of one domain are asked and judged."""
 
-    #: The user's turn; `{problem}` stands for the problem, `{format}` for the format it asks for, where
-    #: the benchmark has one.
     prompt: str
-    #: The system turn of this domain, instead of the profile's.
+    """The user's message. `{problem}` stands for the problem and must be there; `{format}` stands for the
+    format that the problem asks for, if the benchmark names one."""
     system: str | None = None
-    #: The judge with its options, extraction and thinking among them.
+    """System message of this domain. If not set, the profile's."""
     verifier: Plugin
+    """Plugin of kind `verifiers` that judges, with its options, such as extraction and thinking."""
 
     @field_validator("prompt")
     @classmethod
@@ -65,24 +71,34 @@ class Domain(Model):
 
 
 class Profile(Model):
-    """See the module's text."""
+    """A profile as its TOML file holds it."""
 
     name: str
-    #: As a benchmark's: the number changes when scores do, the letter with the interface.
+    """Name of the profile."""
     version: str
+    """Version of the profile: the number changes if scores change, a letter behind it if only the interface
+    does."""
     about: str = ""
-    #: Where the settings are from.
+    """What the profile is for, in words. It is not part of the hash."""
     source: str = ""
-    #: Whether prompts go through the tokenizer's chat template; else they are sent as they are.
+    """Where the settings come from, in words. It is not part of the hash."""
     chat: bool = True
-    #: The system turn; none when empty.
+    """Whether prompts are rendered with the tokenizer's chat template. If false, they are sent as they
+    are."""
     system: str = ""
+    """System message. Empty sends none."""
     sampling: SamplingOptions
-    #: Longest completion by benchmark, where it is not `sampling.max_tokens`.
+    """How completions are sampled."""
     max_tokens: dict[str, Count] = Field(default_factory=dict)
-    #: Samples a problem by benchmark; `default` for the others.
+    """Longest completion per benchmark, in tokens. Benchmarks that are not named take
+    `sampling.max_tokens`."""
     samples: dict[str, Count]
+    """Samples per problem, by benchmark; `default` for those that are not named."""
     domains: dict[str, Domain]
+    """How problems are asked and judged, by domain."""
+    votes: Literal["meaning", "text"] = "meaning"
+    """How maj@k counts: answers that mean the same to the verifier are one vote (`meaning`), or only those
+    that are written alike (`text`)."""
 
     @field_validator("samples")
     @classmethod
@@ -98,26 +114,34 @@ class Profile(Model):
         for domain in values["domains"].values():
             if domain["system"] is None:
                 del domain["system"]
+        if self.votes == "meaning":
+            # The verifiers' hashes say by what comparison.
+            del values["votes"]
         return digest(values)
 
-    def samples_of(self, benchmark: str) -> int:
-        """Samples a problem: as said for the benchmark, for what it is a part of, or for its family."""
-        return _nearest(self.samples, benchmark, self.samples[DEFAULT])
+    def samples_of(self, benchmark: str, family: Sequence[str] = ()) -> int:
+        """Samples per problem: as said for the benchmark, for what it is a part of, or for its family.
 
-    def sampling_of(self, benchmark: str) -> Sampling:
+        Args:
+            family: names that stand in for the benchmark's, nearest first (`BenchmarkCapabilities.family`).
+        """
+        return _nearest(self.samples, (benchmark, *family), self.samples[DEFAULT])
+
+    def sampling_of(self, benchmark: str, family: Sequence[str] = ()) -> Sampling:
+        """How a benchmark is sampled; its token limit is found as its samples are."""
         options = self.sampling.model_dump()
-        options["max_tokens"] = _nearest(self.max_tokens, benchmark, options["max_tokens"])
+        options["max_tokens"] = _nearest(self.max_tokens, (benchmark, *family), options["max_tokens"])
         return Sampling(**options)
 
     def domain_of(self, task: Task, benchmark: str) -> Domain:
-        """How this task is asked and judged; raises CapabilityError where the profile does not say."""
-        found = self.domains.get(task.domain)
-        if found is None:
+        """How this task is asked and judged; raises CapabilityError if the profile does not say."""
+        domain = self.domains.get(task.domain)
+        if domain is None:
             raise CapabilityError(
                 f"profile {self.name!r} has no domain {task.domain!r}, so it cannot score {benchmark!r}",
                 allowed=", ".join(self.domains),
             )
-        return found
+        return domain
 
     def asked(self, task: Task, benchmark: str) -> Task:
         """The task with this profile's prompt and verifier."""
@@ -132,15 +156,15 @@ class Profile(Model):
         return replace(task, prompt=prompt, verifier=domain.verifier.name)
 
 
-def _nearest(table: Mapping[str, int], benchmark: str, default: int) -> int:
-    """The entry of `livecodebench-v5@WINDOW`, else of `livecodebench-v5`, else of `livecodebench`."""
-    name = benchmark
-    while name not in table:
-        shorter = name.partition(PART)[0] if PART in name else name.rpartition("-")[0]
-        if not shorter:
-            return default
-        name = shorter
-    return table[name]
+def _nearest(table: Mapping[str, int], names: Iterable[str], default: int) -> int:
+    """The entry of the first name that has one, its shorter forms tried before the next name:
+    `livecodebench-v5@WINDOW`, `livecodebench-v5`, `livecodebench`."""
+    for name in names:
+        while name and name not in table:
+            name = name.partition(PART)[0] if PART in name else name.rpartition("-")[0]
+        if name:
+            return table[name]
+    return default
 
 
 def load_profile(
@@ -171,6 +195,8 @@ def _values(name: str, plugins: Plugins, context: BuildContext, seen: tuple[str,
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecipeError("there is no such file", where=name) from None
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror or error}", where=name) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"not TOML: {error}", where=name) from None
     base = values.pop("extends", None)

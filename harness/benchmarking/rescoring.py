@@ -16,17 +16,18 @@ from typing import Any
 import msgspec
 
 from harness.benchmarking.folder import EvaluationFolder
-from harness.benchmarking.lines import Contents, raw_samples
+from harness.benchmarking.lines import ORIGINAL, Contents, StoredSample, raw_samples
 from harness.benchmarking.problems import ProblemSet
-from harness.benchmarking.recording import COMMIT_SECONDS, Recorder, StoredSample
 from harness.benchmarking.run import Outcome, Prepared, verifier_spec, workers
-from harness.errors import LedgerError
-from harness.generation import Sample, drain_scored
-from harness.identity import now
-from harness.ledger import Ledger
+from harness.benchmarking.votes import comparisons
+from harness.contract.errors import LedgerError
+from harness.contract.records import Rollout, Task
+from harness.evaluating.recording import COMMIT_SECONDS, Recorder
 from harness.recipe.stage import Use
-from harness.records import Rollout, Task
+from harness.recording.ledger import Ledger
+from harness.running.identity import now
 from harness.scoring import Scorer
+from harness.scoring.generation import Judgement, drain_scored
 
 #: A change of the profile's verifier: its name, and options laid on the profile's.
 Change = tuple[str | None, Mapping[str, Any]]
@@ -49,8 +50,15 @@ def rescore(
     """Judge every recorded answer with other verifiers; goes on with the same judgement if it was cut.
 
     Raises:
-        LedgerError: nothing is recorded, or the problems are not those that were answered.
+        LedgerError: the evaluation is adaptive, nothing is recorded, or the problems are not those that were
+        answered.
     """
+    if folder.asked.adaptive:
+        raise LedgerError(
+            "an adaptive evaluation: its problems were chosen by the verdicts that it had, so other verdicts "
+            "would be about other problems",
+            where=str(folder.folder), hint="harness eval --adaptive anew, under a profile with that verifier",
+        )  # fmt: skip
     with ExitStack() as stack:
         new = judges(prepared.sets, change)
         specs = {u.name: verifier_spec(u, prepared.plugins, prepared.context) for u in new.values()}
@@ -68,6 +76,8 @@ def rescore(
         say(f"judging again as scoring {number}")
         drain_scored(rejudging.waiting(folder), scorer, rejudging.receive)
         ledger.commit()
+        known = comparisons(new.values(), prepared.plugins, prepared.profile.votes)
+        rejudging.recorder.same = {old: known[use.name] for old, use in new.items() if use.name in known}
         refused = {}
         for problems in prepared.sets:
             reason = rejudging.recorder.refusal(problems)
@@ -79,7 +89,8 @@ def rescore(
             rejudging.recorder.evaluated(
                 problems, contents.evaluations.get((problems.name, number)),
                 problems.facts(prepared.profile) | {"verifiers": {name: hashes[name] for name in names}},
-                time.process_time() - started, scoring=number,
+                time.process_time() - started, contents.evaluations.get((problems.name, ORIGINAL)),
+                scoring=number,
             )  # fmt: skip
         if not refused:
             ledger.append("finished", at=now())
@@ -115,7 +126,8 @@ class _Rejudging:
     def __init__(
         self, prepared: Prepared, new: Mapping[str, Use], ledger: Ledger, contents: Contents, number: int
     ) -> None:
-        self.recorder = Recorder(prepared.sets, contents.tallies.setdefault(number, {}), ledger)
+        tallies = contents.tallies.setdefault(number, {})
+        self.recorder = Recorder(prepared.sets, tallies, ledger, paid=contents.paid)
         self._ledger, self._number = ledger, number
         self._tasks: dict[tuple[str, str], Task] = {
             (p.name, task.id): replace(task, verifier=new[task.verifier].name)
@@ -143,7 +155,7 @@ class _Rejudging:
             self._tokens[place] = line.tokens
             yield task, line.rollout
 
-    def receive(self, samples: Sequence[Sample]) -> None:
+    def receive(self, samples: Sequence[Judgement]) -> None:
         rows = []
         for task, rollout, verdict in samples:
             key = rollout.key

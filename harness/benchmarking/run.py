@@ -11,33 +11,51 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import harness
+from harness.benchmarking.adaptive import Asking, estimator_of, place_all
 from harness.benchmarking.folder import Asked, EvaluationFolder
 from harness.benchmarking.lines import ORIGINAL, Contents
+from harness.benchmarking.mending import judge_again, unjudged
 from harness.benchmarking.problems import ProblemSet, find_benchmark, problem_sets
 from harness.benchmarking.profile import Profile
-from harness.benchmarking.recording import Recorder, Work
-from harness.errors import CapabilityError, EngineError, RecipeError, counted
-from harness.events import Events
-from harness.generation import stream_scored
-from harness.history import check_unchanged
-from harness.identity import environment, now
-from harness.ledger import SCHEMA, Ledger
-from harness.plan import cache_folder, check_context, data_folder
-from harness.plugins import Plugins
-from harness.protocols import BuildContext, Engine, ModelFiles, Policy
+from harness.benchmarking.thinking import mismatches
+from harness.benchmarking.votes import comparisons
+from harness.contract.capabilities import EngineCapabilities
+from harness.contract.errors import CapabilityError, EngineError, RecipeError, counted
+from harness.contract.members import member
+from harness.contract.protocols import (
+    BuildContext,
+    Engine,
+    ModelFiles,
+    Policy,
+    Served,
+    ServedEngine,
+    Verifier,
+)
+from harness.contract.records import PolicyRef, Request, RolloutKey, encode
+from harness.evaluating.recording import Recorder, Work
+from harness.planning.plan import check_context
+from harness.plugging.events import Events
+from harness.plugging.plugins import Plugins
 from harness.recipe import Resources
 from harness.recipe.errors import validated
 from harness.recipe.stage import Use
-from harness.records import PolicyRef, Request, RolloutKey, encode
+from harness.recording.history import check_unchanged
+from harness.recording.ledger import SCHEMA, Ledger
+from harness.running.identity import environment, now
 from harness.scoring import Scorer, VerifierSpec
+from harness.scoring.generation import stream_scored
+from harness.scoring.judgeable import refuse_unfit
+from harness.scoring.spec import build
+from harness.support.folders import cache_folder, data_folder
 
 #: What may not change while an evaluation goes on. How much is asked for may.
-FACTS: Final = ("model", "profile", "verifiers", "stream", "benchmarks")
+FACTS: Final = ("model", "profile", "verifiers", "stream", "benchmarks", "adaptive")
 
 Say = Callable[[str], None]
 
@@ -49,9 +67,11 @@ class Outcome:
     folder: Path
     #: Samples generated now.
     generated: int
-    #: Benchmark -> why it has no score; empty when all have one.
+    #: Benchmark -> why it has no score; empty if all have one.
     refused: dict[str, str] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    #: Benchmark -> what an adaptive evaluation came to, which is no score.
+    placed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +85,8 @@ class Prepared:
     sets: Sequence[ProblemSet]
     #: None for engines without weights of ours.
     files: ModelFiles | None
+    #: What the servers serve, for an engine that asks servers.
+    served: Served | None = None
 
     @property
     def stream(self) -> str:
@@ -75,8 +97,8 @@ class Prepared:
 def build_context(asked: Asked, plugins: Plugins, *, chat: bool = True) -> BuildContext:
     """What an evaluation's plugin objects may know."""
 
-    def build(kind: str, name: str, options: Mapping[str, Any]) -> Any:
-        return plugins.registry.find(kind, name, where=kind).build(options, context)
+    def build(kind: str, name: str, options: Mapping[str, Any], *, model: str = "") -> Any:
+        return plugins.registry.find(kind, name, where=kind).build(options, context.of_model(model))
 
     context = BuildContext(
         seed=asked.seed,
@@ -99,20 +121,41 @@ def prepare(asked: Asked, plugins: Plugins, *, generate: bool = True) -> Prepare
     """
     profile = validated(Profile, asked.profile, where=f"profile {asked.profile.get('name')!r}")
     context = build_context(asked, plugins, chat=profile.chat)
-    for name in asked.benchmarks:
-        find_benchmark(name, plugins)
+    for name, options in asked.benchmarks.items():
+        find_benchmark(name, plugins, options)
     if asked.engine and generate:
         engine = plugins.registry.find("engines", asked.engine["name"], where="--engine")
         engine.validate(_options(asked.engine), field_path=f"engine {engine.full_name!r}")
+    if asked.adaptive:
+        estimator_of(asked.adaptive, plugins, context)
     sets = problem_sets(asked, profile, plugins, context)
     files = _files(asked, plugins, profile, context) if asked.loader and generate else None
     if files is not None:
-        from harness.preflight import prompt_lengths
+        from harness.running.preflight import prompt_lengths
 
         for problems in sets:
             # A chat template adds to what is counted here; the engine counts exactly before it starts.
             _fits(prompt_lengths(files, problems.tasks), problems, profile, files)
-    return Prepared(asked, plugins, context, profile, sets, files)
+    served = _served(asked, plugins, context) if asked.engine and generate else None
+    return Prepared(asked, plugins, context, profile, sets, files, served)
+
+
+def _served(asked: Asked, plugins: Plugins, context: BuildContext) -> Served | None:
+    """What the engine's servers serve; None for an engine that has no servers.
+
+    Raises:
+        RecipeError: it is another model than the one that is asked for.
+        EngineError: no server answers.
+    """
+    registration = plugins.registry.find("engines", asked.engine["name"], where="--engine")
+    if not registration.able(EngineCapabilities).served:
+        return None
+    where = f"engine {registration.full_name!r}"
+    engine: ServedEngine = registration.build(_options(asked.engine), context, field_path=where)
+    try:
+        return engine.served()
+    finally:
+        engine.close()
 
 
 def prepare_judging(asked: Asked, plugins: Plugins) -> Prepared:
@@ -146,9 +189,14 @@ def verifier_specs(prepared: Prepared) -> dict[str, VerifierSpec]:
     return specs
 
 
+def _built(prepared: Prepared) -> dict[str, Verifier]:
+    specs = verifier_specs(prepared)
+    return {name: build(spec, specs) for name, spec in specs.items()}
+
+
 def verifier_spec(use: Use, plugins: Plugins, context: BuildContext) -> VerifierSpec:
     """The spec of one verifier, its options checked."""
-    from harness.errors import PluginError
+    from harness.contract.errors import PluginError
 
     registration = plugins.registry.find("verifiers", use.name, where="verifier")
     missing = registration.missing()
@@ -163,7 +211,7 @@ def verifier_spec(use: Use, plugins: Plugins, context: BuildContext) -> Verifier
 
 
 def workers() -> int:
-    """Verifier processes: one a core."""
+    """Verifier processes: one per core."""
     return max(1, os.cpu_count() or 1)
 
 
@@ -180,22 +228,35 @@ def run(folder: EvaluationFolder, prepared: Prepared, say: Say = lambda line: No
         ledger = stack.enter_context(Ledger(folder.ledger))
         contents = Contents(folder.ledger)
         open_ledger(folder, prepared, scorer, ledger, contents)
-        recorder = Recorder(prepared.sets, contents.tallies[ORIGINAL], ledger, prepared.asked.token_ids)
+        recorder = Recorder(
+            prepared.sets, contents.tallies[ORIGINAL], ledger, prepared.asked.token_ids, paid=contents.paid
+        )
         events = Events(prepared.plugins.manager)
         events.emit("run_started", run=folder.info)
         recorder.failed = lambda rollout, verdict: events.emit(
             "sample_failed", run=folder.info, rollout=rollout, verdict=verdict
         )
+        refuse_unfit(((None, task) for p in prepared.sets for task in p.tasks), _built(prepared))
+        if prepared.files is not None:
+            for told in mismatches(prepared.profile, prepared.sets, prepared.files):
+                say(told)
+        if prepared.asked.adaptive:
+            engine = cache(lambda: _ready_engine(prepared, stack, say))
+            outcome = Outcome(folder.folder, 0)
+            place_all(Asking(prepared, scorer, recorder, contents, engine, say), outcome)
+            if not outcome.refused:
+                ledger.append("finished", at=now())
+            return replace(outcome, generated=recorder.received)
         started = time.process_time()
         work = Work(prepared.sets, recorder.tallies, prepared.stream)
         if len(work):
             _generate(folder, prepared, scorer, recorder, work, stack, say)
-        if recorder.unjudged():
-            say(f"judging {counted(recorder.unjudged(), 'sample')} again that could not be judged")
-            recorder.judge_again(folder.ledger, scorer)
+        if lost := unjudged(recorder):
+            say(f"judging {counted(lost, 'sample')} again that could not be judged")
+            judge_again(prepared.sets, recorder, folder.ledger, scorer)
         outcome = score_all(folder, prepared, scorer, recorder, contents, started)
         for name, scores in outcome.scores.items():
-            events.emit("evaluation_finished", run=folder.info, name=name, scores=scores)
+            events.emit("evaluation_finished", run=folder.info, name=name, scores=scores, stage="", step=0)
         return outcome
 
 
@@ -205,6 +266,8 @@ def score_all(
 ) -> Outcome:  # fmt: skip
     """Write the scores of every benchmark that is complete."""
     outcome = Outcome(folder.folder, recorder.received)
+    uses = [use for problems in prepared.sets for use in problems.verifiers]
+    recorder.same = comparisons(uses, prepared.plugins, prepared.profile.votes)
     for problems in prepared.sets:
         reason = recorder.refusal(problems)
         if reason:
@@ -234,7 +297,7 @@ def open_ledger(
             t.samples for tallies in contents.tallies[ORIGINAL].values() for t in tallies.values()
         )})  # fmt: skip
     else:
-        ledger.append("opened", **facts, environment=environment(), at=now())
+        ledger.append("opened", **facts, simulated=_simulated(prepared), environment=environment(), at=now())
     ledger.commit()
 
 
@@ -261,14 +324,27 @@ def facts_of(prepared: Prepared, scorer: Scorer) -> dict[str, Any]:
         "stream": prepared.stream,
         "harness": harness.__version__,
         "engine": asked.engine,
+        # None for an evaluation that asks everything, as in ledgers from before there was another kind.
+        "adaptive": asked.adaptive or None,
         "plugins": prepared.plugins.facts(),
         "verifiers": scorer.hashes(),
         "model": {
             "name": asked.model,
-            "weights_sha": files.weights_sha if files else asked.model,
+            # Empty if nobody here has the weights: behind servers, imported, or no model at all.
+            "weights_sha": files.weights_sha if files else "",
             "context_length": files.context_length if files else None,
         },
     }
+
+
+def _simulated(prepared: Prepared) -> bool:
+    """Whether the engine says of itself that its answers are no model's; imported answers are taken for a
+    model's."""
+    engine = prepared.asked.engine
+    if not engine:
+        return False
+    registration = prepared.plugins.registry.find("engines", engine["name"], where="--engine")
+    return registration.able(EngineCapabilities).simulated
 
 
 def _hashes(scorer: Scorer, problems: ProblemSet) -> dict[str, str]:
@@ -291,13 +367,7 @@ def _generate(
             where=str(folder.folder),
             hint="harness score --import, with a file that holds them all",
         )
-    engine = open_engine(prepared)
-    stack.callback(engine.close)
-    context_length = (
-        prepared.files.context_length if prepared.files else int(getattr(engine, "context_length", 0) or 0)
-    )
-    if context_length:
-        _check_context(prepared, engine, context_length)
+    engine = _ready_engine(prepared, stack, say)
     say(f"generating {counted(len(work), 'sample')}")
     recorder.expect(len(work), say)
     try:
@@ -306,15 +376,44 @@ def _generate(
         recorder.ledger.commit()
 
 
+def _ready_engine(prepared: Prepared, stack: ExitStack, say: Say) -> Engine:
+    """The engine, with prompts that fit its context; closed with the stack."""
+    engine = open_engine(prepared)
+    stack.callback(engine.close)
+    if prepared.served is not None:
+        _check_served_context(prepared, engine, prepared.served, say)
+    else:
+        context_length = (
+            prepared.files.context_length
+            if prepared.files
+            else int(member("engines", engine, "context_length"))
+        )
+        if context_length:
+            _check_context(prepared, engine, context_length)
+    return engine
+
+
 def open_engine(prepared: Prepared) -> Engine:
     """The engine with the model's weights."""
     asked = prepared.asked
     registration = prepared.plugins.registry.find("engines", asked.engine["name"], where="--engine")
     where = f"engine {registration.full_name!r}"
     engine: Engine = registration.build(_options(asked.engine), prepared.context, field_path=where)
+    if prepared.served is not None:
+        return engine
     files = prepared.files or ModelFiles(Path(), asked.model, 0, chat=True)
     engine.sync_weights(Policy(PolicyRef(weights_sha=files.weights_sha), files))
     return engine
+
+
+def _check_served_context(prepared: Prepared, engine: Engine, served: Served, say: Say) -> None:
+    """As `_check_context`, if the servers say how long a context is and something can count prompts."""
+    if served.context_length is None:
+        return
+    try:
+        _check_context(prepared, engine, served.context_length)
+    except EngineError as error:
+        say(f"prompts are not counted: {error.what}")
 
 
 def _check_context(prepared: Prepared, engine: Engine, context_length: int) -> None:
@@ -330,7 +429,7 @@ def _check_context(prepared: Prepared, engine: Engine, context_length: int) -> N
 
 
 def _fits(lengths: Mapping[str, int], problems: ProblemSet, profile: Profile, files: ModelFiles) -> None:
-    """Raise RecipeError when a prompt and the longest completion do not fit the model's context."""
+    """Raise RecipeError if a prompt and the longest completion do not fit the model's context."""
     where = f"profile {profile.name!r}, benchmark {problems.name!r}"
     try:
         check_context(lengths, problems.sampling.max_tokens, files, where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,28 +19,63 @@ from harness.board.entry import (
     RecipePart,
     ScorePart,
     SeedPart,
+    SourcePart,
     StratumPart,
 )
-from harness.errors import LedgerError
-from harness.readout import Count, Evaluation, Run, Study, recipe_of
+from harness.contract.errors import LedgerError
+from harness.contract.records import digest
+from harness.evaluating.scores import pass_ks
+from harness.readout import Evaluation, Run, Study, recipe_of
 from harness.recipe.load import merged
-from harness.records import digest
+from harness.recording.spending import Spent
+from harness.statistics.tally import Counts, total
 
-#: pass@k is given for these k, where there are as many samples.
-PASS_AT = (2, 4, 8, 16, 32, 64)
+#: Fields of a profile that hold for answers which others sampled.
+JUDGING: Final = ("name", "version", "hash", "data_sha", "samples")
 
 
-def entries(study: Study, board: str) -> list[Entry]:
+def entries(study: Study, board: str, source: SourcePart | None = None) -> list[Entry]:
     """Entries of every arm and held-out set, in the study's order.
 
+    Args:
+        source: where imported answers come from; makes the entries `rejudged`.
+
     Raises:
-        LedgerError: a run has not finished, or has no final evaluation.
+        LedgerError: a run has not finished, or has no final evaluation; or imported answers have no source,
+            or others have one.
     """
-    return [entry(study, arm, heldout, board) for heldout in study.heldouts for arm in study.arms]
+    for run in study.runs:
+        if run.opened.get("adaptive"):
+            raise LedgerError(
+                "an adaptive evaluation has an ability and no score: it stands on no board, where it "
+                "would be held against scores over all problems",
+                where=str(run.folder), hint="harness eval without --adaptive asks all of them",
+            )  # fmt: skip
+    return [entry(study, arm, heldout, board, source) for heldout in study.heldouts for arm in study.arms]
 
 
-def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
-    """The entry of one arm on one held-out set, over all of its seeds."""
+def imported(study: Study) -> bool:
+    """Whether its answers were another tool's: no engine of ours generated them."""
+    opened = [run.opened for run in study.runs]
+    return any(line.get("kind") == "evaluation" and not line.get("engine") for line in opened)
+
+
+def _check_source(study: Study, source: SourcePart | None) -> None:
+    if imported(study) and source is None:
+        raise LedgerError(
+            "its answers were imported, so an entry of them is rejudged and says where they come from",
+            where=str(study.folder), hint="harness board add RUN --source SOURCE.toml",
+        )  # fmt: skip
+    if source is not None and not imported(study):
+        raise LedgerError(
+            "its answers were generated here: the entry is measured, and has no source",
+            where=str(study.folder),
+        )
+
+
+def entry(study: Study, arm: str, heldout: str, board: str, source: SourcePart | None = None) -> Entry:
+    """The entry of one arm on one held-out set, over all of its seeds; raises as `entries`."""
+    _check_source(study, source)
     runs = study.of(arm)
     for run in runs:
         if run.state != "finished":
@@ -55,6 +90,9 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
     recipe = first.get("recipe") or arm_recipe(study, arm)
     facts = finals[0].facts
     profile = dict(facts["profile"]) if facts else _profile(recipe, heldout)
+    if source is not None:
+        # How these answers were sampled is the source's matter, whatever the profile that judged them says.
+        profile = {name: profile[name] for name in JUDGING if name in profile}
     most = max((c.samples for e in finals for c in e.problems.values()), default=0)
     per_seed = int(profile.get("samples", most))
     ids = sorted({p for e in finals for p in e.problems})
@@ -73,7 +111,7 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
             arm=arm,
             about=study.about.get(arm, ""),
             trainer=trainer,
-            simulated=simulated(trainer),
+            simulated=any(run.simulated for run in runs),
         ),
         benchmark=BenchmarkPart(
             name=heldout,
@@ -93,11 +131,11 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
                 value=final.score(),
                 before=None if before is None else before.score(),
                 weights_sha=run.weights_sha,
-                rollouts=run.spent.rollouts,
+                rollouts=run.spent_on(heldout).rollouts,
             )
             for run, final, before in zip(runs, finals, befores, strict=True)
         ),
-        cost=_cost(runs),
+        cost=_cost(runs, heldout),
         health=_health(finals, ids, per_seed),
         verifiers=facts.get("verifiers") or first["verifiers"],
         plugins=tuple(
@@ -107,6 +145,9 @@ def entry(study: Study, arm: str, heldout: str, board: str) -> Entry:
         hardware=first.get("environment", {}),
         finished=max(run.finished_at for run in runs),
         problems=pooled(finals),
+        answers=_answers(finals),
+        kind="measured" if source is None else "rejudged",
+        source=source,
     )
 
 
@@ -116,7 +157,7 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
     passes, samples = zip(*counts.values(), strict=True)
     made = statistics.score_counts(passes, samples)
     means = statistics.spread([e.score() for e in evaluations])
-    wide = [k for k in PASS_AT if k <= per_seed]
+    wide = [k for k in pass_ks(per_seed) if k > 1]
     pass_at = {}
     if wide:
         per_run = [
@@ -140,13 +181,23 @@ def score(evaluations: Sequence[Evaluation], per_seed: int) -> ScorePart:
 
 def pooled(evaluations: Iterable[Evaluation]) -> dict[str, tuple[int, int]]:
     """problem -> (passes, samples) over evaluations of the same held-out set, sorted by id."""
-    totals: dict[str, tuple[int, int]] = {}
+    members: dict[str, list[Counts]] = {}
     for evaluation in evaluations:
-        judged = {k: c for k, c in evaluation.problems.items() if c.samples}
-        for problem, count in judged.items():
-            c, n = totals.get(problem, (0, 0))
-            totals[problem] = (c + count.passes, n + count.samples)
-    return {k: totals[k] for k in sorted(totals)}
+        for problem, counts in evaluation.problems.items():
+            members.setdefault(problem, []).append(counts)
+    totals = {name: total(members[name]) for name in sorted(members)}
+    return {name: (made.passes, made.samples) for name, made in totals.items() if made.samples}
+
+
+def _answers(finals: Sequence[Evaluation]) -> dict[str, str]:
+    """problem -> hash of its answers, of all seeds' in their order if there are several; {} if one lacks
+    them."""
+    if not all(final.answers for final in finals):
+        return {}
+    if len(finals) == 1:
+        return dict(sorted(finals[0].answers.items()))
+    names = sorted({name for final in finals for name in final.answers})
+    return {name: digest([final.answers.get(name, "") for final in finals]) for name in names}
 
 
 def bounds(interval: statistics.Interval) -> Bounds:
@@ -169,33 +220,29 @@ def arm_recipe(study: Study, arm: str) -> dict[str, Any]:
     return values
 
 
-def simulated(trainer: str) -> bool:
-    """Whether a trainer says of itself that its outcomes are simulated."""
-    from harness.plugins import load
-
-    known = {r.full_name: r for r in load().registry.all("trainers")}
-    return trainer in known and bool(known[trainer].capabilities.get("simulated", False))
-
-
 def _named(run: Run, heldout: str, name: str) -> Evaluation | None:
-    found = [e for e in run.on(heldout) if e.name == name and e.problems]
-    return found[-1] if found else None
+    evaluations = [e for e in run.on(heldout) if e.name == name and (e.problems or e.refused)]
+    return evaluations[-1] if evaluations else None
 
 
 def _before(run: Run, heldout: str) -> Evaluation | None:
-    found = _named(run, heldout, "before")
-    return found if found is not None and found.judged else None
+    evaluation = _named(run, heldout, "before")
+    return evaluation if evaluation is not None and evaluation.judged else None
 
 
 def _final(run: Run, heldout: str) -> Evaluation:
-    found = _named(run, heldout, "final")
-    if found is None:
+    evaluation = _named(run, heldout, "final")
+    if evaluation is None:
         raise LedgerError(
             f"arm {run.arm!r}, seed {run.seed} has no final evaluation of {heldout!r}", where=str(run.folder)
         )
-    if not found.judged:
-        raise LedgerError(f"no sample of {heldout!r} could be judged", where=str(run.folder))
-    return found
+    if not evaluation.judged:
+        raise LedgerError(
+            f"arm {run.arm!r}, seed {run.seed}: {heldout!r} has {evaluation.no_score}",
+            where=str(run.folder),
+            hint="harness run --resume asks again for what was lost",
+        )
+    return evaluation
 
 
 def _profile(recipe: Mapping[str, Any], heldout: str) -> dict[str, Any]:
@@ -216,43 +263,47 @@ def _name_of(use: Any) -> str:
 
 
 def _strata(finals: Sequence[Evaluation]) -> dict[str, StratumPart]:
-    totals: dict[str, list[Count]] = {}
+    members: dict[str, list[Counts]] = {}
     for final in finals:
-        for name, count in final.strata.items():
-            if count.samples:
-                totals.setdefault(name, []).append(count)
+        for name, counts in final.strata.items():
+            if counts.samples:
+                members.setdefault(name, []).append(counts)
     out = {}
-    for name, counts in totals.items():
-        samples = sum(c.samples for c in counts)
-        interval = statistics.wilson(sum(c.passes for c in counts), samples)
+    for name, counted in members.items():
+        made = total(counted)
+        interval = statistics.wilson(made.passes, made.samples)
         out[name] = StratumPart(
-            value=sum(c.passes for c in counts) / samples,
+            value=made.rate,
             low=interval.low,
             high=interval.high,
-            problems=max(c.problems for c in counts),
-            samples=samples,
+            problems=max(c.problems for c in counted),
+            samples=made.samples,
         )
     return out
 
 
-def _cost(runs: Sequence[Run]) -> CostPart:
+def _cost(runs: Sequence[Run], heldout: str) -> CostPart:
     size = len(runs)
+    spent = Spent.total(run.spent_on(heldout) for run in runs)
     return CostPart(
-        rollouts=sum(r.spent.rollouts for r in runs) / size,
-        tokens=sum(r.spent.tokens for r in runs) / size,
-        cpu_seconds=sum(r.spent.cpu_seconds for r in runs) / size,
-        evaluation_cpu_seconds=sum(e.cpu_seconds for r in runs for e in r.evaluations) / size,
+        rollouts=spent.rollouts / size,
+        tokens=spent.tokens / size,
+        cpu_seconds=spent.cpu_seconds / size,
+        unreturned=spent.unreturned / size,
+        usd=spent.usd / size,
+        sources=spent.sources,
+        evaluation_cpu_seconds=sum(e.cpu_seconds for r in runs if r.trains for e in r.evaluations) / size,
     )
 
 
 def _health(finals: Sequence[Evaluation], ids: Sequence[str], per_seed: int) -> HealthPart:
     counts = [c for e in finals for c in e.problems.values()]
-    samples = sum(c.samples for c in counts)
+    made = total(counts)
     absent = len(finals) * len(ids) - len(counts)
     return HealthPart(
-        truncated=sum(c.truncated for c in counts) / samples,
-        no_answer=sum(c.no_answer for c in counts) / samples,
-        infra_errors=sum(c.infra for c in counts),
+        truncated=made.truncated / made.samples,
+        no_answer=made.no_answer / made.samples,
+        infra_errors=made.infra,
         missing=sum(max(per_seed - c.samples - c.infra, 0) for c in counts) + absent * per_seed,
-        tokens=sum(c.tokens for c in counts) / samples,
+        tokens=made.tokens / made.samples,
     )

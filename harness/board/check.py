@@ -1,4 +1,4 @@
-"""Whether an entry may stand on a board, and if not, why: one sentence a fault.
+"""Whether an entry may stand on a board, and if not, why: one sentence per fault.
 
 An entry is checked against itself as well as against its schema: its score must follow from its
 problems and its seeds, so that a number edited by hand is noticed.
@@ -6,16 +6,20 @@ problems and its seeds, so that a number edited by hand is noticed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+from pydantic import ValidationError
+
 from harness import statistics
-from harness.board.entry import SCHEMA, Entry
-from harness.errors import DataError, RecipeError, counted
+from harness.board.entry import SCHEMAS, Entry
+from harness.board.folder import read_options
+from harness.board.references import read_references
+from harness.contract.errors import DataError, RecipeError, counted
+from harness.contract.records import digest
 from harness.recipe.errors import validated
-from harness.records import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +40,20 @@ def read_entry(path: Path) -> Entry:
         DataError: not JSON, another schema, or a field that does not fit; all faults are listed.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         raise DataError("no such entry", where=str(path)) from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(f"not JSON: {error}", where=str(path)) from None
     if not isinstance(values, dict):
         raise DataError("an entry is a JSON object", where=str(path))
-    if values.get("schema") != SCHEMA:
-        raise DataError(f"schema is {values.get('schema')!r}", where=str(path), allowed=str(SCHEMA))
+    if values.get("schema") not in SCHEMAS:
+        allowed = ", ".join(map(str, SCHEMAS))
+        raise DataError(f"schema is {values.get('schema')!r}", where=str(path), allowed=allowed)
+    try:
+        return Entry.model_validate(values)
+    except ValidationError:
+        pass  # told in words below
     try:
         return validated(Entry, values, where=str(path))
     except RecipeError as error:
@@ -52,7 +61,7 @@ def read_entry(path: Path) -> Entry:
 
 
 def check_entry(entry: Entry, where: str = "entry") -> list[Fault]:
-    """Every reason to refuse this entry; empty when it may be published."""
+    """Every reason to refuse this entry; empty if it may be published."""
     return [Fault(where, what) for what in _faults(entry)]
 
 
@@ -62,6 +71,43 @@ def check_file(path: Path) -> list[Fault]:
         return check_entry(read_entry(path), str(path))
     except DataError as error:
         return [Fault(str(path), line.strip()) for line in error.what.splitlines()]
+
+
+def check_board(folder: Path) -> list[Fault]:
+    """Why a board's page cannot be built as it stands: its `board.toml`, its references, and entries that the
+    page would leave out. What is wrong inside an entry is `check_file`'s."""
+    path = folder / "board.toml"
+    if not path.is_file():
+        return [Fault(str(path), "is missing, so the board has no page")]
+    faults = []
+    try:
+        read_references(folder / "references")
+    except DataError as error:
+        faults += _told(error)
+    try:
+        columns = {column.benchmark for column in read_options(folder).columns}
+    except DataError as error:
+        return [*_told(error), *faults]
+    for file in sorted((folder / "entries").glob("*.json")):
+        try:
+            faults += [Fault(str(file), what) for what in misplaced(read_entry(file), folder.name, columns)]
+        except DataError:
+            continue  # told by `check_file`
+    return faults
+
+
+def _told(error: DataError) -> list[Fault]:
+    return [Fault(error.where, line.strip()) for line in error.what.splitlines()]
+
+
+def misplaced(entry: Entry, board: str, columns: Set[str]) -> list[str]:
+    """Why an entry does not belong on a board with columns for these benchmarks; empty if it does."""
+    faults = []
+    if entry.board != board:
+        faults.append(f"board: it belongs to {entry.board!r}")
+    if entry.benchmark.name not in columns:
+        faults.append(f"benchmark.name: this board has no column {entry.benchmark.name!r}")
+    return faults
 
 
 def _faults(entry: Entry) -> Iterator[str]:
@@ -81,6 +127,13 @@ def _faults(entry: Entry) -> Iterator[str]:
         yield "benchmark.problems_sha: does not fit the listed problems"
     if digest(benchmark.profile) != benchmark.profile_sha:
         yield "benchmark.profile_sha: does not fit the profile"
+    if entry.answers and entry.answers.keys() != entry.problems.keys():
+        odd = sorted(entry.answers.keys() ^ entry.problems.keys())[0]
+        yield f"answers: are not those of the listed problems; the first that differs is {odd!r}"
+    if entry.kind == "rejudged" and entry.source is None:
+        yield "source: a rejudged entry says where its generations come from"
+    if entry.kind == "measured" and entry.source is not None:
+        yield "source: a measured entry has none; its kind is rejudged"
     wanted = benchmark.samples * len(entry.seeds)
     for problem, (passes, samples) in entry.problems.items():
         if passes > samples:
@@ -109,12 +162,12 @@ def _recomputed(entry: Entry) -> Iterator[str]:
     if abs(seeds - entry.score.value) > 1e-6:
         yield f"score.value: {entry.score.value:.6f}, but its seeds give {seeds:.6f}"
     for name in ("rerun", "benchmark"):
-        stated, found = getattr(entry.score, name), getattr(again, name)
+        stated, recomputed = getattr(entry.score, name), getattr(again, name)
         if (
-            stated.level == found.level
-            and max(abs(stated.low - found.low), abs(stated.high - found.high)) > 1e-4
+            stated.level == recomputed.level
+            and max(abs(stated.low - recomputed.low), abs(stated.high - recomputed.high)) > 1e-4
         ):
             yield (
                 f"score.{name}: [{stated.low:.4f}, {stated.high:.4f}], "
-                f"but its problems give [{found.low:.4f}, {found.high:.4f}]"
+                f"but its problems give [{recomputed.low:.4f}, {recomputed.high:.4f}]"
             )

@@ -7,6 +7,7 @@ Its file is JSON; `schema` counts the changes of its shape.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA: Final = 1
+from harness.contract.records import digest
+
+#: 2: `answers`, and entries of kind `rejudged` with their `source`.
+SCHEMA: Final = 2
+#: Shapes that are read.
+SCHEMAS: Final = (1, 2)
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 Whole = Annotated[int, Field(ge=0)]
@@ -39,7 +45,7 @@ class Bounds(Part):
 
 class ModelPart(Part):
     name: Name
-    #: Weights before training.
+    #: Weights before training; empty if nobody has them: the model was served, or its answers imported.
     weights_sha: str
     context_length: Positive | None = None
 
@@ -50,7 +56,7 @@ class RecipePart(Part):
     arm: Name
     about: str = ""
     trainer: str = ""
-    #: True when outcomes come from a simulated student, not from a model.
+    #: True if outcomes come from a simulated student, not from a model.
     simulated: bool = False
 
 
@@ -61,7 +67,7 @@ class BenchmarkPart(Part):
     #: Hash of the problems' ids.
     problems_sha: Hash
     problems: Positive
-    #: Samples a problem and seed: the k of avg@k.
+    #: Samples per problem and seed: the k of avg@k.
     samples: Positive
     #: Temperature, top-p, token limit and what else fixes how samples were drawn.
     profile: dict[str, Any] = Field(default_factory=dict)
@@ -79,7 +85,7 @@ class ScorePart(Part):
     benchmark: Bounds
     #: The recipe run again with other seeds; None from a single seed.
     seeds: Bounds | None = None
-    #: pass@k for larger k, where there were samples for it.
+    #: pass@k for larger k, if there were samples for it.
     pass_at: dict[str, Rate] = Field(default_factory=dict)
 
 
@@ -100,12 +106,19 @@ class SeedPart(Part):
 
 
 class CostPart(Part):
-    """What training and measuring cost, per seed (means); evaluation apart."""
+    """What training and measuring cost, per seed (means), evaluation apart; of an evaluation of a model as it
+    is, what that cost: samples, their tokens, CPU time of the evaluating process."""
 
     rollouts: Annotated[float, Field(ge=0)]
     tokens: Annotated[float, Field(ge=0)]
     cpu_seconds: Annotated[float, Field(ge=0)]
     evaluation_cpu_seconds: Annotated[float, Field(ge=0)] = 0.0
+    #: Those of `tokens` that engines generated and did not return.
+    unreturned: Annotated[float, Field(ge=0)] = 0.0
+    #: US dollars, if engines have prices.
+    usd: Annotated[float, Field(ge=0)] = 0.0
+    #: Samples of all seeds by the engine and configuration that answered, if engines say it.
+    sources: dict[Name, Whole] = Field(default_factory=dict)
 
 
 class HealthPart(Part):
@@ -125,17 +138,43 @@ class PluginPart(Part):
     version: Name
 
 
+class SourcePart(Part):
+    """Where a rejudged entry's generations come from: other people made them, our verifier judged them."""
+
+    title: Name
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    #: Commit at which the outputs were read from their repository; "" if it is not known.
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{7,40})?$")] = ""
+    #: As its owner states it; "none stated" if nothing is.
+    licence: Name
+    #: When the outputs were read.
+    retrieved: datetime.date
+    #: What is not known of how they were sampled: `temperature`, `prompt`.
+    unknown: tuple[Name, ...]
+    #: What the source itself says of these outputs, in words.
+    published: str = ""
+    #: The outputs' file below HARNESS_DATA, where copies of it lie.
+    file: str = ""
+    #: Rows of it that are this model's.
+    where: dict[str, str] = Field(default_factory=dict)
+    #: How the profile was changed for them.
+    overrides: tuple[str, ...] = ()
+
+
 class Entry(Part):
     """See the module's text."""
 
     schema_version: Annotated[int, Field(alias="schema")] = SCHEMA
-    kind: Literal["measured"] = "measured"
+    #: `rejudged`: other people's generations, judged by our verifier.
+    kind: Literal["measured", "rejudged"] = "measured"
+    #: Where a rejudged entry's answers come from; None for a measured one.
+    source: SourcePart | None = None
     board: Name
     model: ModelPart
     recipe: RecipePart
     benchmark: BenchmarkPart
     score: ScorePart
-    #: The same model before training, where it was measured.
+    #: The same model before training, if it was measured.
     before: ScorePart | None = None
     strata: dict[str, StratumPart] = Field(default_factory=dict)
     seeds: Annotated[tuple[SeedPart, ...], Field(min_length=1)]
@@ -148,6 +187,8 @@ class Entry(Part):
     finished: str = ""
     #: problem id -> [passes or summed scores, samples], over all seeds.
     problems: dict[str, tuple[Annotated[int | float, Field(ge=0)], Positive]]
+    #: problem id -> hash of what was extracted from its samples, over all seeds; empty in older entries.
+    answers: dict[str, Hash] = Field(default_factory=dict)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -158,10 +199,19 @@ class Entry(Part):
 
     @property
     def column(self) -> tuple[str, ...]:
-        """Scores are compared only where all of this agrees."""
+        """Scores are compared only if all of this agrees."""
         b = self.benchmark
         verifiers = ",".join(f"{k}={v}" for k, v in sorted(self.verifiers.items()))
-        return (b.name, b.version, b.problems_sha, b.profile_sha, verifiers, self.score.metric)
+        made = (b.name, b.version, b.problems_sha, b.profile_sha, verifiers, self.score.metric)
+        if self.source is None:
+            return made
+        # How they were sampled is the source's, whatever profile judged them.
+        return (*made, self.kind, self.source.url, self.source.commit)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all answers; "" if they are not known."""
+        return digest(sorted(self.answers.items())) if self.answers else ""
 
     @property
     def file_name(self) -> str:
@@ -178,8 +228,17 @@ class Entry(Part):
         return [seed.value for seed in self.seeds]
 
     def to_json(self) -> str:
-        """The entry's file: a line a field, a line a problem."""
+        """The entry's file: one line per field, one line per problem."""
         values = self.model_dump(mode="json", by_alias=True)
         problems = values.pop("problems")
-        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in problems.items())
-        return json.dumps(values, indent=1)[:-2] + f',\n "problems": {{\n{rows}\n }}\n}}\n'
+        told = ("unreturned", "usd", "sources")
+        values["cost"] = {k: v for k, v in values["cost"].items() if v or k not in told}
+        answers = values.pop("answers")
+        tables = [("problems", problems)] + ([("answers", answers)] if answers else [])
+        if values["source"] is None:
+            del values["source"]
+        text = json.dumps(values, indent=1)[:-2]
+        for name, table in tables:
+            rows = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
+            text += f",\n {json.dumps(name)}: {{\n{rows}\n }}"
+        return text + "\n}\n"

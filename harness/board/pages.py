@@ -1,12 +1,15 @@
-"""Rendering: the templates, where they are found, and how numbers are written.
+"""Rendering: the templates, and where they are found.
 
 Templates live in `leaderboards/templates` of a checkout and in `harness/board/templates` of a wheel.
-Everything is escaped, pages are single files without scripts, and values of secret environment
-variables are blotted out as they are in a ledger.
+Everything is escaped, and values of secret environment variables are blotted out as they are in a ledger.
+Pages of runs are single files without scripts; those of boards have one script of ours, which their policy
+names by its hash.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.blotting import blot
-from harness.errors import DataError
+from harness.contract.errors import DataError
+from harness.recording.blotting import blot
+from harness.support.figures import count, dollars, duration, percent, sources
 
 
 def templates() -> Path:
@@ -45,11 +49,30 @@ def environment(*more: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(pct=pct, count=count, duration=duration, flat=flat)
-    # The style sheet is ours and holds nothing from outside.
-    env.globals["css"] = Markup((templates() / "style.css").read_text(encoding="utf-8"))
+    env.filters.update(
+        pct=percent, count=count, duration=duration, flat=flat, dollars=dollars, sources=sources
+    )
+    # The style sheet and the script are ours and hold nothing from outside.
+    env.globals["css"] = Markup(style())
+    env.globals["script"] = Markup(script())
+    env.globals["script_source"] = script_source()
     env.globals["version"] = harness.__version__
     return env
+
+
+def style() -> str:
+    """The style sheet of all pages."""
+    return (templates() / "style.css").read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """The script of boards' pages."""
+    return (templates() / "board.js").read_text(encoding="utf-8")
+
+
+def script_source() -> str:
+    """How a content security policy names that script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()}'"
 
 
 def write(path: Path, html: str) -> Path:
@@ -59,33 +82,6 @@ def write(path: Path, html: str) -> Path:
     scratch.write_text(blot(html), encoding="utf-8")
     scratch.replace(path)
     return path
-
-
-def pct(rate: float | None) -> str:
-    """A rate as percent with one decimal: 80.7 %; a dash for what was not measured."""
-    return "–" if rate is None or rate != rate else f"{100 * rate:.1f}\u2009%"
-
-
-def count(number: float) -> str:
-    """A count with separators, 40,960; from a million on three digits with a unit, 6.64 M."""
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if number >= size:
-            return f"{number / size:#.3g}".rstrip(".") + f"\u2009{unit}"
-    return f"{number:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 42 s, 3 min 20 s, 2 h 5 min."""
-    if seconds < 10:
-        return f"{seconds:.1f}\u2009s"
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole}\u2009s"
-    if whole < 7200:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes}\u2009min" + (f" {rest}\u2009s" if rest else "")
-    hours, minutes = divmod(round(whole / 60), 60)
-    return f"{hours}\u2009h" + (f" {minutes}\u2009min" if minutes else "")
 
 
 def flat(value: Any) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.errors import DataError, RecipeError
+from harness.contract.errors import DataError, RecipeError
 from harness.recipe.errors import validated
 
 
@@ -26,9 +26,9 @@ class CitedScore(_Table):
     """A score as its source prints it, in percent."""
 
     value: Annotated[float, Field(ge=0, le=100)]
-    #: Samples a problem; None where the source does not say.
+    #: Samples per problem; None if the source does not say.
     k: Annotated[int, Field(gt=0)] | None = None
-    #: Standard deviation of single runs, in points, where the source gives it.
+    #: Standard deviation of single runs, in points, if the source gives it.
     sd: Annotated[float, Field(ge=0)] | None = None
     #: The window of a benchmark that grows.
     window: str = ""
@@ -71,17 +71,18 @@ def read_references(folder: Path) -> list[Reference]:
     Raises:
         DataError: a file is not TOML, or a field does not fit.
     """
-    found = []
+    references = []
     for path in sorted(folder.glob("*.toml")):
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"not TOML: {error}", where=str(path)) from None
         try:
-            found.append(validated(Reference, values, where=str(path)))
+            references.append(validated(Reference, values, where=str(path)))
         except RecipeError as error:
             raise DataError(error.what, where=str(path)) from None
     # The paper first, then whoever published its base model, then the rest.
     return sorted(
-        found, key=lambda r: (not any(row.highlight for row in r.rows), not any(row.base for row in r.rows))
+        references,
+        key=lambda r: (not any(row.highlight for row in r.rows), not any(row.base for row in r.rows)),
     )

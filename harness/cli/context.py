@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from harness.plugins import Plugins, load, local_file
+from harness.plugging.plugins import Plugins, load, local_file
 
 
 def blocked() -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def blocked() -> tuple[str, ...]:
 
 @contextmanager
 def resumable(verb: str, folder: Path) -> Iterator[None]:
-    """Says how to go on with what is interrupted."""
+    """Tell the user how to continue after an interrupt."""
     try:
         yield
     except KeyboardInterrupt as stop:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.errors import near
+from harness.contract.errors import near
 
 if TYPE_CHECKING:
-    from harness.plugins import Plugins
+    from click.shell_completion import CompletionItem
+
+    from harness.plugging.plugins import Plugins
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = _plugins(ctx).registry.find("commands", cmd_name).load()
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs with their lines, without importing any, and the group's own options."""
+        from click.shell_completion import CompletionItem
+
+        lines = {name: verb.help for name, verb in self.verbs.items() if verb.help}
+        lines |= {r.full_name: r.summary for r in _plugins(ctx).registry.all("commands")}
+        fitting = [CompletionItem(name, help=lines[name]) for name in lines if name.startswith(incomplete)]
+        return [*fitting, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -86,7 +97,7 @@ def _plugins(ctx: click.Context) -> Plugins:
     if not isinstance(root.obj, dict):
         root.obj = {}
     if "plugins" not in root.obj:
-        from harness.plugins import load
+        from harness.plugging.plugins import load
 
         root.obj["plugins"] = load(block=root.params.get("no_plugin", ()))
     plugins: Plugins = root.obj["plugins"]

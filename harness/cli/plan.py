@@ -13,12 +13,19 @@ from harness.cli.context import load_plugins
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field; repeatable.")
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Plan only this arm; repeatable.")
-@click.option("--rates", type=click.Path(path_type=Path), help="Estimate time and cost from stated rates.")
+@click.option(
+    "--rates",
+    type=click.Path(path_type=Path),
+    help="Print the time and cost of each stage at the rates in this TOML file.",
+)
 @click.option(
     "--dry-run", is_flag=True, help="Also have the trainer's framework check the configuration of each stage."
 )
 @click.option(
-    "--write", type=click.Path(path_type=Path), metavar="FOLDER", help="With --dry-run: keep them there."
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="With --dry-run: keep the checked configurations in FOLDER.",
 )
 def command(
     recipe: Path,
@@ -28,12 +35,12 @@ def command(
     dry_run: bool,
     write: Path | None,
 ) -> None:
-    """Say what a run would do; refuse in a second what would fail in an hour."""
-    from harness.estimate import estimate, read_rates, told
-    from harness.plan import make_plans
-    from harness.preflight import preflight_all
-    from harness.preview import preview
+    """Print what a run would do, and refuse a recipe that would fail later."""
+    from harness.planning.costs import costs_of, read_rates, told
+    from harness.planning.plan import make_plans
+    from harness.planning.preview import preview
     from harness.recipe import load_recipe
+    from harness.running.preflight import preflight_all
 
     plans = make_plans(load_recipe(recipe, overrides), load_plugins(recipe), arms=arms)
     preflight_all(plans, Path("runs"))
@@ -43,10 +50,10 @@ def command(
         stated = read_rates(rates)
         for plan in plans:
             click.echo(f"\narm {plan.arm.name}, seed {plan.seed}")
-            for line in told(estimate(plan, stated), stated):
+            for line in told(costs_of(plan, stated), stated):
                 click.echo(line)
     if dry_run:
-        from harness.dryrun import dry_runs
+        from harness.planning.dryrun import dry_runs
 
         for line in dry_runs(plans, write):
             click.echo(line)

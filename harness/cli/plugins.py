@@ -1,4 +1,4 @@
-"""`harness plugins`: what is installed, what became of it, and how to switch it off.
+"""`harness plugins`: which plugins are installed, in which state they are, and how to switch them off.
 
 `list` loads every plugin's hooks and nothing they point at; `doctor` imports everything they point
 at; `disable` and `enable` load nothing, so that a plugin that breaks the tool can be switched off.
@@ -7,25 +7,28 @@ at; `disable` and `enable` load nothing, so that a plugin that breaks the tool c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness import plugins as loader
 from harness.cli.context import load_plugins
-from harness.errors import PluginError
+from harness.plugging import plugins as loader
 
 if TYPE_CHECKING:
-    from harness.plugins import PluginStatus
-    from harness.registry import Registration
+    from harness.contract.protocols import BuildContext
+    from harness.plugging.plugins import Plugins, PluginStatus
+    from harness.plugging.registry import Registration
 
 RECIPE = click.option(
     "--recipe",
     type=click.Path(path_type=Path, dir_okay=False),
     help=f"Also load the {loader.LOCAL_FILE} beside this recipe.",
 )
+#: Longest line of an option's words, before the indent of its plugin.
+WIDTH = 96
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -60,7 +63,7 @@ def list_plugins(recipe: Path | None, as_json: bool) -> None:
 @RECIPE
 @AS_JSON
 def show(name: str, recipe: Path | None, as_json: bool) -> None:
-    """Show what one plugin offers: targets, capabilities and options."""
+    """Show what one plugin offers: targets, capabilities, and its options with defaults and bounds."""
     status = load_plugins(recipe).status(name)
     if as_json:
         click.echo(json.dumps(_as_json(status), indent=2))
@@ -88,14 +91,20 @@ def show(name: str, recipe: Path | None, as_json: bool) -> None:
 @RECIPE
 @click.pass_context
 def doctor(ctx: click.Context, recipe: Path | None) -> None:
-    """Import everything that plugins offer; print each fault in full. Exit code 1 when there is one.
+    """Import everything that plugins offer, build what opens nothing, and hold it against its protocol.
 
+    Each fault is printed in full; the exit code is 1 if there is one.
     Plugins that were disabled or left out on purpose, and extras that are not installed, are named
-    but are no fault.
+    but do not count as faults.
     """
+    from harness.plugging.examining import faults as faults_of
+
+    plugins = load_plugins(recipe)
+    context = _context(plugins)
     faults = 0
-    for status in load_plugins(recipe).statuses:
-        problems = [problem for r in status.registrations if not r.missing() for problem in _faults(r)]
+    for status in plugins.statuses:
+        present = [r for r in status.registrations if not r.missing()]
+        problems = [problem for r in present for problem in (*faults_of(r, context), *_unmarked(r))]
         bad = bool(problems) or status.state in ("failed", "incompatible")
         faults += bad
         state = "failed" if problems else status.state
@@ -126,22 +135,53 @@ def enable(name: str) -> None:
     click.echo(f"{full_name} is enabled")
 
 
-def _faults(registration: Registration) -> Iterable[str]:
-    """What is wrong with what one registration points at."""
-    import traceback
+@command.command("new")
+@click.argument("kind")
+@click.argument("name")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where the new folder goes; the current one by default.",
+)
+def new(kind: str, name: str, folder: Path) -> None:
+    """Write a distribution with one plugin of KIND, its options, tests and README, to be changed.
 
-    for what, load in (("factory", registration.load), ("options", registration.options_model)):
-        try:
-            loaded = load()
-        except PluginError as error:
-            yield str(error)
-        except (Exception, SystemExit):  # noqa: BLE001 - the doctor reports whatever a plugin's module raises
-            yield f"{registration.where}: its {what} cannot be imported\n{traceback.format_exc()}"
-        else:
-            if what == "factory" and not callable(loaded):
-                yield f"{registration.where}: {registration.target} is not callable"
-            if what == "options" and loaded is not None and not hasattr(loaded, "model_validate"):
-                yield f"{registration.where}: {registration.options} is no pydantic model"
+    KIND is one of the kinds that plugins register, such as `curricula`. The new folder is called
+    staged-harness-NAME; one that is there already is left as it is.
+    """
+    from harness.plugging.scaffold import scaffold
+
+    made = scaffold(kind, name, folder)
+    click.echo(f"{made}: pip install -e '{made}[dev]', then python -m pytest {made}")
+
+
+def _unmarked(registration: Registration) -> Iterator[str]:
+    """Options that name a plugin without saying of which kind: `recipe check` cannot look for those."""
+    from harness.recipe.uses import without_kind
+
+    try:
+        model = registration.options_model()
+    except (Exception, SystemExit):  # noqa: BLE001 - told by the plugin's other faults
+        return
+    for option in () if model is None or not hasattr(model, "model_fields") else without_kind(model):
+        yield (
+            f"{registration.where}: option {option!r} names a plugin, but not of which kind; "
+            f'write Annotated[..., kind("engines")]'
+        )
+
+
+def _context(plugins: Plugins) -> BuildContext:
+    """What objects are built with that are only looked at."""
+    from harness.contract.protocols import BuildContext
+    from harness.recipe import Resources
+    from harness.support.folders import cache_folder
+
+    def build(kind: str, name: str, options: Mapping[str, Any], *, model: str = "") -> Any:
+        return plugins.registry.find(kind, name).build(options, context.of_model(model))
+
+    context = BuildContext(seed=0, cache=cache_folder(), data=None, build=build, resources=Resources())
+    return context
 
 
 def _option_lines(registration: Registration) -> list[str]:
@@ -149,21 +189,23 @@ def _option_lines(registration: Registration) -> list[str]:
         return []
     if registration.missing():
         return ["options: unknown until its extra is installed"]
+    from harness.recipe.describe import described
+
     model = registration.options_model()
     assert model is not None
     lines = []
-    for name, info in model.model_fields.items():
-        kind = getattr(info.annotation, "__name__", None) if not str(info.annotation).count("[") else None
-        default = "required" if info.is_required() else f"= {info.get_default(call_default_factory=True)!r}"
-        lines.append(f"option {name}: {kind or str(info.annotation).replace('typing.', '')} {default}")
+    for field in described(model):
+        default = "required" if field.required else f"default {field.default}" if field.default else ""
+        lines.append(f"option {field.path}: {'; '.join(filter(None, (field.type, default)))}")
+        lines += textwrap.wrap(field.words, WIDTH, initial_indent="    ", subsequent_indent="    ")
     return lines
 
 
 def _by_kind(status: PluginStatus) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for registration in status.registrations:
-        found.setdefault(registration.kind, []).append(registration.name)
-    return found
+        names.setdefault(registration.kind, []).append(registration.name)
+    return names
 
 
 def _as_json(status: PluginStatus) -> dict[str, Any]:

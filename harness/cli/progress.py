@@ -6,6 +6,7 @@ that was shown is therefore a thing that was done, durably.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +20,15 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from harness.errors import counted
-from harness.loop import LEDGER_FILE
-from harness.recipe import Recipe
-from harness.records import StepMetrics
-from harness.study import Child, Study
+from harness.cli.words import nothing_judged
+from harness.contract.errors import counted
+from harness.contract.records import StepMetrics
+from harness.planning.plan import Plan
+from harness.running.loop import LEDGER_FILE
+from harness.running.study import Child, Study
+from harness.support.figures import percent
 
-#: Seconds between two lines about a run's steps where there is no terminal.
+#: Seconds between two lines about a run's steps if there is no terminal.
 PLAIN_EVERY = 15.0
 
 
@@ -36,6 +39,7 @@ class _Event(msgspec.Struct):
     stage: str = ""
     name: str = ""
     reason: str = ""
+    refused: str = ""
     heldout: str = ""
     step: int = 0
     round: int = 0
@@ -62,6 +66,8 @@ class RunView:
     first_rollouts: int = 0
     said: float = 0.0
     over: bool = False
+    #: What its launcher last said of it.
+    about: str = ""
     news: list[str] = field(default_factory=list)
     _offset: int = 0
 
@@ -95,6 +101,9 @@ class RunView:
             self.news.append(f"stage {event.stage} starts on {counted(len(event.subjects), 'subject')}")
         elif event.t == "step" and event.metrics is not None:
             self.metrics, self.doing = event.metrics, f"{event.metrics.stage}, step {event.metrics.step}"
+        elif event.t == "evaluation" and event.refused:
+            where = f"{event.heldout} {event.name.replace('-', ' ')} {event.stage}".rstrip()
+            self.news.append(f"{where}: no score: {event.refused}")
         elif event.t == "evaluation" and "mean" in event.scores:
             self.score = event.scores["mean"]
             if event.name != "inside":
@@ -118,21 +127,27 @@ class RunView:
         return m.tokens / m.seconds if m is not None and m.seconds > 0 else None
 
 
-@contextmanager
-def watching(study: Study, recipe: Recipe) -> Iterator[Callable[[Sequence[Child]], None]]:
-    """A callable for `run_all` that shows progress; live on a terminal, plain lines elsewhere."""
+def views_of(study: Study, plans: Sequence[Plan]) -> list[RunView]:
+    """A view of each run, with its arm's budget, in the study's order."""
+    budgets = {plan.arm.name: plan.recipe.budget.rollouts for plan in plans}
     many_seeds = len({seed for _, seed in study.runs}) > 1
-    views = [
+    return [
         RunView(
             f"{info.arm}, seed {info.seed}" if many_seeds else info.arm,
             info.folder / LEDGER_FILE,
-            recipe.budget.rollouts,
+            budgets[info.arm],
         )
         for info in study.infos()
     ]
+
+
+@contextmanager
+def watching(study: Study, plans: Sequence[Plan]) -> Iterator[Callable[[Sequence[Child]], None]]:
+    """A callable for `run_all` that shows progress; live on a terminal, plain lines elsewhere."""
+    views = views_of(study, plans)
     console = Console()
     for view in views:
-        # What a resumed run had done is known; only what is new is told.
+        # What a resumed run had done before is known already; only what is new is printed.
         view.update()
         view.news.clear()
     console.print(
@@ -158,7 +173,11 @@ def watching(study: Study, recipe: Recipe) -> Iterator[Callable[[Sequence[Child]
 def _look(views: Sequence[RunView], children: Sequence[Child]) -> None:
     for view, child in zip(views, children, strict=True):
         view.update()
-        if child.process is not None and view.doing == "waiting":
+        if child.code is None and child.state.about != view.about:
+            # Until the run itself has something to say.
+            view.about = view.doing = child.state.about
+            view.news.append(view.about)
+        elif child.run is not None and view.doing == "waiting":
             view.doing = "starting"
         if child.code not in (None, 0):
             view.doing = f"failed ({child.code})"
@@ -172,7 +191,8 @@ def say(views: Sequence[RunView], out: TextIO, now: float) -> None:
             print(f"{view.title}: {line}", file=out, flush=True)
         view.news.clear()
         if view.metrics is not None and now - view.said >= PLAIN_EVERY and not view.over:
-            view.said = now
+            # Reporting may take a while after the end; its line is said once.
+            view.said = math.inf if view.doing == "finished" else now
             print(f"{view.title}: {_plain(view)}", file=out, flush=True)
 
 
@@ -182,10 +202,7 @@ def _plain(view: RunView) -> str:
     parts = [
         view.doing,
         f"{view.rollouts:,} rollouts" + (f" of {view.budget:,}" if view.budget else ""),
-        f"pass rate {m.pass_rate:.2f}",
-        f"reward {m.reward_mean:.2f}",
-        f"zero-variance groups {m.zero_variance_groups:.0%}",
-        f"truncated {m.truncated:.0%}",
+        *([nothing_judged(m)] if m.unjudged >= 1 else _judged(m)),
     ]
     if (speed := view.tokens_per_second()) is not None:
         parts.append(f"{speed:,.0f} tokens/s")
@@ -194,8 +211,18 @@ def _plain(view: RunView) -> str:
     return ", ".join(parts)
 
 
+def _judged(m: StepMetrics) -> list[str]:
+    return [
+        f"pass rate {m.pass_rate:.2f}",
+        f"reward {m.reward_mean:.2f}",
+        f"zero-variance groups {percent(m.zero_variance_groups, 0)}",
+        f"truncated {percent(m.truncated, 0)}",
+        *([f"{percent(m.unjudged, 0)} not judged"] if m.unjudged else []),
+    ]
+
+
 def table(views: Sequence[RunView]) -> Table:
-    """The live table: a row a run."""
+    """The live table: one row per run."""
     rows = Table(box=None, pad_edge=False)
     rows.add_column("run")
     rows.add_column("now")
@@ -226,13 +253,13 @@ def table(views: Sequence[RunView]) -> Table:
 
 
 def _rates(m: StepMetrics | None) -> tuple[str, str, str, str]:
-    if m is None:
-        return "", "", "", ""
+    if m is None or m.unjudged >= 1:
+        return "" if m is None else "nothing could be judged", "", "", ""
     return (
         f"{m.pass_rate:.2f}",
         f"{m.reward_mean:.2f}",
-        f"{m.zero_variance_groups:.0%}",
-        f"{m.truncated:.0%}",
+        percent(m.zero_variance_groups, 0),
+        percent(m.truncated, 0),
     )
 
 

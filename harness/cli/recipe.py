@@ -1,4 +1,4 @@
-"""`harness recipe`: check a run file, or print what one may say."""
+"""`harness recipe`: check a recipe, or print its schema."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from pathlib import Path
 import click
 
 from harness.cli.context import load_plugins
-from harness.errors import RecipeError
+from harness.contract.errors import RecipeError
 
 
 @click.group()
 def command() -> None:
-    """Check a recipe, or print what a recipe may say."""
+    """Check a recipe, or print every field that it may have."""
 
 
 @command.command("check")
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a field; repeatable.")
 def check(path: Path, overrides: tuple[str, ...]) -> None:
-    """Check every field, plugin name and plugin option of a recipe, in all its arms.
+    """Check every field, plugin name, plugin option, reward and rule of a recipe, in all its arms.
 
-    Opens no model and no data; 'harness plan' goes further.
+    Opens no model and no data; 'harness plan' checks those too.
     """
     from harness.recipe import load_recipe
     from harness.recipe.check import faults
 
     file = load_recipe(path, overrides)
-    found = faults(file, load_plugins(path).registry)
-    if found:
-        raise RecipeError("\n".join(found), where=str(path))
+    wrong = faults(file, load_plugins(path).registry)
+    if wrong:
+        raise RecipeError("\n".join(wrong), where=str(path))
     arms = [arm.name for arm, _ in file.arms()]
     click.echo(
         f"{path}: fits ({len(arms)} arm{'s' if len(arms) > 1 else ''}: {', '.join(arms)}; {file.sha[:12]})"
@@ -44,7 +44,7 @@ def check(path: Path, overrides: tuple[str, ...]) -> None:
     help="Include the one-file plugin beside this recipe.",
 )
 def schema(recipe: Path | None) -> None:
-    """Print the JSON schema of a recipe, with the options of every installed plugin."""
+    """Print the JSON schema of a recipe: every field and every installed plugin's options, described."""
     from harness.recipe.schema import recipe_schema
 
     click.echo(json.dumps(recipe_schema(load_plugins(recipe).registry), indent=2))

@@ -1,4 +1,4 @@
-"""`harness run-arm`: one run of a study, in the process that `harness run` starts for it."""
+"""`harness run-arm`: one run of a study, in a process that the study's launcher starts for it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from harness.cli.context import load_plugins
 @click.argument("folder", type=click.Path(path_type=Path, exists=True))
 @click.argument("arm")
 @click.argument("seed", type=int)
-def command(folder: Path, arm: str, seed: int) -> None:
+@click.option("--attached", is_flag=True, help="End when the standard input closes.")
+def command(folder: Path, arm: str, seed: int, attached: bool) -> None:
     """Run one arm with one seed of a study, from where its ledger ends."""
-    from harness.blotting import BlottedStream
-    from harness.loop import run
     from harness.recipe import load_recipe
-    from harness.study import end_with_parent, open_study, plan_of
+    from harness.recording.blotting import BlottedStream
+    from harness.running.loop import run
+    from harness.running.study import end_with_parent, open_study, plan_of
 
-    end_with_parent()
+    if attached:
+        end_with_parent()
     # What this process prints goes into the run's log.
     sys.stdout, sys.stderr = BlottedStream(sys.stdout), BlottedStream(sys.stderr)
     study = open_study(folder)

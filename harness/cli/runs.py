@@ -14,8 +14,8 @@ def command(folder: Path) -> None:
     from harness.cli.tables import Table, show
     from harness.readout import Glance, glance, studies
 
-    found = [(path, glance(path)) for path in studies(folder)]
-    if not found:
+    glances = [(path, glance(path)) for path in studies(folder)]
+    if not glances:
         click.echo(f"no study in {folder}: 'harness run RECIPE' makes one")
         return
 
@@ -29,4 +29,4 @@ def command(folder: Path) -> None:
             str(path),
         ]
 
-    show(Table(["study", "state", "arms", "seeds", "last", "folder"], [row(*item) for item in found]))
+    show(Table(["study", "state", "arms", "seeds", "last", "folder"], [row(*item) for item in glances]))

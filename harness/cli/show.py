@@ -6,19 +6,38 @@ from pathlib import Path
 
 import click
 
-from harness.errors import LedgerError, near
+from harness.contract.errors import LedgerError, near
 
 
 @click.command("show")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--labels", is_flag=True, help="Print the last measured difficulty labels as jsonl.")
-def command(run: Path, labels: bool) -> None:
+@click.option(
+    "--samples", "with_samples", is_flag=True, help="Print samples of training with their evidence."
+)
+@click.option("--stage", default="", help="With --samples: the stage.")
+@click.option("--step", type=int, help="With --samples: the step within its stage.")
+@click.option("--task", default="", help="With --samples: the task or its subject.")
+@click.option("--sample", "number", type=int, help="With --samples: the number within the task's group.")
+@click.option("--status", default="", help="With --samples: the verdict's status, such as fail.")
+@click.option("--limit", default=50, show_default=True, help="With --samples: how many samples at most.")
+def command(
+    run: Path, labels: bool, with_samples: bool, stage: str, step: int | None, task: str, number: int | None,
+    status: str, limit: int,
+) -> None:  # fmt: skip
     """Show the study or the run in folder RUN (a path, or a name under runs/).
 
-    What --labels prints can be a recipe's `difficulty.labels`: one model's pass rates for another's rules.
+    Another recipe can read what --labels prints as `difficulty.labels`; its rules then use these pass rates.
+    If --samples finds a single sample, it prints all that the ledger has of it.
     """
     if labels:
         _print_labels(_found(run))
+        return
+    if with_samples:
+        from harness.cli.samples import print_samples
+        from harness.readout.samples import Wanted
+
+        print_samples(_found(run), Wanted(stage, step, task, number, status), limit)
         return
     from harness.cli.tables import show
     from harness.cli.words import run_tables, study_tables
@@ -40,12 +59,14 @@ def command(run: Path, labels: bool) -> None:
 
 
 def _print_labels(folder: Path) -> None:
+    from harness.contract.records import builtins, encode
     from harness.readout import read_run
-    from harness.records import builtins, encode
 
     if not (folder / "ledger.jsonl").is_file():
         raise LedgerError(
-            "labels are one run's, and this is no run", where=str(folder), hint="name <study>/<arm>/seed-<n>"
+            "labels belong to a run, and this folder is not a run's",
+            where=str(folder),
+            hint="name <study>/<arm>/seed-<n>",
         )
     measured = read_run(folder).labels
     if not measured:

@@ -1,4 +1,4 @@
-"""Tables on a terminal (rich) and, where there is none, as plain aligned lines."""
+"""Tables: with rich on a terminal, else as plain aligned lines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`harness verify`: judge gold and prediction pairs, or whole responses, with one verifier.
 
-A verdict a line goes to standard output as JSON; where rows say what is `expected`, the agreement
-goes to standard error. Rows are read and judged in a stream, in the order of the file.
+Verdicts go to standard output as JSON, one per line; if rows say what is `expected`, the agreement goes
+to standard error. Rows are read and judged in a stream, in the order of the file.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from harness.errors import DataError, HarnessError
+from harness.contract.errors import DataError, HarnessError
+from harness.support.figures import percent
 
 if TYPE_CHECKING:
-    from harness.records import Rollout, Task, Verdict
+    from harness.contract.records import Rollout, Task, Verdict
     from harness.scoring import VerifierSpec
 
 #: Rows judged at a time.
@@ -64,10 +65,10 @@ class Agreement:
         total = tp + fn + fp + tn
         lines = [f"agreement: {tp + tn} of {total} labelled cases"]
         if total:
-            lines[0] += f" ({100 * (tp + tn) / total:.1f} %)"
+            lines[0] += f" ({percent((tp + tn) / total)})"
         lines.append(f"false positives: {fp}, false negatives: {fn}")
         if tp + fn and tn + fp:
-            lines.append(f"balanced: {50 * (tp / (tp + fn) + tn / (tn + fp)):.1f} %")
+            lines.append(f"balanced: {percent((tp / (tp + fn) + tn / (tn + fp)) / 2)}")
         if self.suspect:
             lines.append(f"left out: {self.suspect} whose label its source doubts")
         if self.unjudged:
@@ -86,16 +87,16 @@ class Agreement:
     help="Set an option of the verifier; repeatable.",
 )
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
-@click.option("--deadline", default=5.0, show_default=True, help="Seconds that one check may take.")
-@click.option("--id", "only", metavar="ID", multiple=True, help="Judge only the rows of this id; repeatable.")
+@click.option("--deadline", default=5.0, show_default=True, help="Most seconds per check.")
+@click.option("--id", "only", metavar="ID", multiple=True, help="Judge only rows with this id; repeatable.")
 def command(
     cases: Path, name: str, settings: tuple[str, ...], workers: int, deadline: float, only: tuple[str, ...]
 ) -> int:
-    """Judge the rows of CASES (JSON lines, .gz too, - for standard input).
+    """Judge the rows of CASES (JSON lines, also .gz; - is standard input).
 
     A row has `gold` (or `answer`) and `prediction` (or `response`, or `responses`, a list); `expected`
     (true or false), `id`, `finish` (stop, length), `unit`, `tolerance` and `multiple` are optional.
-    Exit code 1 when something could not be judged.
+    Exit code 1 if something could not be judged.
     """
     from harness.scoring import Scorer
 
@@ -139,10 +140,10 @@ def _spec(name: str, settings: tuple[str, ...]) -> VerifierSpec:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise HarnessError(f"{setting!r} is no setting", where="--set", allowed="OPTION=VALUE")
+            raise HarnessError(f"{setting!r} is not a setting", where="--set", allowed="OPTION=VALUE")
         options[key] = _value(value)
     if "extraction" in _option_names(registration) and "extraction" not in options:
-        # Rows by hand are answers as often as responses.
+        # Rows written by hand are answers as often as whole responses.
         options["extraction"] = "any"
     registration.validate(options, field_path="--set")
     return VerifierSpec.of(registration, options)
@@ -162,7 +163,7 @@ def _value(text: str) -> Any:
 
 def _opened(path: Path) -> io.TextIOBase:
     if str(path) == "-":
-        # Not ours to close.
+        # Standard input stays open.
         return io.TextIOWrapper(io.BufferedReader(_raw_stdin()), encoding="utf-8", errors="surrogateescape")
     try:
         if path.suffix == ".gz":
@@ -216,7 +217,7 @@ class _Row:
 
 
 def _case(row: _Row, number: int, verifier: str) -> Case:
-    from harness.records import AnswerSpec, Message, Task
+    from harness.contract.records import AnswerSpec, Finish, Message, Task
 
     gold = row.one_of(GOLD, (str, int, float, list), "text, a number, or a list of those")
     responses = row.get("responses", (list,), "a list of texts")
@@ -235,8 +236,9 @@ def _case(row: _Row, number: int, verifier: str) -> Case:
     name = row.get("id", (str, int), "text or a number")
     identity = number if name is None else name
     finish = row.get("finish", (str,), "stop or length") or "stop"
-    if finish not in ("stop", "length", "abort"):
-        raise DataError(f"field 'finish' is {finish!r}", where=row.where, allowed="stop, length, abort")
+    if finish not in get_args(Finish):
+        allowed = ", ".join(get_args(Finish))
+        raise DataError(f"field 'finish' is {finish!r}", where=row.where, allowed=allowed)
     task = Task(
         id=str(identity),
         prompt=(Message("user", str(row.values.get("problem", ""))),),
@@ -250,7 +252,7 @@ def _case(row: _Row, number: int, verifier: str) -> Case:
 
 
 def _rollout(text: str, finish: Any, task: str, sample: int) -> Rollout:
-    from harness.records import PolicyRef, Rollout, RolloutKey, Sampling
+    from harness.contract.records import PolicyRef, Rollout, RolloutKey, Sampling
 
     return Rollout(
         key=RolloutKey("verify", "eval", "", 0, task, sample),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import LedgerError, counted
-from harness.ledger import last_line
+from harness.contract.errors import LedgerError, counted
 from harness.recipe.load import override_value
+from harness.recording.ledger import last_line
 
 
 def run_folders(study: Path) -> list[tuple[str, int, Path]]:
@@ -20,25 +20,25 @@ def run_folders(study: Path) -> list[tuple[str, int, Path]]:
     Raises:
         LedgerError: `study.json` or `recipe.toml` cannot be read.
     """
-    found = {}
+    folders = {}
     for arm, seed in _plan(study).get("runs", ()):
-        found[str(arm), int(seed)] = study / str(arm) / f"seed-{seed}"
+        folders[str(arm), int(seed)] = study / str(arm) / f"seed-{seed}"
     for ledger in study.glob("*/seed-*/ledger.jsonl"):
         seed = ledger.parent.name.removeprefix("seed-")
         if seed.lstrip("-").isdigit():
-            found[ledger.parent.parent.name, int(seed)] = ledger.parent
+            folders[ledger.parent.parent.name, int(seed)] = ledger.parent
     order = {name: i for i, name in enumerate(arms_of(study))}
-    rows = [(arm, seed, folder) for (arm, seed), folder in found.items()]
+    rows = [(arm, seed, folder) for (arm, seed), folder in folders.items()]
     return sorted(rows, key=lambda f: (order.get(f[0], len(order)), f[0], f[1]))
 
 
 def recipe_of(study: Path) -> dict[str, Any]:
     """The values of the recipe that a study keeps, its overrides applied; only the recipe's name
-    where it keeps no recipe."""
+    if it keeps no recipe."""
     plan, path = _plan(study), study / "recipe.toml"
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {"name": plan["recipe"]} if isinstance(plan.get("recipe"), str) else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LedgerError(f"not TOML: {error}", where=str(path)) from None
@@ -52,7 +52,7 @@ def _plan(study: Path) -> dict[str, Any]:
     path = study / "study.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         raise LedgerError(f"not JSON: {error}", where=str(path)) from None
@@ -68,8 +68,10 @@ def arms_of(study: Path) -> dict[str, str]:
 def studies(root: Path) -> Iterator[Path]:
     """Folders under `root` that hold a study, oldest first."""
     if root.is_dir():
-        found = [p for p in root.iterdir() if p.is_dir() and ((p / "study.json").is_file() or run_folders(p))]
-        yield from sorted(found, key=lambda p: (p.stat().st_mtime, p.name))
+        folders = [
+            p for p in root.iterdir() if p.is_dir() and ((p / "study.json").is_file() or run_folders(p))
+        ]
+        yield from sorted(folders, key=lambda p: (p.stat().st_mtime, p.name))
 
 
 @dataclass(frozen=True, slots=True)

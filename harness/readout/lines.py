@@ -8,33 +8,73 @@ from typing import Any
 
 import msgspec
 
-from harness.ledger import read_raw
+from harness.recording.ledger import read_raw
+from harness.recording.spending import Spent
+
+
+class GroupLine(msgspec.Struct):
+    """What is kept of a group: its subject, and how many of its samples are new (`Group.fresh`)."""
+
+    subject: str
+    fresh: int
 
 
 class _Group(msgspec.Struct):
     subject: str
-    step: int = 0
+    known: int = 0
+    statuses: tuple[str, ...] = ()
+    replayed: tuple[bool, ...] = ()
 
 
-class GroupLine(msgspec.Struct):
-    """What is kept of a group: when it was drawn and its subject."""
-
+class _WholeGroupLine(msgspec.Struct):
     group: _Group
-    stage: str = ""
+
+    @property
+    def kept(self) -> GroupLine:
+        """Samples are new that are neither of an earlier form of the group nor replayed."""
+        group = self.group
+        fresh = len(group.statuses) - group.known - sum(group.replayed[group.known :])
+        return GroupLine(group.subject, fresh)
 
 
-_group = msgspec.json.Decoder(GroupLine)
-_PASSED_OVER = frozenset({"sample", "verdict", "scoring", "rewound", "measurement", "note", "plugin_failed"})
+class MeasurementLine(msgspec.Struct):
+    """What is kept of a round of a measurement: the run's cost so far."""
+
+    spent_rollouts: int = 0
+    spent_tokens: int = 0
+    spent_cpu_seconds: float = 0.0
+    spent_usd: float = 0.0
+    spent_unreturned: int = 0
+    spent_sources: dict[str, int] = {}
+
+    @property
+    def spent(self) -> Spent:
+        return Spent.of(msgspec.structs.asdict(self))
+
+
+_measurement = msgspec.json.Decoder(MeasurementLine)
+_group = msgspec.json.Decoder(_WholeGroupLine)
+_PASSED_OVER = frozenset({"sample", "verdict", "scoring", "rewound", "note", "plugin_failed"})
 
 
 def events(path: Path) -> Iterator[tuple[str, Any]]:
-    """(type, line) of what stands in a ledger: a dict, or a `GroupLine` for groups.
+    """(type, line) of what stands in a ledger: a dict, or a `GroupLine` or `MeasurementLine` of its type.
 
     Raises:
         LedgerError: there is no ledger, or a line before the last is damaged.
     """
     for kind, raw in read_raw(path):
-        if kind == "group":
-            yield kind, _group.decode(raw)
-        elif kind not in _PASSED_OVER:
-            yield kind, msgspec.json.decode(raw)
+        if is_event(kind):
+            yield kind, event(kind, raw)
+
+
+def is_event(kind: str) -> bool:
+    """Whether lines of this type are more than the text of a sample or a remark."""
+    return kind not in _PASSED_OVER
+
+
+def event(kind: str, raw: bytes) -> Any:
+    """A line of this type from its JSON."""
+    if kind == "group":
+        return _group.decode(raw).kept
+    return _measurement.decode(raw) if kind == "measurement" else msgspec.json.decode(raw)

@@ -7,15 +7,18 @@ does not grow with the number of samples. Texts are skipped without being decode
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import LedgerError
+from harness.contract.errors import LedgerError
+from harness.contract.records import Difficulty, StepMetrics, convert
 from harness.readout.folders import arms_of, recipe_of, run_folders
 from harness.readout.lines import events
-from harness.readout.study import Count, Evaluation, Labels, Run, StageSpan, Step, Study
-from harness.records import Difficulty, StepMetrics, convert
-from harness.spending import Spent
+from harness.readout.study import Evaluation, Labels, Run, StageSpan, Step, Study
+from harness.recording.spending import Spent
+from harness.statistics.tally import Counts, total
 
 
 def read_study(folder: Path) -> Study:
@@ -48,57 +51,77 @@ def read_run(folder: Path, arm: str = "", seed: int = 0) -> Run:
     Raises:
         LedgerError: there is no ledger, or it is damaged.
     """
+    return run_of(events(folder / "ledger.jsonl"), folder, arm, seed)
+
+
+def run_of(lines: Iterable[tuple[str, Any]], folder: Path, arm: str = "", seed: int = 0) -> Run:
+    """The run that a ledger's events tell of (`harness.readout.lines`)."""
     run = Run(folder, arm, seed)
     drawn: dict[str, int] = {}
-    first: dict[str, Evaluation] = {}
-    for kind, line in events(folder / "ledger.jsonl"):
+    for kind, line in lines:
         if kind == "group":
-            drawn[line.group.subject] = drawn.get(line.group.subject, 0) + 1
+            if line.fresh:
+                drawn[line.subject] = drawn.get(line.subject, 0) + line.fresh
+        elif kind == "measurement":
+            run.last_spent = line.spent
         elif kind == "step":
             metrics = convert(line["metrics"], StepMetrics, where=str(folder))
-            run.steps.append(Step(metrics, _spent(line)))
+            run.steps.append(Step(metrics, Spent.of(line)))
             run.drawn.append(drawn)
             drawn = {}
         elif kind == "evaluation":
-            _evaluation(run, line, first)
+            _evaluation(run, line)
         else:
             _event(run, kind, line)
+        if isinstance(line, dict) and "spent_tokens" in line:
+            run.last_spent = Spent.of(line)
     return run
 
 
-def _evaluation(run: Run, line: dict[str, Any], first: dict[str, Evaluation]) -> None:
-    problems = convert(line.get("problems", {}), dict[str, Count], where=str(run.folder))
-    strata = convert(line.get("strata", {}), dict[str, Count], where=str(run.folder))
-    total = sum(c.samples for c in strata.values())
+def _evaluation(run: Run, line: dict[str, Any]) -> None:
+    """Add an evaluation; one that makes good for lost samples takes the earlier one's place."""
+    made = _read_evaluation(run, line)
+    at = next((i for i, e in enumerate(run.evaluations) if not e.judged and _place(e) == _place(made)), None)
+    if at is None:
+        run.evaluations.append(made)
+    else:
+        run.evaluations[at] = made
+    # Problems are kept for the first and the last evaluation of a held-out set.
+    for i in [i for i, e in enumerate(run.evaluations) if e.heldout == made.heldout][1:-1]:
+        if run.evaluations[i].problems:
+            run.evaluations[i] = replace(run.evaluations[i], problems={}, answers={})
+
+
+def _read_evaluation(run: Run, line: dict[str, Any]) -> Evaluation:
+    problems = convert(line.get("problems", {}), dict[str, Counts], where=str(run.folder))
+    strata = convert(line.get("strata", {}), dict[str, Counts], where=str(run.folder))
+    refused = line.get("refused", "")
     judged = [c for c in problems.values() if c.samples]
-    if judged:
+    if refused:
+        rate = float("nan")
+    elif judged:
         rate = sum(c.rate for c in judged) / len(judged)
     else:
-        rate = sum(c.passes for c in strata.values()) / total if total else float("nan")
-    made = Evaluation(
+        rate = total(strata.values()).rate
+    return Evaluation(
         line["name"],
         line["heldout"],
         line.get("stage", ""),
         line.get("step", 0),
-        _spent(line),
+        Spent.of(line),
         line.get("scores", {}),
         strata,
         problems,
         rate,
         line.get("cpu_seconds", 0.0),
         line.get("facts", {}),
+        refused,
+        line.get("answers", {}),
     )
-    before = [i for i, e in enumerate(run.evaluations) if e.heldout == made.heldout]
-    if before and run.evaluations[before[-1]] is not first[made.heldout]:
-        run.evaluations[before[-1]] = _light(run.evaluations[before[-1]])
-    first.setdefault(made.heldout, made)
-    run.evaluations.append(made)
 
 
-def _light(e: Evaluation) -> Evaluation:
-    return Evaluation(
-        e.name, e.heldout, e.stage, e.step, e.spent, e.scores, e.strata, {}, e.rate, e.cpu_seconds, e.facts
-    )
+def _place(e: Evaluation) -> tuple[str, str, str, int]:
+    return e.name, e.heldout, e.stage, e.step
 
 
 def _event(run: Run, kind: str, line: dict[str, Any]) -> None:
@@ -126,9 +149,3 @@ def _event(run: Run, kind: str, line: dict[str, Any]) -> None:
         run.weights_sha = line["checkpoint"]["policy"]["weights_sha"]
     elif kind == "finished":
         run.finished_at = str(line.get("at", "")) or "finished"
-
-
-def _spent(line: dict[str, Any]) -> Spent:
-    return Spent(
-        line.get("spent_rollouts", 0), line.get("spent_tokens", 0), line.get("spent_cpu_seconds", 0.0)
-    )

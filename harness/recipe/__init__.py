@@ -1,5 +1,7 @@
 """The recipe of a run: typed, validated, overridable from the command line."""
 
+from harness.recipe.errors import validated
+from harness.recipe.fields import LabelsOf, LabelsOfAny, Seconds, SecretVariable, Servers
 from harness.recipe.load import RecipeFile, load_recipe
 from harness.recipe.models import (
     Arm,
@@ -18,10 +20,13 @@ from harness.recipe.models import (
 )
 from harness.recipe.stage import (
     Conventions,
+    Count,
     LossOptions,
     Model,
     OptimizerOptions,
+    Plugin,
     RolloutOptions,
+    Share,
     Stage,
     Until,
     Use,
@@ -32,23 +37,32 @@ __all__ = [
     "Budget",
     "Checkpoints",
     "Conventions",
+    "Count",
     "DifficultyOptions",
     "Evaluation",
     "Heldout",
     "LabelFile",
+    "LabelsOf",
+    "LabelsOfAny",
     "LoraOptions",
     "LossOptions",
     "Model",
     "ModelOptions",
     "OptimizerOptions",
+    "Plugin",
     "Recipe",
     "RecipeFile",
     "Report",
     "Resources",
     "RolloutOptions",
+    "Seconds",
+    "SecretVariable",
+    "Servers",
+    "Share",
     "Stage",
     "Tasks",
     "Until",
     "Use",
     "load_recipe",
+    "validated",
 ]

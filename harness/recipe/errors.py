@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import RecipeError, near
+from harness.contract.errors import RecipeError, near
+from harness.recipe.references import spelled_out
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def validated(model: type[M], values: Mapping[str, Any], *, where: str) -> M:
-    """An instance of `model`; raises one RecipeError that lists every fault."""
+    """An instance of `model`, plugins with options alone being those of its defaults; raises one RecipeError
+    that lists every fault."""
     try:
-        return model.model_validate(dict(values))
+        return model.model_validate(spelled_out(model, values))
     except ValidationError as error:
         raise RecipeError("\n".join(_lines(error, model)), where=where) from None
 
@@ -57,7 +59,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     if typing.get_origin(annotation) is not None or isinstance(annotation, types.UnionType):
         for part in typing.get_args(annotation):
-            found = _model_in(part)
-            if found is not None:
-                return found
+            model = _model_in(part)
+            if model is not None:
+                return model
     return None

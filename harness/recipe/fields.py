@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsMark:
+    """Marks an option that names a model whose labels its plugin reads, so that a recipe's check looks for
+    them before anything runs. An empty name is none."""
+
+    #: Whether it may be `policy`, the model in training: the policy is then measured before the stage.
+    policy: bool = False
+
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _several(value: object) -> object:
+    """One address as a list of one."""
+    return (value,) if isinstance(value, str) else value
 
 
 def _addresses(servers: tuple[str, ...]) -> tuple[str, ...]:
@@ -31,7 +47,13 @@ def _variable(name: str) -> str:
     return name
 
 
-#: Base URLs of one or more servers, each once.
-Servers = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_addresses)]
+#: Name of a model in `difficulty.labels`.
+LabelsOf = Annotated[str, LabelsMark()]
+#: The same, or `policy`, in options of curricula, gates and shapers.
+LabelsOfAny = Annotated[str, LabelsMark(policy=True)]
+#: Base URLs of one or more servers, each once; a single one may be given as text.
+Servers = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(_several), AfterValidator(_addresses)
+]
 #: Name of an environment variable that holds a secret.
 SecretVariable = Annotated[str, AfterValidator(_variable)]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import RecipeError, near
+from harness.contract.errors import RecipeError, near
+from harness.contract.records import digest
 from harness.recipe.errors import validated
 from harness.recipe.models import Arm, Recipe
-from harness.records import digest
+from harness.recipe.references import spelled_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,26 @@ class RecipeFile:
 
     @property
     def sha(self) -> str:
-        """Hash of what the recipe says, defaults included and comments not."""
-        return digest(self.recipe.model_dump(mode="json"))
+        """Hash of what the recipe says, defaults included, without comments and without the launcher."""
+        return digest(self.recipe.model_dump(mode="json", exclude={"launcher"}))
 
     def arms(self) -> list[tuple[Arm, Recipe]]:
-        """Each arm as a recipe of its own; the recipe itself is the arm `main` when it declares none."""
+        """Each arm as a recipe of its own; the recipe itself is the arm `main` when it declares none.
+
+        Raises:
+            RecipeError: an arm's values do not fit, or it sets the launcher, which is the study's.
+        """
         if not self.recipe.arms:
             return [(Arm(name="main"), self.recipe)]
         out = []
-        for arm in self.recipe.arms:
-            values = {k: v for k, v in merged(self.values, arm.set).items() if k != "arms"}
+        base = spelled_out(Recipe, self.values)
+        for i, arm in enumerate(self.recipe.arms):
+            if "launcher" in arm.set:
+                raise RecipeError(
+                    f"arm {arm.name!r} has a launcher of its own, and all runs of a study are started alike",
+                    where=f"{self.path}: arms.{i}.set.launcher", hint="give the recipe the launcher",
+                )  # fmt: skip
+            values = {k: v for k, v in merged(base, arm.set).items() if k != "arms"}
             out.append((arm, validated(Recipe, values, where=f"{self.path}, arm {arm.name!r}")))
         return out
 

@@ -5,7 +5,8 @@ registration says `in_process` (it is bounded by construction), else in worker p
 killed. See `pool` for the rules about deadlines, stragglers and deaths.
 """
 
+from harness.scoring.room import Room
 from harness.scoring.scorer import Scorer
 from harness.scoring.spec import VerifierSpec
 
-__all__ = ["Scorer", "VerifierSpec"]
+__all__ = ["Room", "Scorer", "VerifierSpec"]

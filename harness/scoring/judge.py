@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Final
+from typing import Final, get_args
 
-from harness.protocols import Verifier
-from harness.records import Rollout, Status, Task, Verdict
+from harness.contract.protocols import Verifier
+from harness.contract.records import Rollout, Status, Task, Verdict
 from harness.scoring.spec import hash_of
 
+STATUSES: Final[frozenset[str]] = frozenset(get_args(Status))
 #: Longest reason kept, in characters.
 REASON: Final = 500
 
@@ -22,28 +23,38 @@ def judge(verifier: Verifier, task: Task, rollout: Rollout) -> Verdict:
     """The verifier's verdict with its seconds, or what its failure amounts to."""
     started = time.perf_counter()
     try:
-        verdict = verifier.verify(task, rollout)
-        if not isinstance(verdict, Verdict):
-            raise TypeError(f"verify returned {type(verdict).__name__}, not a Verdict")
+        verdict = checked(verifier.verify(task, rollout))
     except MemoryError:
         verdict = failed(task.verifier, hash_of(verifier), "timeout", "memory_limit")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a verifier's fault is a status, not a crash
         verdict = failed(task.verifier, hash_of(verifier), "infra_error", describe(error))
-    verdict = with_reason(verdict, rollout)
     if verdict.seconds:
         return verdict
     return dataclasses.replace(verdict, seconds=time.perf_counter() - started)
 
 
-def with_reason(verdict: Verdict, rollout: Rollout) -> Verdict:
-    """The verdict with why the engine gave up, where it did."""
-    if rollout.finish == "abort" and rollout.reason:
-        return dataclasses.replace(verdict, reason=f"{verdict.reason}: {rollout.reason}"[:REASON])
+def checked(verdict: object) -> Verdict:
+    """What a verifier returned, if it can be counted.
+
+    Raises:
+        TypeError, ValueError: it is no verdict, has an unknown status, or a score that is none.
+    """
+    if not isinstance(verdict, Verdict):
+        raise TypeError(f"the verifier returned {type(verdict).__name__}, not a Verdict")
+    if verdict.status not in STATUSES:
+        raise ValueError(f"the verdict's status is {verdict.status!r}")
+    if verdict.score is not None and not 0 <= verdict.score <= 1:
+        raise ValueError(f"the verdict's score is {verdict.score!r}, outside [0, 1]")
     return verdict
 
 
+def given_up(rollout: Rollout) -> str:
+    """Why there is nothing to judge, for a rollout that the engine gave up."""
+    return f"the engine gave up{rollout.reason and f': {rollout.reason}'}"[:REASON]
+
+
 def failed(verifier: str, verifier_hash: str, status: Status, reason: str, seconds: float = 0.0) -> Verdict:
-    """A verdict that the pool gives in the verifier's stead."""
+    """A verdict that the pool gives instead of the verifier."""
     return Verdict(
         status=status,
         score=None if status == "infra_error" else 0.0,

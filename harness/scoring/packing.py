@@ -13,8 +13,8 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Final
 
-from harness.records import PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
-from harness.scoring import wire
+from harness.contract.records import PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
+from harness.scoring import framing
 
 #: Tasks kept packed, in the driver and in each worker.
 KEPT: Final = 64
@@ -44,13 +44,13 @@ class Packer:
             rollout.reason,
             *ids,
         )
-        return wire.dump((self._task(task), flat))
+        return framing.dump((self._task(task), flat))
 
     def _task(self, task: Task) -> bytes:
-        found = self._tasks.get(id(task))
-        if found is not None and found[0] is task:
-            return found[1]
-        packed = wire.dump(task)
+        entry = self._tasks.get(id(task))
+        if entry is not None and entry[0] is task:
+            return entry[1]
+        packed = framing.dump(task)
         # Held with its bytes, so that no other task can get its id while it is here.
         self._tasks[id(task)] = (task, packed)
         while len(self._tasks) > KEPT:
@@ -60,7 +60,7 @@ class Packer:
 
 def unpack_sample(content: bytes) -> tuple[Task, Rollout]:
     """The worker's end of `Packer.pack`."""
-    packed, flat = wire.load(content)
+    packed, flat = framing.load(content)
     key, text, finish, policy, sampling, seconds, tokens, reason, *ids = flat
     prompt_ids, completion_ids, logprobs = ids
     rollout = Rollout(
@@ -90,7 +90,7 @@ def unpack_verdict(flat: tuple[Any, ...]) -> Verdict:
 
 @functools.lru_cache(KEPT)
 def _task(packed: bytes) -> Task:
-    task: Task = wire.load(packed)
+    task: Task = framing.load(packed)
     return task
 
 

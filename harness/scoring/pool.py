@@ -1,10 +1,10 @@
-"""The pool: one thread of the driver that feeds workers, watches the clock and buries the dead.
+"""The pool: one thread of the driver that feeds workers, watches the clock and replaces workers that died.
 
 Rules:
 - A sample that runs longer than `deadline` seconds is killed with its worker: `timeout`.
 - A worker at one sample for longer than `PATIENCE` is a straggler: what was queued behind that sample
   goes to others at once and a fresh worker takes its place, so nobody waits for the deadline. A
-  straggler that does answer is let go. At most `workers * STRAGGLERS` of them run at a time.
+  straggler is killed once it has answered. At most `workers * STRAGGLERS` of them run at a time.
 - A worker that dies by itself takes its sample down once: the sample is tried again, alone, and a
   second death is an `infra_error` with the cause. What was queued behind it is unharmed.
 - Work is handed out in batches, so that the pipe is no bottleneck, and answered one by one.
@@ -23,10 +23,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from harness.errors import PluginError
-from harness.records import Verdict
-from harness.scoring import wire
-from harness.scoring.brood import Nursery, cause
+from harness.contract.errors import PluginError
+from harness.contract.records import Verdict
+from harness.scoring import framing
+from harness.scoring.fork_client import ForkClient, cause
 from harness.scoring.judge import failed
 from harness.scoring.packing import unpack_verdict
 from harness.scoring.spec import VerifierSpec
@@ -40,12 +40,12 @@ OPEN_SECONDS: Final = 60.0
 #: Samples and bytes in a batch, at most.
 BATCH: Final = 32
 BATCH_BYTES: Final = 1 << 19
-#: Times that the nursery is started anew without one verdict in between.
+#: Times that the fork server is started anew without one verdict in between.
 RESTARTS: Final = 3
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class PendingVerdict:
     """One sample on its way to a verdict."""
 
     number: int
@@ -61,14 +61,14 @@ class _Worker:
     pid: int | None = None
     opened: bool = False
     #: What it was given and has not answered, in order; the first is the one it is at.
-    jobs: deque[Job] = field(default_factory=deque)
+    pending: deque[PendingVerdict] = field(default_factory=deque)
     since: float = 0.0
     straggler: bool = False
     #: Why it was killed; None while it lives or when it died by itself.
     killed: bool = False
-    #: The connection ended; what remains is to hear from the nursery why.
+    #: The connection ended; what remains is to hear from the fork server why.
     gone: bool = False
-    frames: wire.Frames = field(default_factory=wire.Frames)
+    frames: framing.Frames = field(default_factory=framing.Frames)
     out: bytearray = field(default_factory=bytearray)
 
 
@@ -79,13 +79,13 @@ class Pool:
         self, specs: Mapping[str, VerifierSpec], *, workers: int, deadline: float, memory_mb: int
     ) -> None:
         self.specs, self.size, self.deadline, self.memory_mb = dict(specs), workers, deadline, memory_mb
-        self._nursery = Nursery(self.specs, memory_mb)
-        self.hashes = dict(self._nursery.hashes)
+        self._forks = ForkClient(self.specs, memory_mb)
+        self.hashes = dict(self._forks.hashes)
         self._lock = threading.Lock()
-        self._inbox: deque[Job] = deque()
-        self._pending: deque[Job] = deque()
+        self._inbox: deque[PendingVerdict] = deque()
+        self._pending: deque[PendingVerdict] = deque()
         self._workers: list[_Worker] = []
-        self._unborn: deque[_Worker] = deque()
+        self._forking: deque[_Worker] = deque()
         self._restarts = 0
         self._closing = False
         #: What becomes of samples that are not judged when the thread ends.
@@ -95,17 +95,17 @@ class Pool:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ, self._drain_wake)
-        self._selector.register(self._nursery.control, selectors.EVENT_READ, self._on_nursery)
+        self._selector.register(self._forks.control, selectors.EVENT_READ, self._on_forks)
         self._thread = threading.Thread(target=self._run, name="harness-scoring", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, pending: PendingVerdict) -> None:
         with self._lock:
             closing, told = self._closing, bool(self._inbox)
             if not closing:
-                self._inbox.append(job)
+                self._inbox.append(pending)
         if closing:
-            self._fail(job, self._reason)
+            self._fail(pending, self._reason)
         elif not told:
             self._wake()
 
@@ -135,13 +135,13 @@ class Pool:
         finally:
             with self._lock:
                 self._closing = True
-            self._nursery.close()
+            self._forks.close()
             self._take_inbox()
             for worker in self._workers:
                 worker.connection.close()
-                self._pending.extend(worker.jobs)
-            for job in self._pending:
-                self._fail(job, self._reason)
+                self._pending.extend(worker.pending)
+            for pending in self._pending:
+                self._fail(pending, self._reason)
             self._selector.close()
             self._wake_in.close()
             self._wake_out.close()
@@ -161,49 +161,49 @@ class Pool:
             self._inbox.clear()
 
     def _staff(self) -> None:
-        """Have workers born until enough are at work, and no more stragglers than agreed."""
+        """Fork workers until enough are at work, and no more stragglers than allowed."""
         able = sum(not w.straggler and not w.killed and not w.gone for w in self._workers)
         room = self.size * (1 + STRAGGLERS) - len(self._workers)
         for _ in range(min(self.size - able, room, len(self._pending))):
-            worker = _Worker(self._nursery.fork(), since=time.monotonic())
+            worker = _Worker(self._forks.fork(), since=time.monotonic())
             self._workers.append(worker)
-            self._unborn.append(worker)
+            self._forking.append(worker)
             self._selector.register(
                 worker.connection, selectors.EVENT_READ, lambda events, w=worker: self._on_worker(w, events)
             )
 
     def _feed(self) -> None:
-        free = [w for w in self._workers if w.opened and self._usable(w) and len(w.jobs) < BATCH // 4]
-        for worker in sorted(free, key=lambda w: len(w.jobs)):
+        free = [w for w in self._workers if w.opened and self._usable(w) and len(w.pending) < BATCH // 4]
+        for worker in sorted(free, key=lambda w: len(w.pending)):
             if not self._pending:
                 return
             if self._pending[0].deaths:
-                if worker.jobs:
+                if worker.pending:
                     continue
                 batch = [self._pending.popleft()]
             else:
                 batch = self._batch(-(-len(self._pending) // (2 * self.size)))
-            if not worker.jobs:
+            if not worker.pending:
                 worker.since = time.monotonic()
-            worker.jobs.extend(batch)
-            payload = wire.dump([(job.number, job.verifier, job.content) for job in batch])
-            worker.out += wire.frame(payload)
+            worker.pending.extend(batch)
+            payload = framing.dump([(pending.number, pending.verifier, pending.content) for pending in batch])
+            worker.out += framing.frame(payload)
             self._write(worker)
 
-    def _batch(self, share: int) -> list[Job]:
-        batch: list[Job] = []
+    def _batch(self, share: int) -> list[PendingVerdict]:
+        batch: list[PendingVerdict] = []
         size = 0
         while self._pending and len(batch) < min(BATCH, max(1, share)) and size < BATCH_BYTES:
             if self._pending[0].deaths:
                 break
-            job = self._pending.popleft()
-            size += len(job.content)
-            batch.append(job)
+            pending = self._pending.popleft()
+            size += len(pending.content)
+            batch.append(pending)
         return batch
 
     def _usable(self, worker: _Worker) -> bool:
         # A sample that once met a worker's death is alone with its worker.
-        alone = bool(worker.jobs) and worker.jobs[0].deaths > 0
+        alone = bool(worker.pending) and worker.pending[0].deaths > 0
         return not (worker.straggler or worker.killed or worker.gone or alone)
 
     # Clocks --------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ class Pool:
     def _alarm(self, worker: _Worker) -> float | None:
         if not worker.opened:
             return worker.since + OPEN_SECONDS
-        if not worker.jobs:
+        if not worker.pending:
             return None
         return worker.since + (self.deadline if worker.straggler else min(PATIENCE, self.deadline))
 
@@ -231,8 +231,8 @@ class Pool:
                 continue
             if not worker.opened:
                 self._kill(worker)
-                for job in self._pending:
-                    self._fail(job, f"its verifiers did not open within {OPEN_SECONDS:g} s")
+                for pending in self._pending:
+                    self._fail(pending, f"its verifiers did not open within {OPEN_SECONDS:g} s")
                 self._pending.clear()
             elif now >= worker.since + self.deadline:
                 self._expire(worker, now)
@@ -242,22 +242,24 @@ class Pool:
 
     def _take_back(self, worker: _Worker) -> None:
         """What was queued behind the worker's sample goes to others."""
-        behind = list(worker.jobs)[1:]
+        behind = list(worker.pending)[1:]
         self._pending.extendleft(reversed(behind))
         for _ in behind:
-            worker.jobs.pop()
+            worker.pending.pop()
 
     def _expire(self, worker: _Worker, now: float) -> None:
         self._take_back(worker)
-        job = worker.jobs.popleft()
+        pending = worker.pending.popleft()
         self._kill(worker)
         reason = f"deadline: not judged within {self.deadline:g} s"
-        self._settle(job, failed(job.verifier, self._hash(job), "timeout", reason, now - worker.since))
+        self._settle(
+            pending, failed(pending.verifier, self._hash(pending), "timeout", reason, now - worker.since)
+        )
 
     def _kill(self, worker: _Worker) -> None:
         worker.killed = True
         if worker.pid is not None:
-            self._nursery.kill(worker.pid)
+            self._forks.kill(worker.pid)
 
     # Events --------------------------------------------------------------------------------------
 
@@ -267,7 +269,7 @@ class Pool:
         if not events & selectors.EVENT_READ or worker.gone:
             return
         try:
-            data = worker.connection.recv(wire.CHUNK)
+            data = worker.connection.recv(framing.CHUNK)
         except BlockingIOError:
             return
         except ConnectionResetError:
@@ -279,7 +281,7 @@ class Pool:
         if worker.killed:
             return
         for payload in worker.frames.feed(data):
-            self._on_answer(worker, wire.load(payload))
+            self._on_answer(worker, framing.load(payload))
 
     def _on_answer(self, worker: _Worker, message: Any) -> None:
         worker.since = time.monotonic()
@@ -287,10 +289,10 @@ class Pool:
             worker.opened = True
             return
         number, packed = message
-        if worker.killed or not worker.jobs or worker.jobs[0].number != number:
+        if worker.killed or not worker.pending or worker.pending[0].number != number:
             return
         self._restarts = 0
-        self._settle(worker.jobs.popleft(), unpack_verdict(packed))
+        self._settle(worker.pending.popleft(), unpack_verdict(packed))
         if worker.straggler:
             self._kill(worker)
 
@@ -299,7 +301,7 @@ class Pool:
             return
         try:
             while worker.out:
-                sent = worker.connection.send(memoryview(worker.out)[: wire.CHUNK])
+                sent = worker.connection.send(memoryview(worker.out)[: framing.CHUNK])
                 del worker.out[:sent]
         except BlockingIOError:
             pass
@@ -310,14 +312,14 @@ class Pool:
         if key.events != wanted:
             self._selector.modify(worker.connection, wanted, key.data)
 
-    def _on_nursery(self, _events: int) -> None:
+    def _on_forks(self, _events: int) -> None:
         try:
-            for message in self._nursery.messages():
-                if message[0] == "born":
-                    worker = self._unborn.popleft()
+            for message in self._forks.messages():
+                if message[0] == "forked":
+                    worker = self._forking.popleft()
                     worker.pid = message[1]
                     if worker.killed:
-                        self._nursery.kill(message[1])
+                        self._forks.kill(message[1])
                 elif message[0] == "dead":
                     self._bury(message[1], message[2])
         except (EOFError, BrokenPipeError):
@@ -341,26 +343,26 @@ class Pool:
         worker.gone = True
         if not worker.opened and not worker.killed:
             self._count_restart(f"a worker died while it opened its verifiers: {why}")
-        if not worker.jobs:
+        if not worker.pending:
             return
         self._take_back(worker)
-        job = worker.jobs.popleft()
-        job.deaths += 1
-        if job.deaths < 2:
-            self._pending.appendleft(job)
+        pending = worker.pending.popleft()
+        pending.deaths += 1
+        if pending.deaths < 2:
+            self._pending.appendleft(pending)
         else:
-            self._fail(job, f"the worker died twice at this sample: {why}")
+            self._fail(pending, f"the worker died twice at this sample: {why}")
 
     def _restart(self) -> None:
-        """The nursery itself is gone, and all workers with it: start again, some times."""
-        self._selector.unregister(self._nursery.control)
-        self._nursery.close()
+        """The fork server died, and all workers with it: start again, at most `RESTARTS` times in a row."""
+        self._selector.unregister(self._forks.control)
+        self._forks.close()
         for worker in list(self._workers):
             self._discard(worker, "the process that makes workers died")
-        self._unborn.clear()
+        self._forking.clear()
         self._count_restart("the process that makes workers died")
-        self._nursery = Nursery(self.specs, self.memory_mb)
-        self._selector.register(self._nursery.control, selectors.EVENT_READ, self._on_nursery)
+        self._forks = ForkClient(self.specs, self.memory_mb)
+        self._selector.register(self._forks.control, selectors.EVENT_READ, self._on_forks)
 
     def _count_restart(self, why: str) -> None:
         self._restarts += 1
@@ -369,12 +371,12 @@ class Pool:
 
     # Verdicts ------------------------------------------------------------------------------------
 
-    def _hash(self, job: Job) -> str:
-        return self.hashes.get(job.verifier, "")
+    def _hash(self, pending: PendingVerdict) -> str:
+        return self.hashes.get(pending.verifier, "")
 
-    def _fail(self, job: Job, reason: str) -> None:
-        self._settle(job, failed(job.verifier, self._hash(job), "infra_error", reason))
+    def _fail(self, pending: PendingVerdict, reason: str) -> None:
+        self._settle(pending, failed(pending.verifier, self._hash(pending), "infra_error", reason))
 
-    def _settle(self, job: Job, verdict: Verdict) -> None:
-        if job.future.set_running_or_notify_cancel():
-            job.future.set_result(verdict)
+    def _settle(self, pending: PendingVerdict, verdict: Verdict) -> None:
+        if pending.future.set_running_or_notify_cancel():
+            pending.future.set_result(verdict)

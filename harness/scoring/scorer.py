@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import threading
@@ -11,12 +10,13 @@ from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Final, Self
 
-from harness.errors import HarnessError, UnknownName, near
-from harness.protocols import Verifier
-from harness.records import Rollout, Task, Verdict
-from harness.scoring.judge import describe, failed, judge, with_reason
+from harness.contract.errors import HarnessError, UnknownName, near
+from harness.contract.members import member
+from harness.contract.protocols import Verifier
+from harness.contract.records import Rollout, Task, Verdict
+from harness.scoring.judge import checked, describe, failed, given_up, judge
 from harness.scoring.packing import Packer
-from harness.scoring.pool import Job, Pool
+from harness.scoring.pool import PendingVerdict, Pool
 from harness.scoring.room import Room
 from harness.scoring.spec import VerifierSpec, build, hash_of
 
@@ -56,7 +56,7 @@ class Scorer:
         self._closed = False
 
     def score_many(self, pairs: Sequence[tuple[Task, Rollout]]) -> list[Verdict]:
-        """One verdict a pair, in the same order.
+        """One verdict per pair, in the same order.
 
         Raises:
             UnknownName: a task names a verifier that this scorer was not given.
@@ -74,35 +74,17 @@ class Scorer:
             PluginError, RecipeError: a verifier cannot be built.
         """
         spec = self._spec(task)
-        if spec.in_process:
+        if rollout.finish == "abort" or spec.in_process:
             future: Future[Verdict] = Future()
-            future.set_result(self._judge_inline(task, rollout))
+            future.set_result(self._at_once(task, rollout))
             return future
         self._room.ticket().result()
         try:
-            start = self._hand_over if spec.submits else self._job
+            start = self._hand_over if spec.submits else self._pooled
             return start(task, rollout, lambda _: self._room.leave())
         except BaseException:
             self._room.leave()
             raise
-
-    async def score(self, task: Task, rollout: Rollout) -> Verdict:
-        """The verdict of one rollout; waits for room in the queue without blocking the event loop."""
-        if self._spec(task).in_process:
-            return self._judge_inline(task, rollout)
-        if self._spec(task).submits:
-            await asyncio.to_thread(self._opened, task.verifier)
-        elif self._pool is None:
-            await asyncio.to_thread(self._open_pool)
-        await self._room.enter()
-        try:
-            start = self._hand_over if self._spec(task).submits else self._job
-            future = start(task, rollout, lambda _: self._room.leave())
-        except BaseException:
-            self._room.leave()
-            raise
-        # Who stops waiting does not stop the judging: its room is given back when that ends.
-        return await asyncio.shield(asyncio.wrap_future(future))
 
     def submit(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> None:
         """Judge and call `done`, at once or later from another thread; bounding what is under way is the
@@ -111,12 +93,12 @@ class Scorer:
         Raises:
             UnknownName: the task names a verifier that this scorer was not given.
         """
-        if self._spec(task).in_process:
-            done(self._judge_inline(task, rollout))
+        if rollout.finish == "abort" or self._spec(task).in_process:
+            done(self._at_once(task, rollout))
         elif self._spec(task).submits:
             self._hand_over(task, rollout, done)
         else:
-            self._job(task, rollout, done)
+            self._pooled(task, rollout, done)
 
     def start(self) -> None:
         """Begin to make the workers' process, and the sandboxes of verifiers that have their own, while the
@@ -177,16 +159,16 @@ class Scorer:
             )
         return spec
 
-    def _job(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> Future[Verdict]:
-        job = Job(next(self._numbers), task.verifier, b"")
-        job.future.add_done_callback(lambda future: None if future.cancelled() else done(future.result()))
+    def _pooled(self, task: Task, rollout: Rollout, done: Callable[[Verdict], None]) -> Future[Verdict]:
+        pending = PendingVerdict(next(self._numbers), task.verifier, b"")
+        pending.future.add_done_callback(lambda future: None if future.cancelled() else done(future.result()))
         try:
-            job.content = self._packer.pack(task, rollout, tokens=self._spec(task).tokens)
-            self._open_pool().submit(job)
+            pending.content = self._packer.pack(task, rollout, tokens=self._spec(task).tokens)
+            self._open_pool().submit(pending)
         except BaseException:
-            job.future.cancel()
+            pending.future.cancel()
             raise
-        return job.future
+        return pending.future
 
     def _open_pool(self) -> Pool:
         with self._lock:
@@ -199,7 +181,10 @@ class Scorer:
                 )
             return self._pool
 
-    def _judge_inline(self, task: Task, rollout: Rollout) -> Verdict:
+    def _at_once(self, task: Task, rollout: Rollout) -> Verdict:
+        """The verdict of an in-process verifier; what the engine gave up is never given to any verifier."""
+        if rollout.finish == "abort":
+            return failed(task.verifier, self._hash(task.verifier), "infra_error", given_up(rollout))
         verifier, problem = self._opened(task.verifier)
         if problem:
             return failed(task.verifier, hash_of(verifier), "infra_error", problem)
@@ -212,19 +197,26 @@ class Scorer:
         future.add_done_callback(lambda settled: done(settled.result()))
 
         def settle(asked: Future[Verdict]) -> None:
-            error = asked.exception() if not asked.cancelled() else CancelledError("it was cancelled")
-            if error is None:
-                future.set_result(with_reason(asked.result(), rollout))
-            else:
-                reason = describe(error)
-                future.set_result(failed(task.verifier, hash_of(verifier), "infra_error", reason))
+            try:
+                if asked.cancelled():
+                    raise CancelledError("it was cancelled")
+                verdict = checked(asked.result())
+            except BaseException as error:  # noqa: BLE001 - a verifier's fault is a status, not a crash
+                verdict = failed(task.verifier, hash_of(verifier), "infra_error", describe(error))
+            future.set_result(verdict)
 
         if problem:
             future.set_result(failed(task.verifier, hash_of(verifier), "infra_error", problem))
         else:
-            asked: Future[Verdict] = verifier.submit(task, rollout)  # type: ignore[attr-defined]
+            asked: Future[Verdict] = member("verifiers", verifier, "submit")(task, rollout)
             asked.add_done_callback(settle)
         return future
+
+    def _hash(self, name: str) -> str:
+        """A verifier's hash; "" if it cannot be opened, which the first sample that it is asked of says."""
+        if self.specs[name].in_driver:
+            return hash_of(self._opened(name)[0])
+        return self._open_pool().hashes.get(name, "")
 
     def _opened(self, name: str) -> tuple[Verifier, str]:
         with self._lock:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import PluginError, near
-from harness.local import target_module
-from harness.protocols import BuildContext, Verifier
-from harness.registry import Registration
+from harness.contract.capabilities import VerifierCapabilities
+from harness.contract.errors import PluginError, near
+from harness.contract.members import member
+from harness.contract.protocols import BuildContext, Verifier
+from harness.plugging.local import target_module
+from harness.plugging.registry import Registration
+from harness.support.folders import cache_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class VerifierSpec:
     #: `module:attribute` of the factory.
     target: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    #: `module:Model` of its pydantic options; None when it takes none.
+    #: `module:Model` of its pydantic options; None if it takes none.
     options_model: str | None = None
     #: Judge in the driver: for verifiers that are bounded by construction and cheap.
     in_process: bool = False
@@ -58,17 +61,17 @@ class VerifierSpec:
         file: Path | None = None,
     ) -> VerifierSpec:
         """The spec of a registered verifier; its capabilities give `in_process`, `preload`, `tokens`."""
-        capabilities = registration.capabilities
+        able = registration.able(VerifierCapabilities)
         return cls(
             name=registration.full_name,
             target=registration.target,
             options=dict(options or {}),
             options_model=registration.options,
-            in_process=bool(capabilities.get("in_process", False)),
-            submits=bool(capabilities.get("submits", False)),
+            in_process=able.in_process,
+            submits=able.submits,
             file=None if file is None else str(file),
-            preload=tuple(capabilities.get("preload", ())),
-            tokens=bool(capabilities.get("tokens", False)),
+            preload=able.preload,
+            tokens=able.tokens,
             seed=0 if context is None else context.seed,
             cache="" if context is None else str(context.cache),
             data=None if context is None or context.data is None else str(context.data),
@@ -90,7 +93,7 @@ def build(spec: VerifierSpec, specs: Mapping[str, VerifierSpec]) -> Verifier:
 
 def hash_of(verifier: object) -> str:
     """The hash a verifier puts on its verdicts: its attribute `hash`."""
-    return str(getattr(verifier, "hash", ""))
+    return str(member("verifiers", verifier, "hash"))
 
 
 def _options(spec: VerifierSpec) -> Any:
@@ -105,19 +108,19 @@ def _options(spec: VerifierSpec) -> Any:
 
 
 def _context(spec: VerifierSpec, specs: Mapping[str, VerifierSpec]) -> BuildContext:
-    def inner(kind: str, name: str, options: Mapping[str, Any]) -> Any:
+    def inner(kind: str, name: str, options: Mapping[str, Any], *, model: str = "") -> Any:
         if kind == "verifiers" and name in specs and not options:
             return build(specs[name], specs)
-        from harness.plugins import load
+        from harness.plugging.plugins import load
 
         local = None if spec.file is None else Path(spec.file)
-        return load(local=local).registry.find(kind, name).build(options, context)
+        return load(local=local).registry.find(kind, name).build(options, context.of_model(model))
 
     from harness.recipe import Resources
 
     context = BuildContext(
         seed=spec.seed,
-        cache=Path(spec.cache) if spec.cache else Path.home() / ".cache" / "harness",
+        cache=Path(spec.cache) if spec.cache else cache_folder(),
         data=None if spec.data is None else Path(spec.data),
         build=inner,
         resources=Resources(),

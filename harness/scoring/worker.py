@@ -11,27 +11,27 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from harness.protocols import Verifier
-from harness.records import Verdict
-from harness.scoring import wire
+from harness.contract.protocols import Verifier
+from harness.contract.records import Verdict
+from harness.scoring import framing
 from harness.scoring.judge import describe, failed, judge
 from harness.scoring.packing import pack_verdict, unpack_sample
 from harness.scoring.spec import hash_of
 
 
 def serve(connection: socket.socket, verifiers: Mapping[str, Verifier]) -> None:
-    """Judge batches `[(job, verifier, payload)]` until the driver closes the connection."""
+    """Judge batches `[(number, verifier, payload)]` until the driver closes the connection."""
     broken: dict[str, str] = {}
     for name, verifier in verifiers.items():
         try:
             verifier.open()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - reported on each of its verdicts
             broken[name] = f"open failed: {describe(error)}"
-    connection.sendall(wire.frame(wire.dump("open")))
-    for payload in wire.receive(connection):
-        for job, name, content in wire.load(payload):
+    connection.sendall(framing.frame(framing.dump("open")))
+    for payload in framing.receive(connection):
+        for number, name, content in framing.load(payload):
             verdict = _judge(verifiers[name], name, content, broken.get(name))
-            connection.sendall(wire.frame(wire.dump((job, pack_verdict(verdict)))))
+            connection.sendall(framing.frame(framing.dump((number, pack_verdict(verdict)))))
     for verifier in verifiers.values():
         with contextlib.suppress(Exception):
             verifier.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +92,18 @@ def score_samples(scores: Sequence[Sequence[float]], level: float = 0.95) -> Sco
     )
 
 
+def over_problems(values: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """The interval of a mean over problems, values in [0, 1] of shape (problems,): the problems are a sample.
+
+    Raises:
+        ValueError: there are no problems, or a value lies outside [0, 1].
+    """
+    x = np.asarray(values, dtype=float)
+    _need(x.size > 0, "an interval needs at least one problem")
+    _need(bool((x >= 0).all() and (x <= 1).all()), "values must lie in [0, 1]")
+    return _benchmark(x, 1.0 / x.size**2, level)
+
+
 def _score(
     means: npt.NDArray[np.float64], within: npt.NDArray[np.float64], n: npt.NDArray[np.float64], level: float
 ) -> Score:
@@ -102,7 +115,7 @@ def _score(
     filled = np.where(single, pooled, within)
     parts = filled / n
     rerun_variance = float(parts.sum()) / problems**2
-    # Few samples a problem leave the variance uncertain: Satterthwaite's degrees of freedom (1946).
+    # Few samples per problem leave the variance uncertain: Satterthwaite's degrees of freedom (1946).
     spread = float((parts[~single] ** 2 / (n[~single] - 1)).sum())
     freedom = float(parts.sum()) ** 2 / spread if spread > 0 else np.inf
     z = student((1 + level) / 2, max(freedom, 1.0))
@@ -110,16 +123,19 @@ def _score(
     floor = 1.0 / samples**2
     rerun_method = "wilson, within-problem variance"
     if single.any():
-        rerun_method += " (upper bound: one sample a problem)"
+        rerun_method += " (upper bound: one sample per problem)"
     rerun = _effective(value, max(rerun_variance, floor), samples, z, rerun_method, level)
+    return Score(value, problems, int(samples), rerun, _benchmark(means, floor, level))
+
+
+def _benchmark(means: npt.NDArray[np.float64], floor: float, level: float) -> Interval:
+    """The problems as clusters; `floor` is the smallest variance of their mean that could be seen."""
+    problems, value = means.size, float(means.mean())
     if problems == 1:
-        whole = Interval(0.0, 1.0, float("nan"), "one problem says nothing of others", level)
-        return Score(value, 1, int(samples), rerun, whole)
-    benchmark_variance = max(float(means.var(ddof=1)) / problems, floor)
+        return Interval(0.0, 1.0, float("nan"), "one problem says nothing of others", level)
+    variance = max(float(means.var(ddof=1)) / problems, floor)
     t = student((1 + level) / 2, problems - 1)
-    method = "wilson, problems as clusters"
-    benchmark = _effective(value, benchmark_variance, float(problems), t, method, level)
-    return Score(value, problems, int(samples), rerun, benchmark)
+    return _effective(value, variance, float(problems), t, "wilson, problems as clusters", level)
 
 
 def _effective(
@@ -140,6 +156,7 @@ def _wilson(rate: float, size: float, z: float, method: str, level: float) -> In
     return Interval(low, high, (rate * (1 - rate) / size) ** 0.5, method, level)
 
 
+@lru_cache(maxsize=4096)
 def student(p: float, freedom: float) -> float:
     """The quantile of Student's t. `scipy.stats` would cost every evaluation 50 MB and half a second."""
     return float(special.ndtri(p) if freedom == np.inf else special.stdtrit(freedom, p))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from harness import seeds
+from harness.contract import seeds
 from harness.statistics.intervals import Interval, student
 
 #: Sign patterns are enumerated up to this many differing problems, drawn beyond it.

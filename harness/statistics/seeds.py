@@ -12,7 +12,7 @@ from harness.statistics.intervals import Interval, student
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A number measured once a seed."""
+    """A number measured once per seed."""
 
     values: tuple[float, ...]
     mean: float
@@ -24,7 +24,7 @@ class Spread:
 
 
 def spread(values: Sequence[float], level: float = 0.95) -> Spread:
-    """Mean with Student's t interval, median and range of one number a seed.
+    """Mean with Student's t interval, median and range of one number per seed.
 
     Raises:
         ValueError: there are no values, or one is not finite.
@@ -43,7 +43,7 @@ def spread(values: Sequence[float], level: float = 0.95) -> Spread:
 def welch_p(a: Sequence[float], b: Sequence[float]) -> float:
     """Two-sided p-value of Welch's t test between two arms' seeds (Welch 1947).
 
-    1.0 where an arm has a single seed, which cannot separate anything.
+    1.0 if an arm has a single seed, which cannot separate anything.
     """
     x, y = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if x.size < 2 or y.size < 2:
@@ -78,7 +78,7 @@ class Passage:
     """When the curves of one arm first reached a threshold."""
 
     threshold: float
-    #: Cost at the first evaluation at or above the threshold, by seed; None where it never came.
+    #: Cost at the first evaluation at or above the threshold, by seed; None if it never came.
     by_seed: tuple[float | None, ...]
     #: How far each seed was run.
     until: tuple[float, ...]
@@ -94,7 +94,7 @@ class Passage:
     @property
     def median(self) -> float | None:
         """Median over seeds, those that never arrived counting as later than all others; None
-        when the median seed never arrived."""
+        if the median seed never arrived."""
         ordered = sorted(float("inf") if v is None else v for v in self.by_seed)
         middle = len(ordered) // 2
         value = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

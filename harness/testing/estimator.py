@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pytest
 
-from harness.protocols import DifficultyEstimator
-from harness.records import Difficulty, PolicyRef
+from harness.contract.protocols import DifficultyEstimator
+from harness.contract.records import Difficulty, PolicyRef, builtins
+from harness.tasks.measuring import checked_labels
 from harness.testing.plugin import Build
 
 #: Rounds after which a measurement counts as endless.
@@ -23,6 +26,8 @@ class EstimatorConformance:
 
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
+    #: Whether every subject is sampled; an estimator that predicts some from others sets it to False.
+    measures_all: ClassVar[bool] = True
     rates: ClassVar[Mapping[str, float]] = {"dead": 0.0, "hard": 0.1, "half": 0.5, "easy": 0.9, "sure": 1.0}
 
     @pytest.fixture
@@ -69,12 +74,11 @@ class EstimatorConformance:
         assert estimator.requests(some, list(self.rates)) == estimator.requests(some, list(self.rates))
 
     def test_it_ends_and_every_subject_has_a_label(self, estimator: DifficultyEstimator) -> None:
-        labels = estimator.fit(self.measure(estimator))
+        outcomes = self.measure(estimator)
+        labels = checked_labels(estimator.fit(outcomes), outcomes, estimator)
         assert set(labels) == set(self.rates)
-        for subject, label in labels.items():
-            assert label.subject == subject
-            assert label.samples > 0
-            assert 0 <= label.passes <= label.samples
+        for label in labels.values():
+            assert label.samples > 0 or (label.known and not self.measures_all)
         assert labels["dead"].mean < labels["half"].mean < labels["sure"].mean
 
     def test_it_ends_even_when_every_rollout_is_lost(self, estimator: DifficultyEstimator) -> None:
@@ -94,3 +98,62 @@ class EstimatorConformance:
         again.load_state_dict(json.loads(json.dumps(estimator.state_dict())))
         assert again.fit(outcomes) == estimator.fit(outcomes)
         assert again.requests({}, list(self.rates)) == estimator.requests({}, list(self.rates))
+
+    def test_labels_do_not_become_outcomes(self, estimator: DifficultyEstimator) -> None:
+        """A label says what is thought of a subject; the outcomes say what was seen, and stay as they are."""
+        outcomes = self.measure(estimator)
+        before = dict(outcomes)
+        labels = estimator.fit(outcomes)
+        assert outcomes == before, "fit changed the outcomes that it was given"
+        for subject, label in labels.items():
+            seen = outcomes.get(subject)
+            counted = (0, 0) if seen is None else (seen.samples, seen.passes)
+            assert (label.samples, label.passes) == counted, (
+                f"the label of {subject!r} counts {label.passes} passes of {label.samples} samples, and "
+                f"{counted[1]} of {counted[0]} were seen: a prediction is stored as an outcome"
+            )
+        assert estimator.fit(outcomes) == labels, "fitting the same outcomes again gives other labels"
+
+    def test_harder_items_have_the_larger_difficulty(self, harness_build: Build) -> None:
+        """On simulated data: `a` says how sharply an item separates, `b` how hard it is."""
+        estimator = harness_build("difficulty_estimators", self.name, **self.options)
+        labels = estimator.fit(simulated_outcomes())
+        fitted = {
+            subject: fit for subject, label in labels.items() if (fit := item_parameters(label)) is not None
+        }
+        if not fitted:
+            pytest.skip("it fits no item parameters")
+        assert set(fitted) == set(ITEMS), f"no item parameters for {sorted(set(ITEMS) - set(fitted))}"
+        order = sorted(ITEMS, key=lambda subject: ITEMS[subject])
+        a, b = zip(*(fitted[subject] for subject in order), strict=True)
+        assert all(value > 0 for value in a), (
+            f"discriminations a are {a}; allowed: above 0 (a and b swapped?)"
+        )
+        inverted = [(easy, hard) for easy, hard in pairwise(order) if not fitted[easy][1] < fitted[hard][1]]
+        assert not inverted, (
+            f"a harder item has the smaller difficulty b: {inverted}; b is {b} from easy to hard "
+            "(a and b swapped?)"
+        )
+
+
+#: Difficulty of simulated items: the pass rate of a policy falls with it.
+ITEMS: Final[Mapping[str, float]] = {"b-2": -2.0, "b-1": -1.0, "b0": 0.0, "b1": 1.0, "b2": 2.0}
+
+
+def simulated_outcomes(samples: int = 400) -> dict[str, Difficulty]:
+    """Outcomes of a policy of ability 0 on `ITEMS` under item response theory, as many as expected."""
+    rates = {subject: 1 / (1 + math.exp(b)) for subject, b in ITEMS.items()}
+    return {
+        subject: Difficulty(
+            subject=subject, model="policy", policy=PolicyRef(weights_sha="0"), samples=samples,
+            passes=round(rate * samples), score_sum=round(rate * samples), score_sq_sum=round(rate * samples),
+        )
+        for subject, rate in rates.items()
+    }  # fmt: skip
+
+
+def item_parameters(label: Difficulty) -> tuple[float, float] | None:
+    """Discrimination and difficulty as an estimator fitted them; None if it fits none."""
+    told = builtins(label)
+    told = {"a": told.get("irt_a"), "b": told.get("irt_b"), **told.get("extra", {})}
+    return None if told["b"] is None else (1.0 if told["a"] is None else told["a"], told["b"])

@@ -13,12 +13,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness.plugins import Plugins
-    from harness.protocols import BuildContext
+    from harness.contract.protocols import BuildContext
+    from harness.plugging.plugins import Plugins
 
-TRAINER = ("", "_bench", "_session", "_stages", "_evidence", "_failures", "_capabilities")
+TRAINER = ("", "_bench", "_session", "_stages", "_evidence", "_failures", "_capabilities", "_samples")
 SUITES = (
-    *("curriculum", "engine", "estimator", "task_source", "verifier"),
+    *("benchmark", "command", "curriculum", "engine", "estimator", "gate", "loss", "metric", "model"),
+    *(
+        "profile",
+        "reporter",
+        "reward",
+        "sandbox",
+        "shaper",
+        "stateful",
+        "task_filter",
+        "task_source",
+        "verifier",
+    ),
     *(f"trainer{part}" for part in TRAINER),
 )
 pytest.register_assert_rewrite(*(f"harness.testing.{suite}" for suite in SUITES))
@@ -29,7 +40,7 @@ Build = Callable[..., Any]
 @pytest.fixture(scope="session")
 def harness_plugins() -> Plugins:
     """All installed plugins, loaded once."""
-    from harness.plugins import load
+    from harness.plugging.plugins import load
 
     return load()
 

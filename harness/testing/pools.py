@@ -1,11 +1,11 @@
-"""A pool in memory, and groups to observe, for tests of curricula."""
+"""A pool in memory, for tests of curricula."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from harness.records import Difficulty, Group, Message, PolicyRef, Status, Task
+from harness.contract.records import Difficulty, Message, PolicyRef, Task
 
 
 class MemoryPool:
@@ -38,16 +38,3 @@ class MemoryPool:
             answer="",
             stratum=subject if self._endless else None,
         )
-
-
-def group_of(subject: str, passes: int, size: int = 8, *, step: int = 1, lost: int = 0) -> Group:
-    """A scored group with so many passes, and `lost` infrastructure errors among its fails."""
-    kinds: tuple[tuple[Status, int], ...] = (
-        ("pass", passes), ("fail", size - passes - lost), ("infra_error", lost),
-    )  # fmt: skip
-    statuses = [status for status, count in kinds for _ in range(count)]
-    scores = tuple(None if status == "infra_error" else float(status == "pass") for status in statuses)
-    return Group(
-        task=f"{subject}#0", subject=subject, step=step, rollouts=None, statuses=tuple(statuses),
-        scores=scores, rewards=scores, lengths=(5,) * size, truncated=(False,) * size,
-    )  # fmt: skip

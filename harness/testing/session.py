@@ -1,4 +1,4 @@
-"""A session that writes down how a trainer uses it, and fails at once where the contract is broken.
+"""A session that writes down how a trainer uses it, and fails at once if the contract is broken.
 
 It stands before any real session (in process or over a socket) and adds nothing but the record, so a
 trainer is tested on what it will meet in a run.
@@ -12,25 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EngineError
-from harness.protocols import Batch, Directive, Engine, Generate, Session
-from harness.records import (
-    Checkpoint,
-    Group,
-    PolicyRef,
-    Request,
-    Rollout,
-    RolloutKey,
-    StepMetrics,
-    Task,
-)
+from harness.contract.errors import EngineError
+from harness.contract.protocols import Engine, Slot
+from harness.contract.records import Checkpoint, PolicyRef, Request, Rollout, RolloutKey, StepMetrics, Task
+from harness.contract.samples import Group
+from harness.contract.sessions import Batch, Directive, Generate, Session
 
 #: What the session says when it is made to fail.
-INJECTED = "the judge fell off the bench"
+INJECTED = "the suite makes the session fail here"
 
 
 class ContractBroken(AssertionError):
-    """The trainer did what `harness.protocols.Session` does not allow."""
+    """The trainer did what `harness.contract.sessions.Session` does not allow."""
 
 
 class Crash(Exception):
@@ -60,6 +53,7 @@ class RecordingSession:
         fail_after: int | None = None,
         hang_after: int | None = None,
         replay: Mapping[RolloutKey, Rollout] | None = None,
+        disturbed: Callable[[Rollout], Rollout] | None = None,
     ) -> None:
         """
         Args:
@@ -69,15 +63,18 @@ class RecordingSession:
             fail_after: after this step the session fails while it judges, with `INJECTED`.
             hang_after: after this step judging takes a minute.
             replay: recorded rollouts that stand in for those of a trainer that uses `collect`.
+            disturbed: what becomes of each rollout before it is judged.
         """
         self._session, self.calls = session, calls
         self._crash_after, self._exhaust_after = crash_after, exhaust_after
         self._fail_after, self._hang_after = fail_after, hang_after
-        self._replay = replay
+        self._replay, self._disturbed = replay, disturbed
         self._step = session.first_step + 1
         self._requested: list[Request] = []
         self._directive = Directive()
         self._tasks: set[str] = set()
+        #: Samples that each task's slots asked for in this step.
+        self._sizes: dict[str, set[int]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -110,6 +107,12 @@ class RecordingSession:
         self._note("next_tasks", tuple(tasks))
         return tasks
 
+    def slots(self, tasks: Sequence[Task]) -> Sequence[Slot]:
+        slots = self._session.slots(tasks)
+        for slot in slots:
+            self._sizes.setdefault(slot.task.id, set()).add(len(slot.samples))
+        return slots
+
     def requests(self, tasks: Sequence[Task]) -> Sequence[Sequence[Request]]:
         for task in tasks:
             if task.id not in self._tasks:
@@ -120,7 +123,10 @@ class RecordingSession:
 
     def offer(self, rollout: Rollout) -> None:
         self._check_asked([rollout])
-        self._session.offer(rollout)
+        self._session.offer(self._as_returned(rollout))
+
+    def _as_returned(self, rollout: Rollout) -> Rollout:
+        return rollout if self._disturbed is None else self._disturbed(rollout)
 
     def _check_asked(self, rollouts: Sequence[Rollout]) -> None:
         asked = {r.key for call in self.calls if call.name == "requests" for r in call.value}
@@ -134,7 +140,7 @@ class RecordingSession:
             if rollout.sampling != self._session.stage.rollout.sampling:
                 raise ContractBroken(f"sampled with {rollout.sampling}, not as the stage says")
         self._disturb()
-        groups = self._session.submit(rollouts)
+        groups = self._session.submit([self._as_returned(rollout) for rollout in rollouts])
         self._note("submit", tuple(groups))
         return groups
 
@@ -142,15 +148,17 @@ class RecordingSession:
         for group in groups:
             if group.task not in self._tasks:
                 raise ContractBroken(f"outcomes of task {group.task!r}, which this step was not given")
-            if group.size != self._session.stage.rollout.n:
-                raise ContractBroken(f"a group of {group.size}, not of {self._session.stage.rollout.n}")
+            asked = self._sizes.get(group.task, {self._session.stage.rollout.n})
+            if group.size not in asked:
+                sizes = " or ".join(map(str, sorted(asked)))
+                raise ContractBroken(f"a group of {group.size}, not of {sizes}")
         self._disturb()
         kept = self._session.submit_outcomes(groups)
         self._note("submit_outcomes", tuple(kept))
         return kept
 
     def collect(self, generate: Generate) -> Batch:
-        from harness.collecting import collect
+        from harness.training.collecting import collect
 
         self._begin_work()
         batch = collect(self, generate if self._replay is None else self._recorded)
@@ -180,6 +188,7 @@ class RecordingSession:
         self._directive = self._session.finish_step(metrics)
         self._note("directive", self._directive)
         self._tasks.clear()
+        self._sizes.clear()
         self._step += 1
         return self._directive
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.protocols import TaskSource
-from harness.records import Task, decode, encode
+from harness.contract.errors import HarnessError
+from harness.contract.protocols import TaskSource
+from harness.contract.records import Task, decode, encode
 from harness.testing.plugin import Build
 
 
@@ -18,7 +18,7 @@ class TaskSourceConformance:
 
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
-    #: Options of the held-out split that belongs to it; None when the source has none.
+    #: Options of the held-out split that belongs to it; None if the source has none.
     heldout: ClassVar[Mapping[str, Any] | None] = None
     #: At most so many subjects and, of an endless source, tasks of each are looked at.
     subjects_seen: ClassVar[int] = 8
@@ -69,7 +69,10 @@ class TaskSourceConformance:
         subject = names[-1]
         drawn = [source.draw(subject, i) for i in range(self.tasks_seen)]
         hashes = {task.content_hash for task in drawn}
-        assert len(hashes) == (len(drawn) if source.endless else 1)
+        wanted = len(drawn) if source.endless else 1
+        assert len(hashes) == wanted, (
+            f"{len(hashes)} different tasks in {len(drawn)} draws instead of {wanted}"
+        )
 
     def test_what_it_never_had_is_refused_in_words(self, source: TaskSource) -> None:
         with pytest.raises(HarnessError, match="no-such-subject"):

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.plugins import Plugins
-from harness.records import Group, StepMetrics, Task, builtins
+from harness.contract.capabilities import TrainerCapabilities
+from harness.contract.records import StepMetrics, Task, builtins
+from harness.contract.samples import Group
+from harness.plugging.plugins import Plugins
 from harness.testing.workbench import Recorded, Workbench
 
 #: Fields of a step's metrics that may differ between two runs of the same numbers.
@@ -66,16 +68,14 @@ class TrainerBench:
         return Workbench(tmp_path, harness_plugins)
 
     @pytest.fixture
-    def able(self, harness_plugins: Plugins) -> Mapping[str, Any]:
+    def able(self, harness_plugins: Plugins) -> TrainerCapabilities:
         """The capabilities that the trainer declares."""
-        return harness_plugins.registry.find("trainers", str(self.trainer["name"])).capabilities
+        return harness_plugins.registry.find("trainers", str(self.trainer["name"])).able(TrainerCapabilities)
 
     @staticmethod
-    def gated(able: Mapping[str, Any]) -> dict[str, Any]:
+    def gated(able: TrainerCapabilities) -> dict[str, Any]:
         """Fields of a stage that is to learn something at each step, as far as the trainer can tell."""
-        return (
-            {"gates": [{"name": "mixed-outcomes", "max_refills": 50}]} if able.get("dynamic_sampling") else {}
-        )
+        return {"gates": [{"name": "mixed-outcomes", "max_refills": 50}]} if able.dynamic_sampling else {}
 
     @staticmethod
     def numbers(metrics: Sequence[StepMetrics]) -> list[dict[str, Any]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
-from harness.errors import HarnessError
-from harness.judged import LOST_STEPS
+from harness.contract.capabilities import TrainerCapabilities
+from harness.contract.errors import HarnessError
+from harness.contract.judged import LOST_STEPS
 from harness.testing.session import INJECTED
 from harness.testing.trainer_bench import TrainerBench
 from harness.testing.workbench import Recorded, Workbench
@@ -19,11 +17,11 @@ class Failures(TrainerBench):
 
     @pytest.mark.parametrize("curriculum", ["uniform", "learnability"])
     def test_a_broken_stage_goes_on_to_the_same_numbers(
-        self, bench: Workbench, able: Mapping[str, Any], curriculum: str
+        self, bench: Workbench, able: TrainerCapabilities, curriculum: str
     ) -> None:
-        if not able.get("resume"):
+        if not able.resume:
             pytest.skip("it declares no resume inside a stage")
-        if curriculum != "uniform" and able.get("curriculum_granularity", "step") != "step":
+        if curriculum != "uniform" and able.curriculum_granularity != "step":
             pytest.skip("it takes its tasks by the stage")
         recipe = self.recipe(
             {"max_steps": 5, "optimizer": {"lr": self.lr, "warmup_steps": 4}, "curriculum": curriculum},
@@ -41,13 +39,35 @@ class Failures(TrainerBench):
         assert [(m.stage, m.step) for m in resumed.metrics()] == [
             ("stage1", 3), ("stage1", 4), ("stage1", 5), ("stage2", 1), ("stage2", 2),
         ]  # fmt: skip
-        if not able.get("exact_resume", True):
+        if not able.exact_resume:
             return
         whole = bench.run(recipe, "whole")
-        assert self.numbers(resumed.metrics()) == self.numbers(whole.metrics()[2:])
-        assert resumed.trained[-1][1].ref == whole.trained[-1][1].ref
+        assert self.numbers(resumed.metrics()) == self.numbers(whole.metrics()[2:]), (
+            "a resumed stage has other numbers than an unbroken one"
+        )
+        assert resumed.trained[-1][1].ref == whole.trained[-1][1].ref, (
+            "a resumed stage ends with other weights than an unbroken one"
+        )
         scores = [[line["scores"] for line in run.lines("evaluation")] for run in (whole, resumed)]
         assert scores[0] == scores[1]
+
+    def test_a_checkpoint_whose_weights_have_changed_is_refused(
+        self, bench: Workbench, able: TrainerCapabilities
+    ) -> None:
+        """A run that went on with other weights than it recorded would tell of no policy that there was."""
+        if not able.resume:
+            pytest.skip("it declares no resume inside a stage")
+        kept = {"every_steps": 1, "keep": 2, "min_free_gb": 0.05}
+        recipe = self.recipe({"max_steps": 4}, checkpoints=kept)
+        broken = bench.run(recipe, "broken", crash_after=2)
+        model = broken.folder / broken.lines("checkpoint")[-1]["checkpoint"]["path"] / "model"
+        largest = max((path for path in model.rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
+        content = bytearray(largest.read_bytes())
+        content[-1] ^= 1
+        largest.write_bytes(content)
+        with pytest.raises(HarnessError):
+            bench.run(recipe, "broken")
+        assert len(broken.lines("step")) == 2, "it went on all the same"
 
     def test_a_failing_session_ends_the_run_under_its_own_name(self, bench: Workbench) -> None:
         with pytest.raises(HarnessError, match=INJECTED):
@@ -55,13 +75,13 @@ class Failures(TrainerBench):
 
     @pytest.mark.parametrize("gates", [False, True])
     def test_steps_of_which_nothing_could_be_judged_end_in_a_named_error(
-        self, bench: Workbench, able: Mapping[str, Any], gates: bool
+        self, bench: Workbench, able: TrainerCapabilities, gates: bool
     ) -> None:
         """With gates at once: it is no stage without anything left to learn. Without them some may follow
-        each other, for what is broken may come back."""
-        if able.get("simulated"):
+        each other, because what is broken may come back."""
+        if able.simulated:
             pytest.skip("a simulation judges itself")
-        if gates and not able.get("dynamic_sampling"):
+        if gates and not able.dynamic_sampling:
             pytest.skip("it declares no dynamic sampling")
         recipe = self.recipe({"max_steps": 9, **(self.gated(able) if gates else {})})
         done = 1 if gates else LOST_STEPS
@@ -72,10 +92,10 @@ class Failures(TrainerBench):
         assert not record.lines("stage_finished")
 
     def test_a_prompt_beyond_the_context_is_refused_and_not_cut(
-        self, bench: Workbench, able: Mapping[str, Any]
+        self, bench: Workbench, able: TrainerCapabilities
     ) -> None:
         """A completion that a server shortened to fit would pass for a complete one."""
-        if able.get("simulated"):
+        if able.simulated:
             pytest.skip("a simulation has no prompts")
         model = {**self.model, "context_length": self.max_tokens + 1}
         with pytest.raises(HarnessError, match=f"exceed the context of {self.max_tokens + 1}"):

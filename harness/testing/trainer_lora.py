@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from harness.protocols import Policy
+from harness.contract.capabilities import TrainerCapabilities
+from harness.contract.protocols import Policy
 from harness.testing.trainer_bench import TrainerBench
 from harness.testing.workbench import Workbench
 
@@ -26,9 +27,9 @@ class Adapters(TrainerBench):
         return recipe
 
     @pytest.fixture
-    def learning(self, able: Mapping[str, Any]) -> dict[str, Any]:
+    def learning(self, able: TrainerCapabilities) -> dict[str, Any]:
         """Fields of a stage in which every step learns something."""
-        if not able.get("lora"):
+        if not able.lora:
             pytest.skip("it declares no LoRA")
         pytest.importorskip("peft", reason="needs the extra 'lora'")
         return {"max_steps": 2, "optimizer": {"lr": 10 * self.lr}, **self.gated(able)}
@@ -43,9 +44,9 @@ class Adapters(TrainerBench):
             assert base.resolve() == initial.resolve()
             model = transformers.AutoModelForCausalLM.from_pretrained(base)
             expected = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload().state_dict()
-            found = transformers.AutoModelForCausalLM.from_pretrained(policy.files.path).state_dict()
-            assert found.keys() == expected.keys()
-            for name, tensor in found.items():
+            weights = transformers.AutoModelForCausalLM.from_pretrained(policy.files.path).state_dict()
+            assert weights.keys() == expected.keys()
+            for name, tensor in weights.items():
                 assert tensor.numpy() == pytest.approx(expected[name].numpy(), abs=1e-6), name
             ranks = self._moved(base, policy.files.path)
             assert ranks, "nothing was learned"
@@ -53,7 +54,7 @@ class Adapters(TrainerBench):
         assert record.trained[0][1].ref.weights_sha != record.trained[1][1].ref.weights_sha
 
     def test_an_adapter_goes_on_after_a_break(
-        self, bench: Workbench, able: Mapping[str, Any], learning: dict[str, Any]
+        self, bench: Workbench, able: TrainerCapabilities, learning: dict[str, Any]
     ) -> None:
         # The checkpoint that it goes on from is gone long before the stage ends.
         kept = {"every_steps": 1, "keep": 1, "min_free_gb": 0.05}
@@ -66,15 +67,15 @@ class Adapters(TrainerBench):
         last = resumed.trained[-1][1]
         ranks = self._moved(self._parts(last)[0], last.files.path)
         assert max(ranks.values()) <= RANK, "one adapter, not one on top of another"
-        if able.get("exact_resume", True):
+        if able.exact_resume:
             whole = bench.run(recipe, "whole")
             assert self.numbers(resumed.metrics()) == self.numbers(whole.metrics()[2:])
             assert resumed.trained[-1][1].ref == whole.trained[-1][1].ref
 
     def test_the_kl_term_is_that_of_the_base(
-        self, bench: Workbench, able: Mapping[str, Any], learning: dict[str, Any]
+        self, bench: Workbench, able: TrainerCapabilities, learning: dict[str, Any]
     ) -> None:
-        if "kl" not in able.get("losses", ()):
+        if "kl" not in able.losses:
             pytest.skip("it declares no KL term")
         pulled = learning | {"loss": {"kl": 0.1}}
         first, _, third, _ = bench.run(self.adapted(learning, pulled)).metrics()

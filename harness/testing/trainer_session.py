@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
-from harness.errors import HarnessError
+from harness.contract.capabilities import TrainerCapabilities
+from harness.contract.errors import HarnessError
 from harness.testing.trainer_bench import TrainerBench
 from harness.testing.workbench import Workbench
 
@@ -31,7 +29,7 @@ class SessionUse(TrainerBench):
             passes = sum(g.statuses.count("pass") for g in groups)
             assert metrics.pass_rate == pytest.approx(passes / len(rewards))
             assert metrics.zero_variance_groups == pytest.approx(
-                sum(not g.mixed for g in groups) / len(groups)
+                sum(not g.signal for g in groups) / len(groups)
             )
             assert metrics.truncated == pytest.approx(sum(sum(g.truncated) for g in groups) / len(rewards))
             assert metrics.cpu_seconds > 0
@@ -50,10 +48,10 @@ class SessionUse(TrainerBench):
         assert after.files.weights_sha == after.ref.weights_sha != before.ref.weights_sha
 
     def test_directives_are_obeyed_in_order_and_stop_at_once(
-        self, bench: Workbench, able: Mapping[str, Any]
+        self, bench: Workbench, able: TrainerCapabilities
     ) -> None:
         recipe = self.recipe({"max_steps": 5}, checkpoints={"every_steps": 2, "keep": 9, "min_free_gb": 0.05})
-        inside = bool(able.get("in_stage_evaluation"))
+        inside = able.in_stage_evaluation
         recipe["evaluation"]["every_steps"] = 2
         if not inside:
             with pytest.raises(HarnessError, match="evaluation inside a stage"):
@@ -74,9 +72,9 @@ class SessionUse(TrainerBench):
         assert record.of("save")[-1].value.policy == record.trained[0][1].ref
         assert [line["step"] for line in record.lines("stage_finished")] == [2]
 
-    def test_only_kept_groups_reach_the_update(self, bench: Workbench, able: Mapping[str, Any]) -> None:
+    def test_only_kept_groups_reach_the_update(self, bench: Workbench, able: TrainerCapabilities) -> None:
         recipe = self.recipe({"gates": [{"name": "mixed-outcomes", "max_refills": 50}]})
-        if not able.get("dynamic_sampling"):
+        if not able.dynamic_sampling:
             with pytest.raises(HarnessError, match="dynamic sampling"):
                 bench.run(recipe)
             return

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
+from harness.contract.capabilities import TrainerCapabilities
 from harness.testing.trainer_bench import TrainerBench
 from harness.testing.workbench import Workbench
 
@@ -90,9 +88,9 @@ class StageUse(TrainerBench):
         assert rates == [pytest.approx(rate) for rate in (self.lr, self.lr, half / 2, half, half)]
 
     def test_moments_live_on_from_stage_to_stage_unless_they_are_reset(
-        self, bench: Workbench, able: Mapping[str, Any]
+        self, bench: Workbench, able: TrainerCapabilities
     ) -> None:
-        if able.get("simulated"):
+        if able.simulated:
             pytest.skip("a simulation has no moments")
         gated = self.gated(able)
         weights = []

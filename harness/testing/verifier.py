@@ -10,11 +10,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from harness.plugins import Plugins
-from harness.protocols import BuildContext, Verifier
-from harness.records import JUDGED, Finish, PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
+from harness.contract.capabilities import VerifierCapabilities
+from harness.contract.members import member
+from harness.contract.protocols import BuildContext, Verifier
+from harness.contract.records import JUDGED, Finish, PolicyRef, Rollout, RolloutKey, Sampling, Task, Verdict
+from harness.plugging.plugins import Plugins
 from harness.scoring import Scorer, VerifierSpec
-from harness.scoring.spec import build
+from harness.scoring.spec import build, hash_of
+from harness.testing.other_values import other_values
+from harness.testing.plugin import Build
 
 #: Completions that are built to hang, crash or confuse.
 HOSTILE: Mapping[str, str] = {
@@ -35,6 +39,9 @@ HOSTILE: Mapping[str, str] = {
     "markup": "<think>" * 3_000,
 }
 
+
+#: Completions in which a step is easily misplaced: nothing, white space, characters of several bytes.
+STEPLESS: Sequence[str] = ("", "  ", "\n\n\n", "h\u00e9llo\r\nw\u00f6rld 42", "\U0001f600 \U0001f600\n7\n")
 
 FINISHES: Sequence[Finish] = ("stop", "length")
 
@@ -59,6 +66,13 @@ class VerifierConformance:
     bound: ClassVar[float] = 2.0
     #: Whether a completion that was cut at max_tokens may pass when its answer is whole.
     truncated_may_pass: ClassVar[bool] = False
+
+    #: Whether a wrong answer may have a score above 0: the share of a program's tests that pass, for one.
+    partial_credit: ClassVar[bool] = False
+    #: Options that change no verdict, so that the hash need not cover them.
+    unhashed: ClassVar[Sequence[str]] = ()
+    #: Further values of options to build it with, if the suite finds none by itself.
+    other_options: ClassVar[Mapping[str, Any]] = {}
 
     @pytest.fixture
     def spec(self, harness_plugins: Plugins, build_context: BuildContext) -> VerifierSpec:
@@ -128,9 +142,65 @@ class VerifierConformance:
     def test_verdicts_say_who_judged(self, verifier: Verifier, spec: VerifierSpec) -> None:
         for pair in self.pairs():
             verdict = verifier.verify(*pair)
-            assert verdict.verifier == spec.name.rpartition("/")[2]
-            assert verdict.verifier_hash
-            assert verdict.verifier_hash == getattr(verifier, "hash", None)
+            names = (spec.name, spec.name.rpartition("/")[2])
+            assert verdict.verifier in names, f"it calls itself {verdict.verifier!r}; allowed: {names}"
+            assert verdict.verifier_hash, "verifier_hash is empty, so nobody can tell which code judged"
+            assert verdict.verifier_hash == member("verifiers", verifier, "hash"), (
+                "the verdict's verifier_hash is not the verifier's `hash`"
+            )
+
+    def test_the_hash_covers_the_options(
+        self, spec: VerifierSpec, verifier: Verifier, harness_plugins: Plugins
+    ) -> None:
+        """Scores that were judged otherwise must not compare."""
+        model = harness_plugins.registry.find("verifiers", self.name).options_model()
+        others = {} if model is None else other_values(model, self.options)
+        others |= self.other_options
+        for option, value in others.items():
+            if option in self.unhashed:
+                continue
+            changed = build(replace(spec, options={**self.options, option: value}), {spec.name: spec})
+            assert hash_of(changed) != hash_of(verifier), (
+                f"the hash leaves the option {option!r} out: it is {hash_of(verifier)} with the value "
+                f"{value!r}, too (name it in `unhashed` if it changes no verdict)"
+            )
+
+    def test_what_the_engine_gave_up_is_no_failure(self, spec: VerifierSpec, verifier: Verifier) -> None:
+        """The scorer answers for it; no verifier is asked."""
+        (case, *_) = self.cases
+        task = replace(case.task, verifier=spec.name)
+        lost = replace(self.rollout(case.right[0], "abort"), reason="the server is gone")
+        with Scorer({spec.name: spec}, workers=1, deadline=30.0) as scorer:
+            (verdict,) = scorer.score_many([(task, lost)])
+        assert (verdict.status, verdict.score) == ("infra_error", None), verdict
+        assert "the server is gone" in verdict.reason
+        assert verdict.verifier_hash == hash_of(verifier)
+
+    def test_steps_lie_in_the_text_and_in_order(self, verifier: Verifier) -> None:
+        hostile = [(case.task, self.rollout(text)) for case in self.cases[:1] for text in STEPLESS]
+        for task, rollout in self.pairs() + hostile:
+            end = 0
+            for span in verifier.verify(task, rollout).spans:
+                where = f"span {span.start}:{span.end} of a text of {len(rollout.text)} characters"
+                assert 0 <= span.start < span.end <= len(rollout.text), f"{where} lies outside of it"
+                assert span.start >= end, f"{where} begins before the one before it ends, at {end}"
+                assert 0 <= span.score <= 1, f"{where} has the score {span.score}; allowed: 0 to 1"
+                end = span.end
+
+    def test_a_wrong_answer_earns_nothing_by_its_steps(
+        self, verifier: Verifier, harness_build: Build
+    ) -> None:
+        """A process reward has a gate: the outcome."""
+        gated = harness_build("rewards", "gated")
+        for case in self.cases:
+            best = min(gated(verifier.verify(case.task, self.rollout(text))) for text in case.right)
+            for text in case.wrong:
+                verdict = verifier.verify(case.task, self.rollout(text))
+                assert self.partial_credit or not verdict.score, (
+                    f"a wrong answer has the score {verdict.score}: the process reward is not gated by the "
+                    f"outcome (set `partial_credit` if parts of an answer count): {text!r}"
+                )
+                assert gated(verdict) < best, (text, verdict)
 
     def test_hostile_completions_are_judged_in_bounded_time(
         self, verifier: Verifier, spec: VerifierSpec, harness_plugins: Plugins
@@ -141,8 +211,8 @@ class VerifierConformance:
             for text in HOSTILE.values()
             for finish in FINISHES
         ]
-        capabilities = harness_plugins.registry.find("verifiers", self.name).capabilities
-        if capabilities.get("bounded"):
+        able = harness_plugins.registry.find("verifiers", self.name).able(VerifierCapabilities)
+        if able.bounded:
             verdicts = [self._in_time(verifier, *pair) for pair in pairs]
         else:
             # Not bounded by construction: a worker's deadline is what bounds it.

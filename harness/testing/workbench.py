@@ -7,14 +7,15 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from harness.ledger import Line, read
-from harness.plugins import Plugins
-from harness.protocols import BuildContext, Engine, Policy, Session, Trainer
+from harness.contract.protocols import BuildContext, Engine, Policy
+from harness.contract.records import Rollout, RolloutKey, StepMetrics, Task, Verdict
+from harness.contract.sessions import Session, Trainer
+from harness.plugging.plugins import Plugins
 from harness.recipe import Recipe, RecipeFile, Resources, Stage, Use
 from harness.recipe.errors import validated
-from harness.records import Rollout, RolloutKey, StepMetrics, Task, Verdict
+from harness.recording.ledger import Line, read
 from harness.scoring import Scorer
 from harness.testing.session import Call, Crash, RecordingSession
 
@@ -22,8 +23,8 @@ from harness.testing.session import Call, Crash, RecordingSession
 def context(plugins: Plugins, cache: Path, *, base: Path = Path(), seed: int = 0) -> BuildContext:
     """A build context whose `build` goes through the registry; `base` is where relative paths start."""
 
-    def build(kind: str, name: str, options: Mapping[str, Any]) -> Any:
-        return plugins.registry.find(kind, name).build(options, made)
+    def build(kind: str, name: str, options: Mapping[str, Any], *, model: str = "") -> Any:
+        return plugins.registry.find(kind, name).build(options, made.of_model(model))
 
     made = BuildContext(
         seed=seed,
@@ -56,6 +57,22 @@ class Recorded:
     def lines(self, kind: str) -> list[Line]:
         """The ledger's lines of a type."""
         return [line for line in read(self.folder / "ledger.jsonl") if line["t"] == kind]
+
+    def numbers(self) -> list[Line]:
+        """What the run found, in order, without times: two runs that did the same have equal numbers."""
+        return [_without_times(line) for line in read(self.folder / "ledger.jsonl") if line["t"] in FOUND]
+
+
+#: Types of the ledger's lines that hold what a run found, rather than how it came there.
+FOUND: Final = frozenset({"labels", "stage_started", "step", "evaluation", "stage_finished", "finished"})
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_times(v) for k, v in value.items() if not k.endswith("seconds") and k != "at"}
+    if isinstance(value, list):
+        return [_without_times(v) for v in value]
+    return value
 
 
 class RecordingTrainer:
@@ -125,6 +142,7 @@ class Workbench:
         fail_after: int | None = None,
         hang_after: int | None = None,
         unjudged: Callable[[Rollout], bool] | None = None,
+        disturbed: Callable[[Rollout], Rollout] | None = None,
         replay: Mapping[RolloutKey, Rollout] | None = None,
     ) -> Recorded:
         """Run one arm with its first seed, from where its ledger ends.
@@ -139,13 +157,15 @@ class Workbench:
             hang_after: let judging take a minute, after this step of a stage.
             replay: recorded rollouts of training that are judged in the place of the trainer's own.
             unjudged: which training rollouts the verifiers cannot judge, for a reason of ours.
+            disturbed: what becomes of each training rollout before it is judged, as if the engine had
+                returned that.
 
         Raises:
             HarnessError: what the plan or the run refuses.
         """
-        from harness.loop import proceed
-        from harness.parts import Parts
-        from harness.plan import make_plans
+        from harness.planning.plan import make_plans
+        from harness.running.loop import proceed
+        from harness.running.parts import Parts
 
         (plan, *_) = make_plans(self.file(values), self.plugins, arms=[arm])
         record = Recorded(self.folder / name)
@@ -159,6 +179,7 @@ class Workbench:
                 fail_after=fail_after,
                 hang_after=hang_after,
                 replay=replay,
+                disturbed=disturbed,
             )
             if unjudged is not None:
                 parts.scorer = cast(Scorer, Unjudging(parts.scorer, unjudged))

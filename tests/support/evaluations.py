@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.runs import harness
+from tests.support.runs import harness
 
 LEDGER = "main/seed-0/ledger.jsonl"
 
@@ -35,6 +35,14 @@ def evaluate(cwd: Path, *arguments: str, code: int = 0, **environment: str) -> s
     return done.stdout + done.stderr
 
 
+def report(cwd: Path, folder: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """What `harness report FOLDER --json` prints on standard output."""
+    done = harness("report", folder, *arguments, "--json", cwd=cwd, HARNESS_DATA=str(cwd / "data"))
+    assert done.returncode == code, done.stdout + done.stderr
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
+
+
 def echo(answer: str = "\\boxed{3}", **options: str) -> list[str]:
     """Engine options that answer everything alike."""
     return ["--engine", "echo", "--set", f"text={json.dumps(answer)}"]
@@ -42,5 +50,5 @@ def echo(answer: str = "\\boxed{3}", **options: str) -> list[str]:
 
 def lines(folder: Path, kind: str = "") -> list[dict[str, Any]]:
     """A ledger's lines, of one type if it is named."""
-    found = [json.loads(line) for line in (folder / LEDGER).read_text().splitlines()]
-    return [line for line in found if not kind or line["t"] == kind]
+    parsed = [json.loads(line) for line in (folder / LEDGER).read_text().splitlines()]
+    return [line for line in parsed if not kind or line["t"] == kind]

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from harness_models.gguf import Gguf, GgufOptions
 
-from harness.plan import cache_folder
-from harness.protocols import ModelFiles
-from tests.builders import context
+from harness.contract.protocols import ModelFiles
+from harness.support.folders import cache_folder
+from tests.support.builders import context
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 #: As little memory as SmolLM2 needs, no compilation, no look at the network.
 SMALL = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -115,14 +115,29 @@ class VllmServe:
 
 def shared_memory(group: int) -> set[Path]:
     """The shared memory segments that the processes of a group hold: one that is killed leaves them."""
-    found: set[Path] = set()
+    segments: set[Path] = set()
     for process in Path("/proc").glob("[0-9]*"):
         # Processes come and go.
         with contextlib.suppress(OSError):
             if os.getpgid(int(process.name)) == group:
                 maps = (process / "maps").read_text()
-                found |= {Path(name) for name in re.findall(r"/dev/shm/psm_\w+", maps)}
-    return found
+                segments |= {Path(name) for name in re.findall(r"/dev/shm/psm_\w+", maps)}
+    return segments
+
+
+def running_with(*settings: str) -> list[str]:
+    """Commands of the processes that run with all these `NAME=value` in their environment, each cut short.
+
+    A setting without a value, such as `NAME=`, stands for any.
+    """
+    commands = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        # Processes come and go.
+        with contextlib.suppress(OSError):
+            environment = (entry / "environ").read_bytes()
+            if all(setting.encode() in environment for setting in settings):
+                commands.append((entry / "cmdline").read_text().replace("\0", " ").strip()[:120])
+    return commands
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -29,6 +30,10 @@ class Hub:
     url: str = ""
     #: Method and path of every request.
     requests: list[str] = field(default_factory=list)
+    #: The token that writing needs; without one nothing can be written.
+    token: str = ""
+    #: Repositories that were made here -> whether they are private.
+    made: dict[str, bool] = field(default_factory=dict)
 
 
 def jsonl(rows: list[dict[str, object]]) -> bytes:
@@ -88,35 +93,69 @@ class _Handler(BaseHTTPRequestHandler):
         path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
         self.served.requests.append(f"{self.command} {path}")
         parts = [part for part in path.split("/") if part]
-        if parts[:2] == ["api", "datasets"] and len(parts) >= 4:
+        if self.command == "POST" and (
+            parts[:2] == ["api", "repos"] or parts[4:5] in (["preupload"], ["commit"])
+        ):
+            self._write(parts, posted)
+        elif parts[:2] == ["api", "validate-yaml"]:
+            self._json({"errors": [], "warnings": []}, body)
+        elif parts[:2] == ["api", "datasets"] and len(parts) >= 4:
             self._api("/".join(parts[2:4]), parts[4:], posted, body)
         elif parts[:1] == ["datasets"] and len(parts) >= 6 and parts[3] == "resolve":
             self._file("/".join(parts[1:3]), parts[4], "/".join(parts[5:]), body)
         else:
             self._send(404, b"{}", body)
 
+    def _write(self, parts: list[str], posted: bytes) -> None:
+        """Making a repository, and a commit of files as they are (no LFS)."""
+        if not self.served.token or self.headers.get("Authorization") != f"Bearer {self.served.token}":
+            self._fail(401, "", "Invalid credentials in Authorization header", True)
+            return
+        if parts[1] == "repos":
+            asked = json.loads(posted)
+            name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+            self.served.made[name] = bool(asked.get("private") or asked.get("visibility") == "private")
+            self.served.repositories.setdefault(name, Repository({}, "0" * 40))
+            self._json({"url": f"{self.served.url}/datasets/{name}", "name": name, "id": name}, True)
+            return
+        repository = self.served.repositories["/".join(parts[2:4])]
+        if parts[4] == "preupload":
+            files = [
+                {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": None}
+                for file in json.loads(posted)["files"]
+            ]
+            self._json({"files": files}, True)
+            return
+        for line in posted.splitlines():
+            change = json.loads(line)
+            if change["key"] == "file":
+                repository.files[change["value"]["path"]] = base64.b64decode(change["value"]["content"])
+        repository.commit = hashlib.sha1(posted).hexdigest()
+        address = f"{self.served.url}/datasets/{'/'.join(parts[2:4])}/commit/{repository.commit}"
+        self._json({"success": True, "commitOid": repository.commit, "commitUrl": address}, True)
+
     def _repository(self, name: str, revision: str, body: bool) -> Repository | None:
-        found = self.served.repositories.get(name)
-        if found is None:
+        repository = self.served.repositories.get(name)
+        if repository is None:
             self._fail(401, "RepoNotFound", "Repository not found", body)
-        elif found.gated:
+        elif repository.gated:
             self._fail(403, "GatedRepo", f"Access to dataset {name} is restricted", body)
-        elif revision not in ("main", found.commit):
+        elif revision not in ("main", repository.commit):
             self._fail(404, "RevisionNotFound", f"Invalid rev id: {revision}", body)
-            found = None
-        return None if found is None or found.gated else found
+            repository = None
+        return None if repository is None or repository.gated else repository
 
     def _api(self, name: str, rest: list[str], posted: bytes, body: bool) -> None:
         revision = rest[1] if len(rest) > 1 else "main"
-        found = self._repository(name, revision, body)
-        if found is None:
+        repository = self._repository(name, revision, body)
+        if repository is None:
             return
-        entries = [self._entry(path, content) for path, content in found.files.items()]
+        entries = [self._entry(path, content) for path, content in repository.files.items()]
         if not rest or rest[0] == "revision":
             facts = {
-                "id": name, "sha": found.commit, "private": False, "gated": False, "disabled": False,
+                "id": name, "sha": repository.commit, "private": False, "gated": False, "disabled": False,
                 "tags": [], "downloads": 0, "likes": 0,
-                "siblings": [{"rfilename": path} for path in found.files],
+                "siblings": [{"rfilename": path} for path in repository.files],
             }  # fmt: skip
             self._json(facts, body)
         elif rest[0] == "tree":
@@ -150,16 +189,16 @@ class _Handler(BaseHTTPRequestHandler):
         return {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
 
     def _file(self, name: str, revision: str, path: str, body: bool) -> None:
-        found = self._repository(name, revision, body)
-        if found is None:
+        repository = self._repository(name, revision, body)
+        if repository is None:
             return
-        content = found.files.get(path)
+        content = repository.files.get(path)
         if content is None:
             self._fail(404, "EntryNotFound", "Entry not found", body)
             return
         self._send(
             200, content, body,
-            {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": found.commit,
+            {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": repository.commit,
              "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"},
         )  # fmt: skip
 

@@ -15,10 +15,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
+from tests.support.places import ROOT
 
 
 @dataclass
@@ -34,6 +35,9 @@ class Script:
     seconds: float = 0.0
     #: Headers of a 429, and the key that it wants.
     retry_after: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    #: Seeds beyond this are refused.
+    most_seed: int | None = None
     key: str | None = None
     #: Further fields of the choice's message, for `/chat/completions`.
     message: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +89,9 @@ class Fake:
             self.now -= 1
 
     async def _give(self, fault: str, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        most = self.script.most_seed
+        if most is not None and body.get("seed", 0) > most:
+            return self._error(400, f"Invalid value at 'seed': {body['seed']}")
         if fault == "drop":
             assert request.transport is not None
             request.transport.abort()
@@ -93,7 +100,7 @@ class Fake:
             await asyncio.sleep(3600)
         if fault.isdigit():
             headers = {"Retry-After": self.script.retry_after} if self.script.retry_after else {}
-            return self._error(int(fault), f"told to say {fault}", headers)
+            return self._error(int(fault), f"told to say {fault}", headers | self.script.headers)
         if fault == "rubbish":
             return web.Response(body=b'{"choices": [{"text": \xff\xfe', content_type="application/json")
         if fault == "html":
@@ -113,7 +120,7 @@ class Fake:
 
     def _answer(self, body: dict[str, Any], *, chat: bool) -> dict[str, Any]:
         prompt, limit = _prompt(body), body["max_tokens"]
-        seed = body["seed"] if body["temperature"] else 0
+        seed = body.get("seed", 0) if body["temperature"] else 0
         full = hashlib.sha256(f"{prompt}/{seed}".encode()).hexdigest()
         full = full[: 4 + int(full[0], 16)]
         text = full[:limit]
@@ -195,10 +202,9 @@ class Spawned:
 
 @contextlib.contextmanager
 def spawn(**script: Any) -> Iterator[Spawned]:
-    root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.openai_server", json.dumps(script)],
-        cwd=root, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stdout is not None

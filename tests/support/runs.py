@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness import ledger
-from harness.study import Study, create, open_study
+from harness.running.study import Study, create, open_study
+from harness.testing import Recorded
 
 
 def harness(
@@ -27,10 +30,22 @@ def harness(
     )
 
 
+@contextmanager
+def interrupts(handler: Any) -> Iterator[None]:
+    """Let processes that are started inside have SIGINT so (`signal.SIG_IGN`, or `signal.SIG_DFL` as at a
+    prompt), whatever this one inherited: tests that a script starts in the background ignore it.
+    """
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def make_study(recipe: Path, root: Path) -> Study:
     """A study's folder, with nothing run yet."""
-    from harness.plan import make_plans
-    from harness.plugins import load
+    from harness.planning.plan import make_plans
+    from harness.plugging.plugins import load
     from harness.recipe import load_recipe
 
     file = load_recipe(recipe)
@@ -43,7 +58,7 @@ def start_arm(study: Path, arm: str = "main", seed: int = 0) -> subprocess.Popen
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", "run-arm", str(study), arm, str(seed)],
+            [sys.executable, "-m", "harness", "run-arm", str(study), arm, str(seed), "--attached"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -53,30 +68,21 @@ def start_arm(study: Path, arm: str = "main", seed: int = 0) -> subprocess.Popen
 
 def numbers(run: Path) -> list[Any]:
     """What a run found, in order, without times: two runs that did the same have equal numbers."""
-    kinds = {"labels", "stage_started", "step", "evaluation", "stage_finished", "finished"}
-    return [without_times(line) for line in ledger.read(run / "ledger.jsonl") if line["t"] in kinds]
-
-
-def without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if not k.endswith("seconds") and k != "at"}
-    if isinstance(value, list):
-        return [without_times(v) for v in value]
-    return value
+    return Recorded(run).numbers()
 
 
 def first_difference(one: Any, other: Any, path: str = "") -> str | None:
     """Where two values differ first, in one short line; None when they are equal."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in sorted(one.keys() | other.keys()):
-            found = first_difference(one.get(key), other.get(key), f"{path}.{key}")
-            if found:
-                return found
+            difference = first_difference(one.get(key), other.get(key), f"{path}.{key}")
+            if difference:
+                return difference
         return None
     if isinstance(one, list) and isinstance(other, list):
         for i, (a, b) in enumerate(zip(one, other, strict=False)):
-            found = first_difference(a, b, f"{path}[{i}]")
-            if found:
-                return found
+            difference = first_difference(a, b, f"{path}[{i}]")
+            if difference:
+                return difference
         return None if len(one) == len(other) else f"{path}: {len(one)} entries and {len(other)}"
     return None if one == other else f"{path}: {str(one)[:200]} and {str(other)[:200]}"

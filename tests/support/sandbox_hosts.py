@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from support.sandboxes import contained
+from tests.support.sandboxes import contained
 
 TOKEN = "a-token-of-the-tests-0123456789"
 VARIABLE = "HARNESS_SANDBOX_TOKEN"

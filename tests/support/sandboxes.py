@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from harness_sandbox import assets
 
-from harness.plugins import load
-from harness.protocols import BuildContext, Job, Raw
+from harness.contract.programs import Job, Raw
+from harness.contract.protocols import BuildContext
+from harness.plugging.plugins import load
 from harness.testing.workbench import context
 
 #: Kinds with walls; those of Docker need an engine.

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import hookimpl
-from harness.protocols import RunInfo
-from harness.records import Checkpoint, StepMetrics
+from harness.contract.protocols import RunInfo
+from harness.contract.records import Checkpoint, StepMetrics
 
-HARNESS_API = (1, 0)
+HARNESS_API = (2, 0)
 FILE = Path(__file__).with_name("vllm.jsonl")
 
 

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from harness.support.processes import process
+
 
 def until(condition: Callable[[], object], seconds: float = 30.0, *, what: str = "") -> None:
     """Wait for the condition; one that never comes is a failure with words, not a test that hangs."""
@@ -18,3 +20,9 @@ def until(condition: Callable[[], object], seconds: float = 30.0, *, what: str =
 async def soon(condition: Callable[[], object], seconds: float = 30.0, *, what: str = "") -> None:
     """As `until`, while the event loop goes on; a condition that blocks is asked in a thread."""
     await asyncio.to_thread(until, condition, seconds, what=what)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    running = process(pid)
+    return running is not None and running.runs

@@ -21,9 +21,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from harness_verl_worker.driver import Driver, Judge
 from harness_verl_worker.metrics import sendable
 from harness_verl_worker.reply import answers, ask
-from harness_verl_worker.wire import Driver, Judge
 
 FAULT, _, AT = os.environ.get("FAKE_VERL", "").partition(":")
 
@@ -71,13 +71,13 @@ class StandIn:
             sampling = {"seed": row["seeds"][sample], "max_tokens": row["max_tokens"]}
             server = Server(self, row["messages"][-1]["content"], sample)
             reply = await ask(server, row["prompt_ids"], sampling)
-            found = await self.judge.outcome(
+            outcome = await self.judge.outcome(
                 row["uid"],
                 # What the driver refuses.
                 str(sample) if self.wrong("odd") else sample,  # type: ignore[arg-type]
                 {"ids": reply.ids, "logprobs": reply.logprobs, "fault": reply.fault},
             )
-            self.outcomes.append({"uid": row["uid"], "sample": sample, **found})
+            self.outcomes.append({"uid": row["uid"], "sample": sample, **outcome})
 
         await asyncio.gather(*(one(row, i) for row in rows for i in range(len(row["seeds"]))))
 
@@ -106,17 +106,22 @@ class StandIn:
         if self.wrong("hang"):
             time.sleep(1000)
         self.learned, self.moments = self.learned + rate + self.moments, 0.0
-        loss = sum(sum(worth["advantages"]) for worth in groups.values())
-        found = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
+        # An advantage is a number, or one per token.
+        loss = sum(
+            sum(value) if isinstance(value, list) else value
+            for worth in groups.values()
+            for value in worth["advantages"]
+        )
+        numbers = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.
-        found |= {"actor/kl_loss": self.learned} if self.has_reference else {}
+        numbers |= {"actor/kl_loss": self.learned} if self.has_reference else {}
         # Of a step whose samples are all alike, as verl gives it.
-        found["training/rollout_actor_probs_pearson_corr"] = math.nan
+        numbers["training/rollout_actor_probs_pearson_corr"] = math.nan
         if self.wrong("nan-gradient"):
-            found["actor/grad_norm"] = math.nan
+            numbers["actor/grad_norm"] = math.nan
         if self.wrong("infinite-loss"):
-            found["actor/loss"] = math.inf
-        return sendable(found)
+            numbers["actor/loss"] = math.inf
+        return sendable(numbers)
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return loop.run_until_complete(answers(Server(self), requests, self.say))

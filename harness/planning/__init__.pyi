@@ -1,0 +1,1 @@
+from harness.planning.datafiles import resolve as resolve

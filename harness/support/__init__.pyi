@@ -1,0 +1,14 @@
+from harness.support import content as content
+from harness.support.figures import count as count
+from harness.support.figures import dollars as dollars
+from harness.support.figures import duration as duration
+from harness.support.figures import percent as percent
+from harness.support.figures import sources as sources
+from harness.support.files import stem as stem
+from harness.support.finishes import GAVE_UP as GAVE_UP
+from harness.support.finishes import finish_of as finish_of
+from harness.support.finishes import plain as plain
+from harness.support.folders import cache_folder as cache_folder
+from harness.support.folders import data_folder as data_folder
+from harness.support.processes import process as process
+from harness.support.processes import processor as processor

@@ -1,0 +1,1 @@
+"""Which tasks there are: subjects, published labels, and the rules that select."""

@@ -1,0 +1,13 @@
+from harness.training.backend import Backend as Backend
+from harness.training.backend import Step as Step
+from harness.training.backend import Update as Update
+from harness.training.backend import Weights as Weights
+from harness.training.backend import refusal as refusal
+from harness.training.drive import Drive as Drive
+from harness.training.drive import drive as drive
+from harness.training.metrics import group_metrics as group_metrics
+from harness.training.phases import Phases as Phases
+from harness.training.sampling import sampled as sampled
+from harness.training.session import StageSession as StageSession
+from harness.training.watchdog import TimeUp as TimeUp
+from harness.training.watchdog import silence as silence

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins import Plugins
-from harness.records import AnswerSpec, Message, Task
+from harness.contract.records import AnswerSpec, Message, Task
+from harness.plugging.plugins import Plugins
 from harness.testing import TaskSourceConformance, VerifierCase, VerifierConformance
 from harness.testing.workbench import context
 
@@ -60,12 +60,13 @@ class TestReasoningGymSource(TaskSourceConformance):
 
 class TestReasoningGymVerifier(VerifierConformance):
     name = "reasoning-gym"
+    partial_credit = True
     bound = 5.0
     truncated_may_pass = True
 
     @property
     def cases(self) -> Sequence[VerifierCase]:  # type: ignore[override]
-        from harness.plugins import load
+        from harness.plugging.plugins import load
 
         made = context(load(), Path())
         options = {"dataset": "chain_sum", "levels": "1-2"}

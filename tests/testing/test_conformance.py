@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.protocols import Policy
-from harness.records import Message, PolicyRef, Task
+from harness.contract.protocols import Policy
+from harness.contract.records import Message, PolicyRef, Task
 from harness.testing import (
     CurriculumConformance,
     EngineConformance,
@@ -17,6 +17,7 @@ from harness.testing import (
     VerifierCase,
     VerifierConformance,
 )
+from harness.testing.engine import Decode
 from harness.testing.plugin import Build
 
 
@@ -26,7 +27,7 @@ class TestUniform(CurriculumConformance):
 
 class TestStaged(CurriculumConformance):
     name = "staged"
-    options = {"low": 0.2, "high": 0.8}
+    options = {"mastery": 0.8}
 
 
 class TestStagedEasyFirst(CurriculumConformance):
@@ -36,7 +37,6 @@ class TestStagedEasyFirst(CurriculumConformance):
 
 class TestFrozenFilter(CurriculumConformance):
     name = "frozen-filter"
-    options = {"low": 0.05, "high": 0.9}
 
 
 class TestLearnability(CurriculumConformance):
@@ -126,6 +126,10 @@ class TestEcho(EngineConformance):
     options = {"text": "forty-two"}
     prompts = ["6*7=", "7*6="]
     stochastic = False
+
+    @pytest.fixture
+    def decode(self) -> Decode:
+        return lambda ids: bytes(ids).decode(errors="ignore")
 
 
 class TestSimEngine(EngineConformance):

@@ -3,9 +3,7 @@
 import itertools
 import json
 import math
-import os
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.statistics import avg_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k
+from tests.support.places import DATA
 
-DATA = Path(os.environ.get("HARNESS_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 CASES = DATA / "verify" / "metric_cases_lighteval.jsonl"
 
 #: Cases whose grader does not read answers as exact strings: how many samples it counts as right.
@@ -48,8 +46,8 @@ def test_pass_at_k_is_the_share_of_choices_with_a_pass(case):
 def test_g_pass_at_k_is_the_share_of_choices_with_enough_passes(case, threshold):
     passes, samples, k = case
     needed = max(math.ceil(threshold * k - 1e-9), 1)
-    found = g_pass_at_k([passes], samples, k, threshold)[0]
-    assert found == pytest.approx(enumerated(passes, samples, k, needed))
+    estimate = g_pass_at_k([passes], samples, k, threshold)[0]
+    assert estimate == pytest.approx(enumerated(passes, samples, k, needed))
 
 
 @given(counts)
@@ -125,16 +123,16 @@ def test_published_cases(row):
     right = GRADED.get((row["suite"], row["description"]), sum(text in golds for text in used))
     for name, expected in row["expected_output"].items():
         if name.startswith("avg@"):
-            found = right / k
+            estimate = right / k
         elif name.startswith("pass@"):
-            found = pass_at_k([right], n, k)[0]
+            estimate = pass_at_k([right], n, k)[0]
         elif name.startswith("m"):
             prefix, _, _ = name.partition("g-pass")
-            found = (
+            estimate = (
                 mg_pass_at_k([right], n, k)[0]
                 if prefix in ("m", "mmath_", "mlatex_")
                 else g_pass_at_k([right], n, k, float(name.rpartition("_")[2]))[0]
             )
         else:
-            found = g_pass_at_k([right], n, k, float(name.rpartition("_")[2]))[0]
-        assert found == pytest.approx(expected, abs=row["tolerance"]), name
+            estimate = g_pass_at_k([right], n, k, float(name.rpartition("_")[2]))[0]
+        assert estimate == pytest.approx(expected, abs=row["tolerance"]), name

@@ -3,14 +3,16 @@
 import json
 import shutil
 import tracemalloc
+from pathlib import Path
 
 import pytest
-from studies import make_study
 
-from harness import ledger
-from harness.errors import LedgerError
-from harness.readout import glance, read_run, read_study, recipe_of, studies
-from harness.readout.lines import events
+from harness.contract.errors import LedgerError
+from harness.readout import glance, read_run, read_study, recipe_of, run_of, studies
+from harness.readout.lines import event, events
+from harness.recording import ledger
+from harness.recording.spending import Spent
+from tests.support.studies import make_study
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +41,86 @@ def test_a_run_s_curve_follows_its_ledger(study):
     assert [s.reason for s in run.stages] == ["rollouts spent"] * 4
 
 
-def test_every_group_is_counted_where_it_was_drawn(study):
+@pytest.mark.parametrize("last", ["measurement", "labels", "finished"])
+def test_what_a_run_spent_on_measuring_alone_is_its_cost(tmp_path, last):
+    """A measurement that goes on, one that is complete, and a run that had nothing else to do."""
+    spent = {"spent_rollouts": 40, "spent_tokens": 700, "spent_cpu_seconds": 1.5}
+    lines = [{"t": "opened", "schema": 2}, {"t": last, **spent}]
+    if last == "measurement":
+        lines[-1] |= {"stage": "measure", "round": 2, "outcomes": [], "pool": {}}
+    elif last == "labels":
+        lines[-1] |= {"stage": "measure", "labels": []}
+    (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_run(tmp_path).spent == Spent(40, 700, 1.5)
+
+
+def test_every_sample_is_counted_where_it_was_drawn(study):
     run = read_run(study / "uniform" / "seed-0")
     assert len(run.drawn) == len(run.steps) == 40
-    assert all(sum(drawn.values()) == 8 for drawn in run.drawn)
+    assert all(sum(drawn.values()) == 8 * 8 for drawn in run.drawn)
+
+
+METRICS = {
+    "stage": "s", "rollouts": 8, "tokens": 8, "reward_mean": 0.5, "reward_sd": 0.5, "pass_rate": 0.5,
+    "zero_variance_groups": 0.0, "truncated": 0.0,
+}  # fmt: skip
+
+
+def test_an_extended_group_s_samples_count_once_and_replayed_ones_not_again():
+    """A pilot of 4, the same with 4 more, another pilot; a step later samples of the first are replayed."""
+    pilot = {"task": "a", "subject": "s", "statuses": ["pass"] * 4}
+    other = {"task": "b", "subject": "t", "statuses": ["fail"] * 4}
+    groups = [
+        [pilot, other, pilot | {"known": 4, "statuses": ["pass"] * 8}],
+        [other, pilot | {"replayed": [True] * 4}, pilot | {"subject": "u", "replayed": [True, False] * 2}],
+    ]
+    lines = []
+    for step, of_step in enumerate(groups, 1):
+        lines += [{"t": "group", "stage": "s", "group": {**group, "step": step}} for group in of_step]
+        lines.append({"t": "step", "metrics": METRICS | {"step": step}})
+    run = run_of(((x["t"], event(x["t"], json.dumps(x).encode())) for x in lines), Path("run"))
+    assert run.drawn == [{"s": 8, "t": 4}, {"t": 4, "u": 2}]
 
 
 def test_problems_are_kept_for_the_first_and_last_evaluation_only(study):
     evaluations = read_run(study / "uniform" / "seed-0").on("strata-7-12")
     assert [bool(e.problems) for e in evaluations] == [True, *[False] * (len(evaluations) - 2), True]
+
+
+def lost(ledger_file, name, *, mended=False):
+    """Let an evaluation lose a sample; `mended` appends it as a resumed run writes it again, complete."""
+    lines = [json.loads(line) for line in ledger_file.read_text().splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.get("name") == name)
+    again = json.dumps(lines[at])
+    lines[at] |= {"scores": {}, "refused": "1 of 192 samples could not be judged"}
+    texts = [json.dumps(line) for line in lines] + [again] * mended
+    ledger_file.write_text("".join(f"{text}\n" for text in texts))
+
+
+@pytest.mark.parametrize("name", ["before", "inside", "after-stage"])
+def test_an_evaluation_without_a_score_says_why_and_is_no_point_of_a_curve(tmp_path, name):
+    study = make_study(tmp_path, per_stratum=2, steps=8, seed_list=(0,))
+    folder = study / "uniform" / "seed-0"
+    whole = read_run(folder)
+    lost(folder / "ledger.jsonl", name)
+    run = read_run(folder)
+    (refused,) = [e for e in run.evaluations if not e.judged]
+    assert refused.name == name
+    assert refused.no_score == "no score: 1 of 192 samples could not be judged"
+    assert refused.score(["7"]) != refused.score(["7"]), "nor is there one of a stratum"
+    points = run.curve("strata-7-12", "rollouts")
+    # The last stage's policy is evaluated again at the end, at the same cost.
+    kept = [p for p in whole.curve("strata-7-12", "rollouts") if p in points]
+    assert points == kept
+    assert len(whole.curve("strata-7-12", "rollouts")) - len(points) == (name != "after-stage")
+
+
+def test_an_evaluation_that_a_resume_made_good_stands_where_it_was(tmp_path):
+    study = make_study(tmp_path, per_stratum=2, steps=8, seed_list=(0,))
+    folder = study / "uniform" / "seed-0"
+    whole = read_run(folder)
+    lost(folder / "ledger.jsonl", "before", mended=True)
+    assert read_run(folder).evaluations == whole.evaluations
 
 
 def test_the_same_lines_stand_as_for_the_ledger_s_own_reader(study, tmp_path):

@@ -47,15 +47,15 @@ def test_false_alarms_are_as_rare_as_claimed():
 
 def test_the_detectable_difference_is_detected_four_times_in_five():
     rng = np.random.default_rng(7)
-    found, claims = 0, []
+    separated, claims = 0, []
     for _ in range(150):
         d = rng.normal(0.3, 0.75, size=50).clip(-1, 1)
         made = compare(counted([0.0] * 50), counted(d))
         claims.append(made.detectable)
-        found += made.separated()
+        separated += made.separated()
     effect = 0.27
     assert np.mean(claims) == pytest.approx(effect, abs=0.04)
-    assert 0.65 <= found / 150 <= 0.92
+    assert 0.65 <= separated / 150 <= 0.92
 
 
 def test_flips_are_listed_largest_first():

@@ -1,7 +1,10 @@
 """Verifiers that compare plain strings and integers: cheap, bounded, without any parsing of mathematics."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
+
+#: Modules that other plugins may import.
+PUBLIC = ("verdicts",)
 
 
 @hookimpl

@@ -1,26 +1,24 @@
 """Verifier `exact`: the whole completion is the answer.
 
 Strict on purpose: a lucky guess inside a longer text, or an answer followed by chatter, fails. A
-completion that was cut at max_tokens never ended its answer, so it fails even where its text fits.
+completion that was cut at max_tokens never ended its answer, so it fails even if its text fits.
 """
 
 from __future__ import annotations
 
-from harness.errors import DataError
-from harness.protocols import BuildContext
-from harness.provenance import verifier_hash
-from harness.recipe.stage import Model
-from harness.records import Rollout, Status, Task, Verdict
+from harness.contract import BuildContext, DataError, Rollout, Status, Task, Verdict
+from harness.recipe import Model
+from harness.recording import verifier_hash
 from harness_exact.verdicts import plain_verdict
 
 
 class ExactOptions(Model):
-    """How texts are compared."""
+    """How completion and answer are compared."""
 
-    #: Leave white space around both texts out of the comparison.
     strip: bool = True
-    #: Compare without regard to case.
+    """Whether white space around both texts is ignored."""
     ignore_case: bool = False
+    """Whether upper and lower case count as equal."""
 
 
 class Exact:
@@ -40,14 +38,12 @@ class Exact:
                 f"answer {task.answer!r} is neither text nor an integer",
                 where=f"task {task.id!r}, verifier 'exact'",
             )
-        if rollout.finish == "abort":
-            return self._verdict("infra_error", None, "the engine gave up")
-        found, gold = self._plain(rollout.text), self._plain(str(task.answer))
+        answer, gold = self._plain(rollout.text), self._plain(str(task.answer))
         if rollout.truncated:
-            return self._verdict("fail" if found else "no_answer", found or None, "cut at max_tokens")
-        if not found and gold:
+            return self._verdict("fail" if answer else "no_answer", answer or None, "cut at max_tokens")
+        if not answer and gold:
             return self._verdict("no_answer", None, "the completion is empty")
-        return self._verdict("pass" if found == gold else "fail", found)
+        return self._verdict("pass" if answer == gold else "fail", answer)
 
     def close(self) -> None:
         """Holds nothing."""

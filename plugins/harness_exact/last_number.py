@@ -1,7 +1,7 @@
 """Verifier `last-number`: integers and plain strings out of free text.
 
 For an integer answer: the last `\\boxed{...}` must be that integer, or, without a box, the last number
-of the text must be. A last number that is no integer fails; the search does not go on to an earlier
+of the text must be. A last number that is not an integer fails; the search does not go on to an earlier
 integer that the text did not end on. For an answer in words or LaTeX: the last box must be the same
 text, white space aside. Nothing equivalent but differently written passes; that takes a verifier of
 mathematics.
@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from harness.errors import DataError
-from harness.protocols import BuildContext
-from harness.provenance import verifier_hash
-from harness.recipe.stage import Model
-from harness.records import Rollout, Status, Task, Verdict
+from harness.contract import BuildContext, DataError, Rollout, Status, Task, Verdict
+from harness.recipe import Model
+from harness.recording import verifier_hash
 from harness_exact.numbers import as_integer, last_boxed, last_number
 from harness_exact.verdicts import plain_verdict
 
@@ -23,12 +21,14 @@ NAME: Final = "last-number"
 
 
 class LastNumberOptions(Model):
-    """Where an answer is looked for."""
+    """Where the answer is searched for."""
 
-    #: `boxed` wants a box, `text` looks at the whole text alone, `any` takes the box when there is one.
     look: Literal["any", "boxed", "text"] = "any"
-    #: Judge what a completion says that was cut at max_tokens; a number at the very cut never counts.
+    r"""`boxed`: in the last `\boxed{...}` only. `text`: the last number of the whole text, boxes ignored.
+    `any`: in the box if there is one, and else in the text."""
     judge_truncated: bool = True
+    """Whether completions that were cut at `max_tokens` are judged. If so, a number that ends at the cut
+    does not count. If not, they have no answer."""
 
 
 class LastNumber:
@@ -46,8 +46,6 @@ class LastNumber:
     def verify(self, task: Task, rollout: Rollout) -> Verdict:
         """Judge one rollout; raises DataError for an answer that is neither integer nor text."""
         gold = _gold(task)
-        if rollout.finish == "abort":
-            return self._verdict("infra_error", reason="the engine gave up")
         if rollout.truncated and not self.options.judge_truncated:
             return self._verdict("no_answer", reason="cut at max_tokens")
         boxed = None if self.options.look == "text" else last_boxed(rollout.text)
@@ -64,10 +62,10 @@ class LastNumber:
     def close(self) -> None:
         """Holds nothing."""
 
-    def _compare(self, gold: str | None, found: str | None, what: str) -> Verdict:
-        if not found:
+    def _compare(self, gold: str | None, answer: str | None, what: str) -> Verdict:
+        if not answer:
             return self._verdict("no_answer", reason=f"no {what} in the text")
-        return self._verdict("pass" if found == gold else "fail", found)
+        return self._verdict("pass" if answer == gold else "fail", answer)
 
     def _verdict(self, status: Status, extracted: str | None = None, reason: str = "") -> Verdict:
         return plain_verdict(NAME, self.hash, status, extracted, reason)

@@ -1,8 +1,8 @@
 """Reading integers out of a completion, without parsing mathematics.
 
 A text is cut into numbers first and only then read, so that an integer is never taken out of a longer
-number: `3.5`, `3/4`, `\\frac{3}{4}`, `1e5` and `10^3` are numbers of their own that are no integers.
-Every pattern is linear in the text and no digits are converted, so that any text costs little.
+number: `3.5`, `3/4`, `\\frac{3}{4}`, `1e5` and `10^3` are numbers of their own and not integers. Every
+pattern is linear in the text and no digits are converted, so that any text costs little.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ def last_number(text: str, *, cut: bool = False) -> str | None:
 
     `cut`: the text was cut off, so a number that reaches its end may go on and does not count.
     """
-    found = None
+    number = None
     for match in _NUMBER.finditer(text):
         if not (cut and text[match.end() :] in ("", ",", ".", "/", "\\")):
-            found = match[0]
-    return found
+            number = match[0]
+    return number
 
 
 def last_boxed(text: str) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from harness.records import Status, Verdict
+from harness.contract import Status, Verdict
 
 
 def plain_verdict(
     verifier: str, verifier_hash: str, status: Status, extracted: str | None = None, reason: str = ""
 ) -> Verdict:
-    """A verdict that passes or does not: score 1 or 0, None where nothing could be judged."""
+    """A verdict that passes or does not: score 1 or 0, None if nothing could be judged."""
     return Verdict(
         status=status,
         score=None if status == "infra_error" else float(status == "pass"),

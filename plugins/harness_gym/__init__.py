@@ -1,7 +1,9 @@
 """Procedural tasks of reasoning-gym, and the verifier that asks its scorers."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
+
+HARNESS_CODE = ("harness_tasks", "harness_runner")
 
 
 @hookimpl
@@ -10,7 +12,6 @@ def register_task_sources(register: Register) -> None:
         "reasoning-gym",
         "harness_gym.source:Gym",
         options="harness_gym.options:GymOptions",
-        capabilities={"endless": True},
         extra="gym",
         summary="one of the hundred data sets of reasoning-gym; its curriculum's levels are the strata",
     )
@@ -23,7 +24,6 @@ def register_verifiers(register: Register) -> None:
         "reasoning-gym",
         "harness_gym.verifier:GymVerifier",
         options="harness_gym.options:GymVerifierOptions",
-        capabilities={"bounded": False, "in_process": False},
         extra="gym",
         summary="the scorer of the reasoning-gym data set that a task comes from",
     )

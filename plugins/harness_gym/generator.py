@@ -2,24 +2,31 @@
 
 An entry is item 0 of a data set that is built with the number as its seed: the one reading that holds
 for all data sets (others tie items to a size, or let neighbouring seeds share items). Building one may
-read megabytes of text, so a data set is built once and given new seeds, if it is seen to take them.
+read megabytes of text, so a data set is built once and given new seeds, if it is seen to take them. Entries
+that follow the order of sets of strings are made elsewhere (`ordered`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
+import datetime
+import enum
 import functools
 import threading
+import typing
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from harness.errors import DataError, near
+from harness.contract import DataError, near
+from harness_gym.ordered import Entry, Repeats, ordered_entry, repeats
 
 #: Seeds go from 0 to this; numpy takes no larger ones.
 NUMBERS: Final = 2**32
-Entry = dict[str, Any]
+_BEYOND_JSON: Final = (enum.Enum, datetime.date, datetime.time, datetime.timedelta)
 
 
 class Generator:
@@ -29,18 +36,24 @@ class Generator:
         """Raises DataError when there is no such data set, or it refuses the configuration."""
         self.dataset, self.config = dataset, dict(config)
         self._classes = _classes(dataset)
+        self._typed = _typed(self._classes[1], self.config)
         self._lock = threading.Lock()
         self._build_config(0)
         self._shared: Any = None
         self._takes_seeds: bool | None = None
         self.entry = functools.lru_cache(maxsize=64)(self._entry)
 
-    def score(self, answer: str, number: int) -> float:
-        """The data set's own score of an answer to entry `number`, in [0, 1]."""
+    @property
+    def repeats(self) -> Repeats:
+        """Where it makes the same entries of equal numbers."""
+        return repeats(self.dataset, packed(self.config))
+
+    def score(self, answer: str, entry: Entry) -> float:
+        """The data set's own score of an answer to an entry, in [0, 1]."""
         with self._lock:
             if self._shared is None:
-                self._shared = self._build(number)
-            return float(self._shared.score_answer(answer, copy.deepcopy(self.entry(number))))
+                self._shared = self._build(0)
+            return float(self._shared.score_answer(answer, copy.deepcopy(entry)))
 
     @property
     def category(self) -> str:
@@ -48,6 +61,12 @@ class Generator:
         return str(self._classes[0].__module__.split(".")[1])
 
     def _entry(self, number: int) -> Entry:
+        if self.repeats == "everywhere":
+            return self.made_here(number)
+        return ordered_entry(self.dataset, packed(self.config), number)
+
+    def made_here(self, number: int) -> Entry:
+        """The entry as this process makes it."""
         if self._takes_seeds is None:
             self._takes_seeds = self._check_seeds()
         if not self._takes_seeds:
@@ -71,7 +90,7 @@ class Generator:
 
     def _build_config(self, number: int) -> Any:
         try:
-            config = self._classes[1](**self.config, seed=number, size=1)
+            config = self._classes[1](**self._typed, seed=number, size=1)
             if hasattr(config, "validate"):
                 config.validate()
         except (TypeError, ValueError, AssertionError) as error:
@@ -92,6 +111,23 @@ def generator(dataset: str, config: bytes) -> Generator:
 def packed(config: Mapping[str, Any]) -> bytes:
     """A configuration as `generator` takes it."""
     return msgspec.json.encode(dict(config), order="sorted")
+
+
+def _typed(kind: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration's values as its class wants them: enumerations, dates and objects travel as JSON."""
+    hints = typing.get_type_hints(kind)
+    typed = dict(values)
+    for name, value in values.items():
+        if name in hints and _beyond_json(hints[name]):
+            with contextlib.suppress(msgspec.ValidationError):  # the class then says what it refuses
+                typed[name] = msgspec.convert(value, hints[name])
+    return typed
+
+
+def _beyond_json(hint: Any) -> bool:
+    if isinstance(hint, type):
+        return issubclass(hint, _BEYOND_JSON) or dataclasses.is_dataclass(hint)
+    return any(map(_beyond_json, typing.get_args(hint)))
 
 
 def level_count(dataset: str) -> int:

@@ -1,7 +1,7 @@
 """Source `reasoning-gym`: procedural tasks whose strata are the levels of a curriculum.
 
 A task's number is drawn by key (data set, stratum, seed, split, index); the text of the question decides
-its split, and a number that falls in the other split moves on to the next. Train and held-out thus
+its split, and a number that falls in the other split moves on to the next. Train and held-out therefore
 never share a question, under any seed. A stratum with few possible questions repeats some of them.
 """
 
@@ -11,14 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from harness_runner import values
 from harness_tasks.splits import split_of
 
-from harness.errors import DataError, near
-from harness.protocols import BuildContext
-from harness.records import Task
-from harness.seeds import seed_of
-from harness_gym.generator import NUMBERS, Entry, Generator, generator, level_config, level_count, packed
+from harness.contract import BuildContext, DataError, Task, near, seed_of
+from harness_gym.generator import NUMBERS, Generator, generator, level_config, level_count, packed
 from harness_gym.options import GymOptions
+from harness_gym.ordered import Entry
 
 NAME: Final = "reasoning-gym"
 #: Share of a stratum's questions that is held out.
@@ -52,6 +51,8 @@ class Gym:
                     allowed=error.allowed,
                     hint='spread = "up-to" takes the values of lower levels in' if exact else "",
                 ) from None
+        for subject in self._configs:
+            self._refuse_unrepeatable(self._generator(subject))
         self._id = re.compile(rf"{NAME}/(.+)/{options.split}/(0|[1-9][0-9]*)(?:@(-?[1-9][0-9]*))?", re.ASCII)
 
     def subjects(self) -> Sequence[str]:
@@ -73,9 +74,9 @@ class Gym:
         match = self._id.fullmatch(task_id)
         if match is None or match[1] not in self._configs:
             raise DataError(
-                f"{task_id!r} is no task of it",
+                f"{task_id!r} is not a task of this source",
                 where=self._where,
-                allowed=f"{NAME}/<stratum>/{self._options.split}/<index>, with @<seed> where it is not 0; "
+                allowed=f"{NAME}/<stratum>/{self._options.split}/<index>, with @<seed> if it is not 0; "
                 f"strata: {', '.join(self._configs)}",
             )
         return self._task(match[1], int(match[2]), int(match[3] or 0))
@@ -83,6 +84,13 @@ class Gym:
     @property
     def _where(self) -> str:
         return f"task source {NAME!r}, data set {self._options.dataset!r}"
+
+    def _refuse_unrepeatable(self, made: Generator) -> None:
+        if made.repeats == "never":
+            raise DataError(
+                "makes other tasks of equal seeds in each process: no run with it can be repeated or resumed",
+                where=self._where, hint="leave this data set out",
+            )  # fmt: skip
 
     def _generator(self, subject: str) -> Generator:
         return generator(self._options.dataset, self._configs[subject])
@@ -99,7 +107,8 @@ class Gym:
             domain=made.category,
             stratum=subject,
             tags=(options.dataset,),
-            meta={"dataset": options.dataset, "config": made.config, "number": number},
+            meta={"dataset": options.dataset, "config": made.config, "number": number}
+            | _carried(made, entry),
         )
 
     def _search(self, subject: str, index: int, seed: int) -> tuple[int, Entry]:
@@ -110,7 +119,7 @@ class Gym:
             try:
                 entry = made.entry(number)
             except (ValueError, RuntimeError, AssertionError, IndexError) as error:
-                # Some data sets cannot make a puzzle of every seed: those seeds are no tasks.
+                # Some data sets cannot make a puzzle of every seed: those seeds are skipped.
                 failures += 1
                 if failures == MAX_FAILURES:
                     raise DataError(
@@ -125,6 +134,14 @@ class Gym:
             f"stratum {subject!r} has too few questions to share: none of {MAX_MOVES} falls in {split!r}",
             where=self._where,
         )
+
+
+def _carried(made: Generator, entry: Entry) -> dict[str, Any]:
+    """The entry itself as plain data, where making it again takes a process of its own."""
+    if made.repeats == "everywhere":
+        return {}
+    told = values.pack(entry)
+    return {"entry": told} if values.unpack(told) == entry else {}
 
 
 def _strata(options: GymOptions) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,8 @@ class Cursor:
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens, self.at, self.depth, self.bars = tokens, 0, 0, 0
+        #: How many braces of sets are open: a bar inside them is no divisor's.
+        self.sets_open = 0
         #: Whether an open bracket closes what is being read.
         self.outwards = False
 

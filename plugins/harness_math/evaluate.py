@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cmath
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final
@@ -27,11 +28,19 @@ from harness_math.nodes import (
     Quantity,
     Sym,
     Unreadable,
+    substituted,
     walk,
 )
 
 #: Largest exact number, in bits of numerator and denominator.
 BITS: Final = 1 << 15
+#: Most terms of a sum or a product that is written out.
+TERMS: Final = 200
+#: Most nodes of one that is written out; series inside series multiply.
+SERIES_NODES: Final = 5000
+SERIES: Final = ("sum", "prod")
+#: What the names of bound variables begin with.
+BOUND: Final = "#"
 CONSTANTS: Final[Mapping[str, complex]] = {"pi": math.pi, "e": math.e, "i": 1j}
 
 
@@ -50,7 +59,7 @@ def exact(node: Node) -> Fraction:
         case Num(value, _):
             return value
         case Based(digits, base):
-            return Fraction(based_value(digits, base))
+            return based_value(digits, base)
         case Add(terms):
             return _priced(sum((exact(term) for term in terms), Fraction(0)))
         case Mul(factors):
@@ -72,11 +81,17 @@ def exact(node: Node) -> Fraction:
     raise Inexact(type(node).__name__)
 
 
-def based_value(digits: str, base: int) -> int:
+def based_value(digits: str, base: int) -> Fraction:
+    """The value of digits in a base, with or without a point.
+
+    Raises:
+        Unreadable: the base is none, or lacks one of the digits.
+    """
     if not 2 <= base <= 36:
         raise Unreadable(f"base {base}")
+    whole, _, part = digits.partition(".")
     try:
-        return int(digits, base)
+        return Fraction(int(whole + part, base), base ** len(part))
     except ValueError:
         raise Unreadable(f"{digits} in base {base}") from None
 
@@ -143,6 +158,11 @@ def _exact_function(name: str, args: tuple[Node, ...]) -> Fraction:
         return _power(exact(args[0]), Fraction(1, 2))
     if name == "percent":
         return exact(args[0]) / 100
+    if name in SERIES:
+        try:
+            return exact(written_out(Fn(name, args)))
+        except Unreadable as error:
+            raise Inexact(str(error)) from None
     if name == "ratio" and len(args) == 2:
         return exact(Div(args[0], args[1]))
     simple = _EXACT.get(name)
@@ -176,6 +196,30 @@ _EXACT: Final[Mapping[str, Callable[[list[Fraction]], Fraction]]] = {
     "gcd": _whole(math.gcd),
     "lcm": _whole(math.lcm),
 }
+
+
+def written_out(node: Fn) -> Node:
+    """A sum or a product as its terms.
+
+    Raises:
+        Unreadable: its limits are no whole numbers.
+        CostBound: it has too many terms, or too large ones.
+    """
+    start, end, body, index = node.args
+    try:
+        first, last = exact(start), exact(end)
+    except Inexact:
+        raise Unreadable(f"a {node.name} without literal limits") from None
+    if first.denominator != 1 or last.denominator != 1:
+        raise Unreadable(f"a {node.name} between fractions")
+    if last - first >= TERMS:
+        raise CostBound(f"a {node.name} of more than {TERMS} terms")
+    if (last - first) * len(walk(body)) > SERIES_NODES:
+        raise CostBound(f"a {node.name} of too many parts")
+    assert isinstance(index, Sym)
+    terms = [substituted(body, index.name, Num(Fraction(k))) for k in range(int(first), int(last) + 1)]
+    empty = Num(Fraction(0 if node.name == "sum" else 1))
+    return Add((empty, *terms)) if node.name == "sum" else Mul((empty, *terms))
 
 
 def numeric(node: Node, values: Mapping[str, complex], sign: int = 1) -> complex:
@@ -226,29 +270,64 @@ def _numeric(node: Node, at: Mapping[str, complex], sign: int) -> complex:
 def _numeric_power(base: complex, exponent: complex, node: Node) -> complex:
     if isinstance(base, complex) and base.imag == 0:
         base = base.real
-    if isinstance(base, float | int) and base < 0 and isinstance(node, Div):
-        top, bottom = node.top, node.bottom
-        if isinstance(top, Num) and isinstance(bottom, Num) and bottom.value % 2 == 1:
-            # An odd root of a negative number is the real one.
-            size = (-base) ** exponent
-            return -size if top.value % 2 == 1 else size
+    if isinstance(base, float | int) and base < 0 and (odd := odd_root(node)):
+        size = (-base) ** exponent
+        return -size if odd < 0 else size
     return base**exponent
+
+
+def odd_root(exponent: Node) -> int:
+    """The sign of an odd root of a negative number, which is the real one; 0 for other exponents."""
+    if isinstance(exponent, Div):
+        top, bottom = exponent.top, exponent.bottom
+        if isinstance(top, Num) and isinstance(bottom, Num) and bottom.value % 2 == 1:
+            return -1 if top.value % 2 == 1 else 1
+    return 0
 
 
 def _numeric_function(name: str, args: tuple[Node, ...], at: Mapping[str, complex], sign: int) -> complex:
     if name == "degree":
         return _numeric(args[0], at, sign) * math.pi / 180
+    if name in SERIES:
+        return _numeric(written_out(Fn(name, args)), at, sign)
     values = [_numeric(arg, at, sign) for arg in args]
     if name in ("factorial", "binom", "floor", "ceil", "mod", "gcd", "lcm", "max", "min"):
         return _real_function(name, values)
     if name == "log":
         return cmath.log(values[0]) / cmath.log(values[1] if len(values) > 1 else at.get(LOG_BASE, math.e))
     if name == "ratio":
+        if len(values) != 2:
+            raise Unreadable("a ratio of more than two terms")
         return values[0] / values[1]
     function = _NUMERIC.get(name)
-    if function is None or len(values) != 1:
+    if function is not None and len(values) == 1:
+        return function(values[0])
+    return unknown_function(name, values)
+
+
+def unknown_function(name: str, values: list[complex]) -> complex:
+    """The value of a function that the answer does not define (`f(x)`): some smooth function that only
+    this name has, so that it is the same for the same arguments and for no others.
+
+    Raises:
+        Unreadable: the name is that of a known function, given too many arguments.
+    """
+    if not name.startswith((CALL, "prime")):
         raise Unreadable(name)
-    return function(values[0])
+    seed = zlib.crc32(name.encode())
+    total: complex = 1.0
+    for i, value in enumerate(values):
+        rate, shift = 0.7 + (seed >> 3 * i) % 97 / 61, (seed >> (5 + i)) % 89 / 7 + i
+        total += (
+            math.cos(rate * value.real + shift)
+            + 1j * math.cos(rate * value.imag + shift)
+            - 1j * math.cos(shift)
+        )
+    return total
+
+
+#: What the names of undefined functions begin with.
+CALL: Final = "call "
 
 
 #: Key of a point that says what `log` without a base means; e when it says nothing.
@@ -277,6 +356,9 @@ def _real_function(name: str, values: list[complex]) -> complex:
         return max(reals) if name == "max" else min(reals)
     if name == "mod" and len(reals) == 2:
         return reals[0] % reals[1]
+    whole = [round(value) for value in reals]
+    if name in ("gcd", "lcm") and all(abs(a - b) < 1e-9 for a, b in zip(whole, reals, strict=True)):
+        return math.gcd(*whole) if name == "gcd" else math.lcm(*whole)
     raise Unreadable(name)
 
 
@@ -291,6 +373,8 @@ _NUMERIC: Final[Mapping[str, Callable[[complex], complex]]] = {
     "acos": cmath.acos,
     "atan": cmath.atan,
     "acot": lambda z: cmath.pi / 2 - cmath.atan(z),
+    "arcsec": lambda z: cmath.acos(1 / z),
+    "arccsc": lambda z: cmath.asin(1 / z),
     "sinh": cmath.sinh,
     "cosh": cmath.cosh,
     "tanh": cmath.tanh,
@@ -298,6 +382,7 @@ _NUMERIC: Final[Mapping[str, Callable[[complex], complex]]] = {
     "ln": cmath.log,
     "lg": cmath.log10,
     "exp": cmath.exp,
+    "cis": lambda z: cmath.exp(1j * z),
     "sqrt": cmath.sqrt,
     "cbrt": lambda z: _numeric_power(z, 1 / 3, Div(Num(Fraction(1)), Num(Fraction(3)))),
     "abs": abs,
@@ -307,7 +392,11 @@ _NUMERIC: Final[Mapping[str, Callable[[complex], complex]]] = {
 
 def variables(node: Node) -> set[str]:
     """Names that are not constants."""
-    return {part.name for part in walk(node) if isinstance(part, Sym) and part.name not in CONSTANTS}
+    return {
+        part.name
+        for part in walk(node)
+        if isinstance(part, Sym) and part.name not in CONSTANTS and not part.name.startswith(BOUND)
+    }
 
 
 def has_sign_choice(node: Node) -> bool:

@@ -6,43 +6,74 @@ whatever it contains.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from harness_math.prose import (
+    NAME,
+    NUMBER,
+    SENTENCE,
+    WHOLE,
+    WORD,
+    clause,
+    formulas,
+    inside,
+    is_bare,
+    plain,
+    strip,
+)
+from harness_math.statements import last_of
+
 OPEN: Final = "<think>"
 CLOSE: Final = "</think>"
 
-_BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BOX: Final = re.compile(r"\\(?:boxed|fbox|framebox)\s*\{")
+#: A box without braces holds what stands behind it: `\\boxed 7`.
+_BRACELESS: Final = re.compile(r"\\boxed\s*(-?\d+(?:\.\d+)?|[A-Za-z])(?![\w{])")
+#: What joins two boxes, and what makes two guesses of them.
+_JOINED: Final = re.compile(r"[\s$]*(?:,|and|,\s*and)[\s$]*", re.IGNORECASE)
+_EITHER: Final = re.compile(r"[\s$\\()\[\]]*(?:or|或)[\s$\\()\[\]]*", re.IGNORECASE)
 _BRACE: Final = re.compile(r"\\.|[{}]", re.DOTALL)
 #: How far from its end a response is searched for a stated answer, in characters.
 TAIL: Final = 2000
-#: Longest response that may as a whole be an answer, in characters.
-WHOLE: Final = 300
 
 #: Most boxes that are taken together.
 BOXES: Final = 20
 
 _STATED: Final = re.compile(
-    r"""(?: \b (?:answer|result|option|choice) (?:\s+to\s+[^.\n$\\]{0,60})?
-              \s* (?:\*\*|__)? \s* (?:[:=]|\bis\b)                 # the answer is
+    r"""(?: \b (?:answers?|results?|option|choice) (?:\s+to\s+[^.\n$\\]{0,60})?
+              (?:\s+\([a-z\s]{1,30}\))? \s* (?:\*\*|__)? \s* (?:[:=]|\b(?:is|are)\b)         # the answer is
+          | \b (?:solutions?|roots?|zeros) \s+ (?:is|are) \b (?=[*_\s]*(?:[-$\\(\[\d]|[a-z]\s*=))
           | \b final \s+ answer \s* (?:\*\*|__)? \s* \n+      # a heading
-          | (?: (?<=\s)|^ ) \#{3,4} (?=\s)                       # GSM8K's mark
+          | (?: (?<=\s)|^ ) (?: \#{4} (?=\s) | \#{3} (?=\s+[^\n]+$))   # GSM8K's mark; else a heading
+          | \b ans \. \s+ (?=[-\d\\$(])
+          | (?<![A-Za-z]) (?=\(?[A-J]\)?\s+is\s+the\s+(?:correct|right|best)\b)
+          | \b (?:choose|chose|pick|select|go\s+with) \s+ (?:(?:option|answer|choice)\s+)? (?=\(?[A-J]\b)
+          | \b (?:option|choice|answer) \s+ (?=\(?[A-J]\)?\s+is\s+(?:correct|right|the\b))
           | \b answer \s+ (?=[\\$(\[*]*[-\d\\$(])
+          | (?: (?<=\n)|^ ) A: (?=\s*[^\s\n])             # the last line of GSM8K's own solutions
         ) [:\s]*""",
     re.IGNORECASE | re.VERBOSE,
 )
-_FORMULA: Final = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
-_NUMBER: Final = re.compile(r"-?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*-?\d+)?%?")
-#: The end of a sentence: a full stop that no digit follows, or the end of a line.
-_SENTENCE: Final = re.compile(r"(?<=[^\s])[.!?](?=\s|$|\*|\))|\n")
-_PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
-_TEXT_COMMAND: Final = re.compile(r"\\(?:text\w*|mbox|mathrm|operatorname|begin|end)\s*\{[^{}]*\}")
-_LEAD: Final = re.compile(
-    r"(?:(?:so|thus|hence|therefore|then|finally|it is|that is|we (?:get|have|find))\b[,:]?\s+)+(?=\S)",
+#: The mark of an item of a list, on a line of its own or not: `2. `, `- `, `(b) `, `**Part b:** `.
+_MARK: Final = re.compile(r"\n\s*(?:[-*•]|\*{0,2}\(?(?:[Pp]art\s+)?\(?\w{1,3}[.):]{1,2}\*{0,2})\s+")
+_TURN: Final = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|eot_id|end|end_of_text)\|>|</s>|<eos>|<end_of_turn>|<｜end▁of▁sentence｜>"
+)
+#: How far from its end a response is searched for the sign of its end, in characters.
+ENDING: Final = 40
+#: Signs that a proof or an answer ends with.
+_TOMBSTONE: Final = re.compile(r"\s*(?:[∎■□✓✅]|\$?\s*\\(?:blacksquare|square|qed|Box)\s*\$?)\s*$")
+#: A clause that says what the answer is not, or might be.
+_DENIED: Final = re.compile(
+    r"\b(?:answers?|results?|solutions?)\s+(?:is\s*n['’]t|(?:is|are|must|should)\s+not|can\s*not\s+be|can['’]t\s+be|could\s+not\s+be|couldn['’]t\s+be)\b[^.!?\n,;]*",
     re.IGNORECASE,
 )
-_TURN: Final = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id)\|>")
+#: A sentence in brackets at the very end.
+_BRACKETED: Final = re.compile(r"([.!?])\s+\([A-Z][^()]*\)\s*$")
+_FENCED: Final = re.compile(r"\s*```\w*\n([^`\n]+)\n```\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +106,14 @@ def extract(response: str, *, thinking: str, extraction: str, truncated: bool = 
         return Extracted(None, "thinking never ended")
     boxes = last_boxes(spoken)
     if boxes:
-        return Extracted(boxes[-1], "boxed", boxes)
+        guesses = _guesses(spoken)
+        return Extracted(r" \text{ or } ".join(guesses) or boxes[-1], "boxed", boxes)
     if extraction == "boxed" or truncated:
         return Extracted(None, "no box, and cut at max_tokens" if truncated else "no box")
+    fenced = _FENCED.fullmatch(spoken) if len(spoken) <= WHOLE else None
+    spoken = fenced[1] if fenced is not None else spoken
     if is_bare(spoken):
-        return Extracted(_strip(spoken), "whole response")
+        return Extracted(strip(plain(spoken)), "whole response")
     if extraction == "final":
         return Extracted(None, "no box")
     return _anything(spoken)
@@ -89,24 +123,42 @@ def last_boxes(text: str) -> tuple[str, ...]:
     """Contents of the last balanced box, preceded by the other boxes of the same sentence."""
     starts = [match.end() for match in _BOX.finditer(text)]
     if not starts:
-        return ()
+        bare = _BRACELESS.findall(text)
+        return (bare[-1],) if bare else ()
     ends = _closing(text, starts)
-    found = [(start, ends[start]) for start in starts if start in ends]
+    boxes = [(start, ends[start]) for start in starts if start in ends]
     # A box inside another box is part of it.
     outer = [
         (s, e)
-        for i, (s, e) in enumerate(found)
-        if not any(a < s and e < b for a, b in found[max(0, i - 3) : i])
+        for i, (s, e) in enumerate(boxes)
+        if not any(a < s and e < b for a, b in boxes[max(0, i - 3) : i])
     ]
     if not outer:
         return ()
     chosen = [outer[-1]]
     for start, end in reversed(outer[-BOXES:-1]):
-        between = text[end + 1 : chosen[0][0]]
+        between = _MARK.sub(" ", text[end + 1 : chosen[0][0]])
+        if _JOINED.fullmatch(between.rpartition("\\")[0]):
+            between = " "
         if len(between) > 80 or re.search(r"[.!?:]\s|\n\s*\n|\bnot?\b|\bwait\b", between):
             break
         chosen.insert(0, (start, end))
     return tuple(text[start:end] for start, end in chosen)
+
+
+def _guesses(text: str) -> list[str]:
+    """The contents of the last boxes where only `or` stands between them: guesses, of which none counts."""
+    starts = [match.end() for match in _BOX.finditer(text)]
+    ends = _closing(text, starts) if len(starts) > 1 else {}
+    closed = [(start, ends[start]) for start in starts[-BOXES:] if start in ends]
+    guesses: list[str] = []
+    for (start, end), (following, last) in itertools.pairwise(closed):
+        begin = text.rfind("\\", 0, following)
+        if end < begin and _EITHER.fullmatch(text[end + 1 : begin]):
+            guesses = [*(guesses or [text[start:end]]), text[following:last]]
+        else:
+            guesses = []
+    return guesses
 
 
 def _closing(text: str, starts: list[int]) -> dict[int, int]:
@@ -123,29 +175,18 @@ def _closing(text: str, starts: list[int]) -> dict[int, int]:
     return ends
 
 
-def is_bare(text: str) -> bool:
-    """Whether a text is nothing but an answer: short, one line, no prose."""
-    text = text.strip()
-    if not text or len(text) > WHOLE or (text.count("\n") > 1 and "\\begin" not in text):
-        return False
-    rest = _TEXT_COMMAND.sub(" ", text)
-    words = [word for word in _PROSE.findall(rest) if word.islower() or word.istitle()]
-    return len(words) <= 3 and not re.search(
-        r"\b(?:is|are|the|we|that|answer|so|have|find|do|not|know|cannot|i'm)\b|####", rest, re.IGNORECASE
-    )
-
-
 def _anything(spoken: str) -> Extracted:
-    spoken = _TURN.split(spoken, maxsplit=1)[0]
+    spoken = _TURN.split(spoken, maxsplit=1)[0].rstrip()
+    spoken = spoken[:-ENDING] + _TOMBSTONE.sub("", spoken[-ENDING:])
     tagged = _tagged(spoken)
     if tagged is not None:
-        return Extracted(_strip(tagged), "answer tag")
-    tail = spoken[-TAIL:]
+        return Extracted(strip(tagged), "answer tag")
+    tail = _BRACKETED.sub(r"\1", _DENIED.sub("", spoken[-TAIL:]))
     for match in reversed(list(_STATED.finditer(tail))):
         said = _sentence(tail[match.end() :])
         if said:
             return Extracted(said, "stated")
-    return _last_of(tail)
+    return Extracted(*last_of(tail))
 
 
 def _tagged(spoken: str) -> str | None:
@@ -155,44 +196,22 @@ def _tagged(spoken: str) -> str | None:
     return spoken[start + len("<answer>") : end] if 0 <= start < end else None
 
 
-def _last_of(tail: str) -> Extracted:
-    """Where nothing says which, the last formula, or a number in a later sentence."""
-    formulas = list(_FORMULA.finditer(tail))
-    numbers = list(_NUMBER.finditer(tail))
-    if formulas:
-        later = [n for n in numbers if n.start() >= formulas[-1].end()]
-        if not later or not _SENTENCE.search(tail[formulas[-1].end() : later[-1].start()]):
-            return Extracted(_strip(next(g for g in formulas[-1].groups() if g is not None)), "last formula")
-        return Extracted(later[-1].group(), "last number")
-    line = tail.strip().rsplit("\n", 1)[-1]
-    if is_bare(line):
-        return Extracted(_strip(line), "last line")
-    bracketed = re.findall(r"\[([^\[\]]{1,80})\]", line)
-    if bracketed:
-        return Extracted(_strip(bracketed[-1]), "brackets")
-    if numbers:
-        return Extracted(numbers[-1].group(), "last number")
-    return Extracted(None, "nothing that looks like an answer")
-
-
 def _sentence(said: str) -> str:
-    """What is stated, up to the end of its sentence; its formulas alone when it has some."""
+    """What is stated, up to the end of its clause; its formulas alone when it has some."""
     said = said.lstrip(" \t\r\n:*_=")
-    formula = _FORMULA.match(said)
-    first = _FORMULA.search(said[:400])
-    if formula is None and first is not None and _SENTENCE.search(said[: first.start()]) is None:
-        formula = first if _PROSE.search(said[: first.start()]) else None
+    first = next(iter(formulas(said[:400])), None)
+    formula = first if first is not None and first.start() == 0 else None
+    if formula is None and first is not None and SENTENCE.search(said[: first.start()]) is None:
+        before = said[: first.start()]
+        formula = first if WORD.search(before) and not NUMBER.search(before) else None
     if formula is not None:
         rest = said[formula.end() :]
+        said_of = inside(formula)
+        value = re.match(r"\s*(?:is|equals|=)\s*", rest)
+        if NAME.fullmatch(said_of) and value is not None:
+            return _sentence(rest[value.end() :])
         more = re.match(r"\s*(?:\\?%|percent|(?:,|and|or)\s*\$[^$]+\$)", rest)
-        return _strip(said[formula.start() : formula.end()] + (more.group() if more else ""))
-    end = _SENTENCE.search(said)
-    return _strip(said[: end.start()] if end else said)
-
-
-def _strip(text: str) -> str:
-    """Without Markdown, the words that lead in, and the full stop."""
-    text = _LEAD.sub("", text.strip().strip("*_`").strip())
-    if text.endswith(".") and not text.endswith("..."):
-        text = text[:-1].rstrip()
-    return text.strip("*_`").strip()
+        return strip(said[formula.start() : formula.end()] + (more.group() if more else ""))
+    end = SENTENCE.search(said)
+    stated = strip(clause(said[: end.start()] if end else said))
+    return stated[:-1] if stated.endswith(")") and "(" not in stated else stated

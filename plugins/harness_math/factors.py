@@ -1,4 +1,4 @@
-"""Factors of a product: literals, names, powers, functions, fractions, roots, matrices, brackets."""
+"""Factors of a product: literals, names, powers, functions, fractions, roots, series."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from harness_math.cursor import END, Cursor
+from harness_math.brackets import Brackets
+from harness_math.cursor import END
+from harness_math.evaluate import BOUND, CALL, TERMS, written_out
 from harness_math.lexer import Token
+from harness_math.literals import number, repeating, with_period
+from harness_math.matrices import determinant
 from harness_math.nodes import (
-    Add,
     Based,
     CostBound,
     Div,
@@ -32,25 +35,15 @@ from harness_math.nodes import (
 
 #: Most tokens of powers, primes and the like behind one value.
 MARKS: Final = 200
-#: Most terms of a sum or a product that is written out.
-TERMS: Final = 200
-#: Most nodes of one that is written out; series inside series multiply.
-SERIES_NODES: Final = 5000
+#: Letters that name functions where brackets follow at once.
+_FUNCTION_NAMES: Final = frozenset({"f", "g", "F", "G", "phi", "psi", "Gamma", "zeta"})
 _ACCENTS: Final = ("overline", "vec", "hat", "bar", "tilde", "overrightarrow", "dot", "ddot")
 _ORDINALS: Final = frozenset({"st", "nd", "rd", "th"})
-_INVERSE: Final = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+_INVERSE: Final = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot"}
 
 
-class Factors(Cursor):
+class Factors(Brackets):
     """Reads factors; what stands inside brackets it leaves to `items` and `sum`."""
-
-    def items(self) -> Node:
-        """Items between separators."""
-        raise NotImplementedError
-
-    def sum(self) -> Node:
-        """Terms between signs."""
-        raise NotImplementedError
 
     def product(self) -> Node:
         """Factors between signs."""
@@ -59,10 +52,10 @@ class Factors(Cursor):
     def starts_factor(self) -> bool:
         """Whether a factor begins here without a sign before it."""
         kind, value = self.now.kind, self.now.value
-        if kind in ("num", "name", "fn", "begin"):
+        if kind in ("num", "name", "fn", "begin", "based"):
             return True
         if kind == "cmd":
-            return value in ("frac", "sqrt", "binom", "sum", "prod", *_ACCENTS)
+            return value in ("frac", "sqrt", "binom", "sum", "prod", "det", *_ACCENTS)
         if kind == "op":
             if value == "(":
                 return self.peek().value not in ("mod", "bmod")
@@ -85,15 +78,20 @@ class Factors(Cursor):
                 self.at += 1
                 if self.op("°") or (self.op("{") and self.peek().value == "°"):
                     self.degree()
+                    if self.now.kind == "name" and self.now.value in ("C", "F"):
+                        self.at += 1
+                        return Quantity(
+                            node, "celsius" if self.tokens[self.at - 1].value == "C" else "fahrenheit"
+                        )
                     node = Fn("degree", (node,))
                 elif self.op("'", "*") or (self.op("{") and self.peek().value == "'"):
-                    self.verbatim()
-                    node = Fn("prime", (node,))
+                    node = self.primed(node, self.verbatim())
                 elif _ORDINALS & {self.now.value, self.peek().value}:
                     self.verbatim()
-                elif self.now.kind == "name" and self.now.value in ("T", "t") and isinstance(node, Matrix):
-                    self.at += 1
+                elif isinstance(node, Matrix) and self._transposes():
                     node = Matrix(tuple(zip(*node.rows, strict=True)))
+                elif isinstance(node, Seq) and node.left in ("(", "[") and self._transposes():
+                    pass  # a row: the column is the same vector
                 else:
                     node = Pow(node, self.exponent())
             elif value == "°":
@@ -104,7 +102,7 @@ class Factors(Cursor):
                     )
                 self.at += 1
                 node = Fn("degree", (node,))
-            elif value == "!" and self.peek().value != "=":
+            elif value == "!":
                 self.at += 1
                 node = Fn("factorial", (node,))
             elif value == "%":
@@ -113,12 +111,45 @@ class Factors(Cursor):
             elif value == "_" and isinstance(node, Num | Words):
                 self.at += 1
                 node = self.based(node)
-            elif value == "'":
-                self.at += 1
-                node = Fn("prime", (node,))
+            elif value in ("'", '"'):
+                marks = ""
+                while mark := self.accept("'", '"'):
+                    marks += "'" if mark == "'" else "''"
+                node = self.primed(node, marks)
             else:
                 return node
         return node
+
+    def _transposes(self) -> bool:
+        """Passes over the exponent of a transpose, where one stands here."""
+        braced = self.op("{") and self.peek(2).value == "}"
+        mark = self.peek() if braced else self.now
+        if mark.kind not in ("name", "cmd") or mark.value not in ("T", "t", "top", "intercal"):
+            return False
+        self.at += 3 if braced else 1
+        return True
+
+    def primed(self, node: Node, marks: str) -> Node:
+        """Primes behind a name are part of it (and of the function that it names); behind a number they
+        are feet and inches, or minutes and seconds of arc."""
+        if isinstance(node, Sym):
+            return self.called(node.name + marks)
+        if isinstance(node, Num) and marks in ("'", "''"):
+            return Quantity(node, "′" if marks == "'" else "″")
+        return Fn(f"prime{marks}", (node,))
+
+    def called(self, name: str) -> Node:
+        """A name, or the function that it names applied to what stands in brackets behind it."""
+        if name == "C" and self.op("(") and self.peek().kind == "num":
+            inner = self.deeper(self.primary)
+            if isinstance(inner, Seq) and len(inner.items) == 2 and inner.left == "(":
+                return Fn("binom", inner.items)  # C(6, 2)
+            return Mul((Sym(name), inner))
+        if name.rstrip("'") in _FUNCTION_NAMES and self.op("(") and not self.now.spaced:
+            inner = self.deeper(self.primary)
+            several = isinstance(inner, Seq) and inner.left == "("
+            return Fn(CALL + name, inner.items if isinstance(inner, Seq) and several else (inner,))
+        return Sym(name)
 
     def degree(self) -> None:
         braced = self.accept("{")
@@ -136,13 +167,14 @@ class Factors(Cursor):
         node = self.deeper(self.primary)
         if self.accept("^"):
             node = Pow(node, self.deeper(self.exponent))
-        elif self.op("!") and self.peek().value != "=":
-            self.at += 1
+        elif self.accept("!"):
             node = Fn("factorial", (node,))
         return node
 
     def based(self, node: Num | Words) -> Node:
         base = self.argument()
+        if isinstance(base, Num) and isinstance(node, Num) and node.decimals is not None:
+            raise Unreadable("a decimal with a subscript")
         digits = node.text.upper() if isinstance(node, Words) else str(node.value)
         if not isinstance(base, Num) or base.value.denominator != 1 or not digits.isalnum():
             raise Unreadable("a base that is no number")
@@ -165,14 +197,14 @@ class Factors(Cursor):
         if not self.op("{"):
             self.at += 1
             return self.tokens[self.at - 1].value if self.at <= len(self.tokens) else ""
-        depth, found = 0, []
+        depth, parts = 0, list[str]()
         while self.now is not END:
             depth += self.op("{") - self.op("}")
             if self.now.value not in ("{", "}"):
-                found.append(self.now.value)
+                parts.append(self.now.value)
             self.at += 1
             if depth == 0:
-                return "".join(found)
+                return "".join(parts)
         raise Unreadable("a group that does not end")
 
     def primary(self) -> Node:
@@ -189,6 +221,9 @@ class Factors(Cursor):
                 return self.command(token.value)
             case "begin":
                 return self.environment(token.value)
+            case "based":
+                digits, _, base = token.value.partition(" ")
+                return Based(digits, int(base))
             case "word":
                 return Words(plain_words(token.value))
             case "unit":
@@ -201,23 +236,33 @@ class Factors(Cursor):
         raise Unreadable("the answer ends too early")
 
     def literal(self, text: str) -> Node:
-        if self.now.value == "…":
-            self.at += 1  # a decimal that goes on
-        following = self.now
-        if following.kind == "cmd" and following.value == "overline" and not following.spaced and "." in text:
+        if self.now.value == "…" and "." in text:
             self.at += 1
-            if (period := self.argument()) and isinstance(period, Num) and period.decimals is None:
-                digits = self._digits_of_last_group()
-                places = len(text.split(".")[1])
-                return Num(Fraction(text + "0") + Fraction(int(digits), 10**places * (10 ** len(digits) - 1)))
-            raise Unreadable("a period that is no number")
+            return repeating(text)
+        if (
+            self.now.kind == "cmd"
+            and self.now.value in ("overline", "dot")
+            and not self.now.spaced
+            and "." in text
+        ):
+            return Num(with_period(text, self.period()))
         return number(text)
 
-    def _digits_of_last_group(self) -> str:
-        i = self.at - 1
-        while self.tokens[i].kind != "num":
-            i -= 1
-        return self.tokens[i].value
+    def period(self) -> str:
+        """The digits under a bar, or from the first dotted one to the last."""
+        dotted = self.now.value == "dot"
+        self.at += 1
+        digits = self.verbatim()
+        if dotted and self.now.kind == "num" and self.peek()[:2] == ("cmd", "dot"):
+            digits += self.now.value
+            self.at += 2
+            digits += self.verbatim()
+        elif dotted and self.now[:2] == ("cmd", "dot"):
+            self.at += 1
+            digits += self.verbatim()
+        if not digits.isdigit():
+            raise Unreadable("a period that is no number")
+        return digits
 
     def symbol(self, name: str) -> Node:
         if name == "∞":
@@ -225,7 +270,7 @@ class Factors(Cursor):
         if self.op("_"):
             self.at += 1
             return Sym(f"{name}_{self.verbatim()}")
-        return Sym(name)
+        return self.called(name)
 
     def function(self, name: str) -> Node:
         name = _INVERSE.get(name, name)
@@ -242,8 +287,12 @@ class Factors(Cursor):
         if self.op("(", "{"):
             inner = self.deeper(self.primary)
             args = inner.items if isinstance(inner, Seq) and inner.left in ("", "(") else (inner,)
+        elif name in ("max", "min", "gcd", "lcm") and self.accept("\\{"):
+            inner = self.set()
+            args = inner.items if isinstance(inner, Seq) else (inner,)
         else:
             args = (self.deeper(self._bare_argument),)
+        args = tuple(_angle(arg) for arg in args)
         node: Node = Fn(name, (*args, base) if base is not None else args)
         return node if power is None else Pow(node, power)
 
@@ -277,6 +326,11 @@ class Factors(Cursor):
             return Fn("sqrt", (inner,))
         if name in ("sum", "prod"):
             return self.series(name)
+        if name == "det":
+            inner = self.deeper(self.primary)
+            if not isinstance(inner, Matrix):
+                raise Unreadable("the determinant of no matrix")
+            return determinant(inner.rows) or Fn("det", (inner,))
         if name in _ACCENTS:
             start = self.at
             self.argument()
@@ -286,130 +340,30 @@ class Factors(Cursor):
         raise Unreadable(f"\\{name}")
 
     def series(self, name: str) -> Node:
-        """A sum or product between literal limits, written out."""
+        """A sum or product: written out between literal limits, else kept with its limits."""
         self.expect("_")
         start = self.argument()
         self.expect("^")
         end = self.argument()
-        match start, end:
-            case Relation((Sym(index), Num(first, None)), ("=",)), Num(last, None):
-                if last - first >= TERMS:
-                    raise CostBound(f"a {name} of more than {TERMS} terms")
-            case _:
-                raise Unreadable(f"a {name} without literal limits")
+        if not isinstance(start, Relation) or start.ops != ("=",) or not isinstance(start.members[0], Sym):
+            raise Unreadable(f"a {name} without an index")
+        index, first = start.members[0].name, start.members[1]
         body = self.deeper(self.product)
-        if (last - first) * len(walk(body)) > SERIES_NODES:
-            raise CostBound(f"a {name} of too many parts")
-        terms = [substituted(body, index, Num(Fraction(k))) for k in range(int(first), int(last) + 1)]
-        return Add(tuple(terms)) if name == "sum" else Mul(tuple(terms))
-
-    def environment(self, name: str) -> Node:
-        if not (
-            name.rstrip("*").endswith("matrix") or name in ("array", "cases", "aligned", "align*", "align")
-        ):
-            raise Unreadable(f"environment {name}")
-        rows: list[tuple[Node, ...]] = []
-        row: list[Node] = []
-        while True:
-            if self.now.kind == "end" and self.now.value:
-                self.at += 1
-                break
-            if self.now.value == "hline":
-                self.at += 1
-                continue
-            row.append(self.deeper(self.items))
-            self.accept(".")
-            if self.accept("&"):
-                continue
-            if row:
-                rows.append(tuple(row))
-                row = []
-            if not self.accept("\\\\") and not (self.now.kind == "end" and self.now.value):
-                raise Unreadable("a matrix that does not end")
-        if row:
-            rows.append(tuple(row))
-        if not rows or len({len(r) for r in rows}) != 1:
-            raise Unreadable("a matrix whose rows differ in length")
-        matrix = Matrix(tuple(rows))
-        return Fn("det", (matrix,)) if name == "vmatrix" else matrix
-
-    def bracketed(self, symbol: str) -> Node:
-        if symbol in ("(", "["):
-            return self.sequence(symbol)
-        if symbol == "]":
-            return self.outward()
-        if symbol == "{":
-            if self.accept("}"):
-                return self.deeper(self.primary)
-            node = self.deeper(self.items)
-            self.expect("}")
-            return node
-        if symbol == "\\{":
-            return self.set()
-        if symbol == "|":
-            self.bars += 1
-            node = self.sum()
-            self.bars -= 1
-            self.expect("|")
-            return Fn("abs", (node,))
-        if symbol == "<<":
-            node = self.items()
-            self.expect(">>")
-            return Seq("<", ">", node.items if isinstance(node, Seq) and not node.left else (node,))
-        if symbol in ("⌊", "⌈"):
-            node = self.sum()
-            self.expect("⌋" if symbol == "⌊" else "⌉")
-            return Fn("floor" if symbol == "⌊" else "ceil", (node,))
-        raise Unreadable(f"unexpected {symbol!r}")
-
-    def sequence(self, left: str) -> Node:
-        bars, self.bars = self.bars, 0
-        node = self.deeper(self.items)
-        self.bars = bars
-        right = self.accept(")", "]")
-        if right is None:
-            raise Unreadable("brackets that do not close")
-        several = isinstance(node, Seq) and not node.left
-        if not several:
-            if left + right not in ("()", "[]"):
-                raise Unreadable("one item between brackets of two kinds")
-            return node
-        items = node.items if isinstance(node, Seq) and several else (node,)
-        return Seq(left, right, items)
-
-    def outward(self) -> Node:
-        """`]a, b[`, the open interval of many countries; either end may be closed."""
-        self.outwards = True
-        node = self.deeper(self.items)
-        self.outwards = False
-        right = self.accept("[", "]")
-        if right is None or not (isinstance(node, Seq) and not node.left and len(node.items) == 2):
-            raise Unreadable("brackets that open outwards around no two ends")
-        return Seq("(", ")" if right == "[" else "]", node.items)
-
-    def set(self) -> Node:
-        if self.accept("\\}"):
-            return Sym("∅")
-        node = self.deeper(self.items)
-        if self.accept("mid", "|", ":"):
-            # {x | condition}: the condition is the answer.
-            node = self.deeper(self.items)
-            self.expect("\\}")
-            return node
-        self.expect("\\}")
-        return Seq("{", "}", node.items if isinstance(node, Seq) and not node.left else (node,))
+        kept = (first, end, substituted(body, index, Sym(BOUND + index)), Sym(BOUND + index))
+        if not isinstance(first, Num) or not isinstance(end, Num):
+            if any(isinstance(part, Inf) for limit in (first, end) for part in walk(limit)):
+                raise Unreadable(f"an infinite {name}")
+            return Fn(name, kept)
+        if end.value - first.value >= TERMS:
+            raise CostBound(f"a {name} of more than {TERMS} terms")
+        return written_out(Fn(name, kept))
 
 
-def number(text: str) -> Num:
-    """A literal: an integer, a decimal, or either with a power of ten (`1.5e-3`)."""
-    if "e" in text or "E" in text:
-        if len(text.lower().partition("e")[2]) > 5:
-            raise CostBound(f"{text}: a power of ten of more than four digits")
-        return Num(Fraction(text))
-    if "." in text:
-        decimals = len(text.partition(".")[2])
-        return Num(Fraction(text + "0"), decimals if decimals else None)
-    return Num(Fraction(int(text)))
+def _angle(node: Node) -> Node:
+    """Degrees are part of the value where a function takes it."""
+    if isinstance(node, Quantity) and node.unit == "degree":
+        return Fn("degree", (node.value,))
+    return node
 
 
 def negate(node: Node) -> Node:

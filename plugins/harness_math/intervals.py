@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
-from harness_math.evaluate import variables
+from harness_math.evaluate import CALL, Inexact, exact, variables
 from harness_math.names import is_name, minus_infinity, plain
-from harness_math.nodes import Fn, Inf, Node, Relation, Seq, Sym, Union, Without, walk
+from harness_math.nodes import MEET, Fn, Inf, Node, Relation, Seq, Sym, Union, Without, walk
 from harness_math.same import Same, every, matched
 from harness_math.values import orderable
 
@@ -21,7 +22,8 @@ def conditions(node: Node) -> bool:
     return (
         isinstance(node, Seq)
         and node.left == ""
-        and all(isinstance(i, Relation) and set(i.ops) <= {"<", ">", "<=", ">="} for i in node.items)
+        and all(isinstance(i, Relation) and set(i.ops) <= {"<", ">", "<=", ">=", "!="} for i in node.items)
+        and any(isinstance(i, Relation) and "!=" not in i.ops for i in node.items)
     )
 
 
@@ -29,15 +31,71 @@ def as_intervals(gold: Node, prediction: Node, same: Same) -> bool | None:
     """Whether two sets of reals are the same; a single value is the set of itself."""
     ours, theirs = _or_point(gold), _or_point(prediction)
     if ours is None or theirs is None:
-        return None
+        return _as_names(gold, prediction, same)
+    ours, theirs = _merged(ours), _merged(theirs)
     return matched(ours, theirs, lambda a, b: _same_interval(a, b, same))
 
 
+def _as_names(gold: Node, prediction: Node, same: Same) -> bool | None:
+    """Sets of which only the names are known: a union has no order, a difference has."""
+    match gold, prediction:
+        case Union(ours), Union(theirs):
+            return matched(list(ours), list(theirs), same)
+        case Fn(a, ours), Fn(b, theirs) if a == b == MEET:
+            return matched(list(ours), list(theirs), same)
+        case Without(whole, removed), Without(other, taken):
+            return every([same(whole, other), same(removed, taken)])
+    return None
+
+
+def _merged(spans: list[Interval]) -> list[Interval]:
+    """The same set with spans joined that meet or overlap, where all ends can be ordered."""
+    ends = [(orderable(low), orderable(high)) for low, _, high, _ in spans]
+    if len(spans) < 2 or any(low is None or high is None for low, high in ends):
+        return spans
+    if all(low == high for low, _, high, _ in spans):
+        return spans  # points, which doubles cannot always tell apart
+    ordered = sorted(spans, key=lambda s: (orderable(s[0]) or 0.0, not s[1]))
+    out = [ordered[0]]
+    for low, low_in, high, high_in in ordered[1:]:
+        start, start_in, end, end_in = out[-1]
+        gap = _distance(low, end)
+        if gap > 0 or (gap == 0 and not (low_in or end_in)):
+            out.append((low, low_in, high, high_in))
+            continue
+        further = _distance(high, end)
+        if further > 0:
+            end, end_in = high, high_in
+        elif further == 0:
+            end_in = end_in or high_in
+        out[-1] = (start, start_in, end, end_in)
+    return out
+
+
+def _distance(a: Node, b: Node) -> Fraction | float:
+    """How far one end lies beyond another, exactly where both are rational."""
+    try:
+        return exact(a) - exact(b)
+    except Inexact:
+        ends = orderable(a) or 0.0, orderable(b) or 0.0
+        return 0.0 if ends[0] == ends[1] else ends[0] - ends[1]
+
+
+def is_list_of_spans(node: Node) -> bool:
+    """Whether a bare list is of intervals: `(-\\infty, 1), (2, \\infty)`."""
+    return (
+        isinstance(node, Seq)
+        and node.left == ""
+        and all(isinstance(i, Seq) and len(i.items) == 2 and i.left in ("(", "[") for i in node.items)
+    )
+
+
 def _or_point(node: Node) -> list[Interval] | None:
-    found = intervals(node)
-    if found is None and orderable(node) is not None:
+    node = plain(node)
+    parts = intervals(node)
+    if parts is None and orderable(node) is not None:
         return [(node, True, node, True)]
-    return found
+    return parts
 
 
 def _same_interval(a: Interval, b: Interval, same: Same) -> bool | None:
@@ -54,14 +112,22 @@ def intervals(node: Node) -> list[Interval] | None:
         case Seq(left, right, (low, high)) if left in ("(", "[") and right in (")", "]"):
             return [(low, left == "[", high, right == "]")]
         case Seq("", "", items) if all(isinstance(item, Relation) for item in items):
-            return _intersection([intervals(item) for item in items])
+            holes = [item for item in items if isinstance(item, Relation) and item.ops == ("!=",)]
+            spans = _intersection([intervals(item) for item in items if item not in holes])
+            # x != 3 beside other conditions takes a point out.
+            return _without(spans, [hole.members[1] for hole in holes]) if holes else spans
         case Seq("{", "}", items):
             return [(item, True, item, True) for item in items]
         case Union(parts):
             pieces = [_or_point(part) for part in parts]
             return None if None in pieces else [i for piece in pieces if piece for i in piece]
+        case Fn(name, parts) if name == MEET:
+            return _intersection([intervals(part) for part in parts])
         case Without(whole, removed):
-            return _without(intervals(whole), _points_of(removed))
+            points = _points_of(removed)
+            if points is None:
+                return _remaining(intervals(whole), intervals(removed))
+            return _without(intervals(whole), points)
         case Relation():
             return _of_inequality(ascending(node))
         case Sym("∅"):
@@ -115,15 +181,34 @@ def _without(whole: list[Interval] | None, removed: list[Node] | None) -> list[I
     return whole
 
 
+def _remaining(whole: list[Interval] | None, removed: list[Interval] | None) -> list[Interval] | None:
+    """Spans without other spans, where all ends can be ordered."""
+    if whole is None or removed is None:
+        return None
+    if any(orderable(end) is None for span in (*whole, *removed) for end in (span[0], span[2])):
+        return None
+    for low, low_in, high, high_in in removed:
+        rest: list[Interval] = []
+        for span in whole:
+            for side in ((minus_infinity(), False, low, not low_in), (high, not high_in, Inf(), False)):
+                rest += _intersection([[span], [side]]) or ()
+        whole = [s for s in rest if orderable(s[0]) != orderable(s[2]) or (s[1] and s[3])]
+    return whole
+
+
 def _of_inequality(node: Relation) -> list[Interval] | None:
     """`a < x <= b`, `x > a`, `x != a`: one unknown, alone on its side."""
     members, ops = node.members, node.ops
+    if ops == ("=",) and is_name(members[0]) and orderable(members[1]) is not None:
+        return [(members[1], True, members[1], True)]
     if any(op not in _FLIP and op != "!=" for op in ops):
         return None
     unknown = [
         i
         for i, m in enumerate(members)
-        if variables(m) and is_name(m) and not any(isinstance(part, Fn) for part in walk(m))
+        if variables(m)
+        and is_name(m)
+        and not any(isinstance(part, Fn) and not part.name.startswith(CALL) for part in walk(m))
     ]
     if len(members) == 3 and 1 in unknown:
         # Between two ends, whatever letters they hold.

@@ -7,226 +7,88 @@ and digits of any script are read by their value. Linear in the source; the sour
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final, NamedTuple
 
+from harness_math.counts import count
+from harness_math.numerals import NUMERAL
+from harness_math.spelling import joined
 from harness_math.units import is_unit
-
-#: `num`: a literal; `name`: a symbol; `fn`: a function; `cmd`: a LaTeX construct; `op`: punctuation
-#: and operators; `word`: text; `unit`: a known unit.
+from harness_math.vocabulary import (
+    ALIASES,
+    CONSONANTS,
+    CONSTRUCTS,
+    CURRENCIES,
+    FONT,
+    FUNCTIONS,
+    GREEK,
+    KNOWN,
+    MONEY,
+    NAMES,
+    OPERATORS,
+    PLAIN_WORDS,
+    PREPOSITIONS,
+    PRODUCT,
+    SCALES,
+    SIGNS,
+    SKIP,
+    SPACE,
+    TEXT,
+)
 
 
 class Token(NamedTuple):
+    """One token of an answer."""
+
+    #: `num`: a literal; `name`: a symbol; `fn`: a function; `cmd`: a LaTeX construct; `op`: punctuation
+    #: and operators; `word`: text; `unit`: a known unit; `based`: digits and their base.
     kind: str
     value: str
     #: Whether white space, or something that prints as such, stands before it.
     spaced: bool = False
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_SKIP: Final = _words(
-    """left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle limits
-    nolimits scriptstyle rm bf it sf tt normalsize large Large small hfill hline centering angle
-    measuredangle triangle bigcirc phantom vphantom nonumber notag mathstrut strut middle"""
-)
-_SPACE: Final = _words("""quad qquad enspace thinspace hspace vspace space""")
-_OPERATORS: Final = {
-    "cdot": "*",
-    "times": "*",
-    "ast": "*",
-    "div": "/",
-    "pm": "±",
-    "mp": "∓",
-    "le": "<=",
-    "leq": "<=",
-    "leqslant": "<=",
-    "ge": ">=",
-    "geq": ">=",
-    "geqslant": ">=",
-    "lt": "<",
-    "gt": ">",
-    "ne": "!=",
-    "neq": "!=",
-    "approx": "~",
-    "simeq": "~",
-    "sim": "~",
-    "cong": "=",
-    "equiv": "=",
-    "coloneqq": "=",
-    "to": "->",
-    "rightarrow": "->",
-    "implies": "->",
-    "Rightarrow": "->",
-    "cup": "∪",
-    "bigcup": "∪",
-    "lor": "∪",
-    "vee": "∪",
-    "cap": "∩",
-    "setminus": "∖",
-    "backslash": "∖",
-    "smallsetminus": "∖",
-    "in": "in",
-    "lvert": "|",
-    "rvert": "|",
-    "vert": "|",
-    "mid": "mid",
-    "colon": ":",
-    "lbrace": "\\{",
-    "rbrace": "\\}",
-    "lbrack": "[",
-    "rbrack": "]",
-    "langle": "<<",
-    "rangle": ">>",
-    "lfloor": "⌊",
-    "rfloor": "⌋",
-    "lceil": "⌈",
-    "rceil": "⌉",
-    "prime": "'",
-    "degree": "°",
-    "wedge": ",",
-    "land": ",",
-}
-_NAMES: Final = {
-    "ldots": "…",
-    "dots": "…",
-    "cdots": "…",
-    "dotsc": "…",
-    "odot": "⊙",
-    "oplus": "⊕",
-    "infty": "∞",
-    "varnothing": "∅",
-    "emptyset": "∅",
-    "R": "ℝ",
-    "varphi": "phi",
-    "varepsilon": "epsilon",
-}
-GREEK: Final = _words(
-    """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
-    vartheta"""
-)
-FUNCTIONS: Final = _words(
-    """sin cos tan cot sec csc arcsin arccos arctan asin acos atan arccot arcsec arccsc sinh cosh tanh
-    coth log ln lg exp gcd lcm max min abs floor ceil cbrt"""
-)
-_CONSTRUCTS: Final = _words(
-    """frac sqrt binom overline vec hat bar tilde dot ddot begin end pmod bmod mod overrightarrow
-    choose sum prod int lim oint iint limsup liminf bigcap forall exists mapsto not over root of"""
-)
-_ALIASES: Final = {
-    "dfrac": "frac",
-    "tfrac": "frac",
-    "cfrac": "frac",
-    "dbinom": "binom",
-    "tbinom": "binom",
-    "mathop": "operatorname",
-    "widehat": "hat",
-    "widetilde": "tilde",
-    "overleftrightarrow": "overline",
-    "oo": "infty",
-}
-_TEXT: Final = _words(
-    """text textbf textit textrm textsf texttt textnormal textsc textup mbox hbox mathrm operatorname emph"""
-)
-_FONT: Final = _words(
-    """mathbf mathit boldsymbol mathcal mathsf mathfrak mathbb bm pmb boxed fbox cancel underline"""
-)
-_PLAIN_WORDS: Final = {
-    "pi": "pi",
-    "infinity": "∞",
-    "inf": "∞",
-    "oo": "∞",
-    "theta": "theta",
-    "alpha": "alpha",
-    "beta": "beta",
-    "lambda": "lambda",
-}
-_UNICODE: Final = str.maketrans(
-    {
-        "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*", "÷": "/",
-        "⁄": "/", "∕": "/", "π": r"\pi ", "∞": r"\infty ", "≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=",
-        "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ",
-        "∖": r"\setminus ", "√": r"\sqrt ", "±": r"\pm ", "∓": r"\mp ", "°": r"^\circ ", "º": r"^\circ ",
-        "ℝ": r"\R ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "φ": r"\phi ",
-        "′": "'", "’": "'", "，": ",", "；": ";", "（": "(", "）": ")", "\u00a0": " ", "\u202f": " ",
-        "⟨": r"\langle ", "⟩": r"\rangle ",
-        "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
-        "∠": r"\angle ", "→": r"\to ", "≡": r"\equiv ",
-    }
-)  # fmt: skip
-_SUPERSCRIPT: Final = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ]+")
-_SUBSCRIPT: Final = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
-_SUPERS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
-_SUBS: Final = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-
-#: What separates groups of three digits: a comma (with a thin space), `{,}` or a thin space.
-_GROUP: Final = r"(?:,(?:\\[!,;:]\s*)?|\{,\}|\\[,;:]\s*|\\!\s*)"
-THOUSANDS: Final = re.compile(rf"(?<![\d.])[1-9]\d{{0,2}}(?:{_GROUP}\d{{3}})+(?!\d)")
-_SPACED_THOUSANDS: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}(?: \d{3})+(?![\d/])")
-#: The letter that people write for a union of intervals.
-_UNION_LETTER: Final = re.compile(r"(?<=[)\]])\s*U\s*(?=[(\[])")
-#: The only comma of a source, between digits and outside of brackets: perhaps a decimal comma.
-DECIMAL_COMMA: Final = re.compile(
-    r"[^,()\[\]]*\d(?:,|\{,\})\d+[^,\d()\[\]][^,()\[\]]*|[^,()\[\]]*\d(?:,|\{,\})\d+"
-)
 _TOKEN: Final = re.compile(
     r"""(?P<space>(?:\s|~|\\[,;:!\s>])+)
-      | (?P<num>\d+\.(?=\\overline|/)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.]))?)
+      | (?P<num>\d+\.(?=\\overline|\\dot(?![a-z])|/)|(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+(?![\d.]))?)
       | (?P<row>\\\\(?:\[[^\[\]]{0,10}\])?)
       | \\(?P<cmd>[A-Za-z]+)\*?
+      | (?P<foreign>[A-Za-z]*[^\W\d_a-zA-Z][^\W\d_]*)
       | (?P<run>[A-Za-z]+)
       | (?P<esc>\\.)
       | (?P<two><=|>=|!=|==|:=|=>|->|\*\*)
       | (?P<one>.)""",
     re.VERBOSE | re.DOTALL,
 )
-#: Commands whose backslash and first letter some program took for an escape: a form feed and `rac`.
-_ESCAPED: Final = re.compile(
-    r"\\?[\x07\x08\x0b\x0c]|\t(?=ext|imes|frac|heta|an\b|riangle)|\r(?=ight|angle|ho\b)|\n(?=eq\b|eg\b)"
+#: A command and what stands behind it without a space: one letter, or a unit behind text.
+_GLUED: Final = re.compile(
+    rf"(?:(?P<command>{'|'.join(sorted(FUNCTIONS | GREEK, key=len, reverse=True))})(?P<letter>[A-Za-z])"
+    r"|(?P<text>mbox|text|mathrm)(?P<unit>[A-Za-z]+))"
 )
-_LETTERS: Final = {"\x07": "a", "\x08": "b", "\x0b": "v", "\x0c": "f", "\t": "t", "\r": "r", "\n": "n"}
-#: A source that was escaped once too often.
-_DOUBLED: Final = re.compile(r"(?<!\\)\\\\begin\b")
-_SCALES: Final = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-#: A row of a matrix that ends in one backslash, the other having been taken for an escape.
-_LOST_ROW: Final = re.compile(r"(?<!\\)\\(?=[\s\d-])")
+#: Units of one capital that are names elsewhere.
+_CAPITALS: Final = {"C": "coulomb", "T": "tesla"}
+#: Products of physics that are no units outside of text, where units have a capital (`mV`, `mA`).
+_PRODUCTS: Final = frozenset({"mv", "ma"})
+_SIGN: Final = re.compile(r"\s*(?:[-+]|\\(?:pm|mp)(?![A-Za-z]))")
 _CONNECTORS: Final = frozenset({"and", "or"})
-
-
-def clean(source: str) -> str:
-    """Unicode's many forms of digits, operators and letters, as ASCII and LaTeX."""
-    if _ESCAPED.search(source):
-        source = _ESCAPED.sub(lambda m: "\\" + _LETTERS[m.group().lstrip("\\")], source)
-    if source.isascii():
-        return source
-    source = source.encode("utf-8", "replace").decode()
-    source = _SUPERSCRIPT.sub(lambda m: "^{" + m.group().translate(_SUPERS) + "}", source)
-    source = _SUBSCRIPT.sub(lambda m: "_{" + m.group().translate(_SUBS) + "}", source)
-    source = unicodedata.normalize("NFKC", source.translate(_UNICODE)).translate(_UNICODE)
-    if source.isascii():
-        return source
-    return "".join(str(unicodedata.decimal(c, c)) if not c.isascii() else c for c in source)
+#: Texts that are lists of numbers: `8 and 9`, `2 hours, 5 minutes`, `either 4 or 5`.
+_PIECES: Final = re.compile(r"\s*(,|;|&|\b(?:and|or|either|both|AND|OR|And|Or|Either|Both)\b)\s*")
+_JOINTS: Final = _CONNECTORS | {",", ";", "&", "either", "both"}
+_MEASURED: Final = re.compile(
+    r"[-+]?[\d.,/]*\d(?:\s*(?:%|°|[A-Za-z]+(?: [A-Za-z]+){0,2}))?(?:\s+\d+\s*[A-Za-z]+)*|[A-Za-z]|[IVX]{2,5}|"
+)
+#: A modulus or a base in brackets.
+_REMARK: Final = re.compile(r"\(?\s*(?:mod|modulo)\s+\d+\s*\)?")
 
 
 def tokens(source: str, *, thousands: bool, decimal_comma: bool = False) -> list[Token]:
     """Tokens of a cleaned source. `thousands` joins groups of three digits, `decimal_comma` reads the
     comma of a whole source like `0,5` as a point."""
-    if decimal_comma:
-        source = re.sub(r",|\{,\}", ".", source, count=1)
-    if thousands:
-        source = THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), source)
-    source = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), source)
-    source = _UNION_LETTER.sub(r"\\cup ", source)
-    if _DOUBLED.search(source):
-        source = source.replace("\\\\", "\\")
-    if "matrix}" in source and "\\\\" not in source:
-        source = _LOST_ROW.sub(r"\\\\\\\\ ", source)
-    if "\\\\" in source and "\\begin" not in source:
-        source = re.sub(r"\\\\(?=[A-Za-z{}%$,;!()\[\]])", r"\\", source)
-    return _Lexer(source).run()
+    return _Lexer(joined(source, thousands=thousands, decimal_comma=decimal_comma)).run()
+
+
+def _plain_unit(text: str) -> str:
+    """A product of units without LaTeX's spaces and braces: `m\\,s^{-1}`."""
+    return re.sub(r"[{}]", "", re.sub(r"\\[,;:! ]|\\cdot(?![A-Za-z])", " ", text))
 
 
 class _Lexer:
@@ -257,12 +119,14 @@ class _Lexer:
                 self.put("op", "\\\\" if self.rows else ",")
             elif kind == "cmd":
                 position = self._command(match["cmd"], position)
+            elif kind == "foreign":
+                self.put("name" if text in "ℝ" or text.startswith("𝔹") else "word", text)
             elif kind == "run":
                 self._run(text)
             elif kind == "esc":
                 self._escape(text[1])
             else:
-                self._symbol({"==": "=", ":=": "=", "=>": "->", "**": "^"}.get(text, text))
+                self._symbol({"==": "=", ":=": "=", "**": "^"}.get(text, text))
         return self.out
 
     def _symbol(self, text: str) -> None:
@@ -271,7 +135,9 @@ class _Lexer:
                 self.put("unit", "$")
             else:
                 self.spaced = True
-        elif text in "€£¥":
+        elif text == "&" and not self.rows:
+            self.put("op", "and")
+        elif text in SIGNS + "¢":
             self.put("unit", text)
         elif text != "\x00":
             self.put("op", text)
@@ -285,26 +151,40 @@ class _Lexer:
             self.put("op", "%")
         elif char == "|":
             self.put("op", "|")
+        elif char == "&":
+            self.put("op", "and")
         elif char in "()[]":
             self.spaced = True  # the delimiters of a formula
         else:
             self.put("op", char)
 
     def _command(self, name: str, position: int) -> int:
-        name = _ALIASES.get(name, name)
-        if name in _SKIP or (name in _SPACE):
-            self.spaced = self.spaced or name in _SPACE
+        glued = _GLUED.fullmatch(name)
+        if glued is not None and name not in KNOWN:
+            # A space or braces got lost: `\\cotx`, `\\mboxcm`.
+            if glued["text"] is None:
+                position = self._command(glued["command"], position)
+                self.put("name", glued["letter"])
+                return position
+            if is_unit(glued["unit"]):
+                self._text(glued["unit"])
+                return position
+        name = ALIASES.get(name, name)
+        if name in SKIP or (name in SPACE):
+            self.spaced = self.spaced or name in SPACE
+            if name in ("quad", "qquad") and self.out and _SIGN.match(self.source, position):
+                self.put("op", ",")  # wide space before a sign stands between two values
             # `\left.` and `\right.` print nothing.
             if name in ("left", "right") and self.source[position : position + 1] == ".":
                 position += 1
             if name in ("hspace", "vspace", "phantom", "vphantom"):
                 _, position = self._group(position)
-        elif name in _TEXT:
+        elif name in TEXT:
             content, position = self._group(position)
             self._text(content)
-        elif name in _FONT:
+        elif name in FONT:
             content, position = self._group(position)
-            if name == "mathbb" and content.strip() in "RZNQC":
+            if name == "mathbb" and content.strip() in ("R", "Z", "N", "Q", "C", "Z+"):
                 self.put("name", {"R": "ℝ"}.get(content.strip(), "𝔹" + content.strip()))
             else:
                 self.put("op", "{")
@@ -314,22 +194,28 @@ class _Lexer:
             _, position = self._group(position)
         elif name == "circ":
             self.put("op", "°")
+        elif name == NUMERAL:
+            digits, position = self._group(position)
+            base, position = self._group(position)
+            self.put("based", f"{digits} {base}")
         elif name in ("begin", "end"):
             environment, position = self._group(position)
             if name == "begin" and environment == "array":
                 _, position = self._group(position)
             self.put(name, environment)
-        elif name in _OPERATORS:
-            self.put("op", _OPERATORS[name])
-        elif name in _NAMES:
-            self.put("name", _NAMES[name])
+        elif name in OPERATORS:
+            self.put("op", OPERATORS[name])
+        elif name in NAMES:
+            self.put("name", NAMES[name])
         elif name in GREEK:
             self.put("name", name)
         elif name in FUNCTIONS:
             self.put("fn", name)
-        elif name == "dollar":
-            self.put("unit", "$")
-        elif name in _CONSTRUCTS:
+        elif name in CURRENCIES:
+            self.put("unit", CURRENCIES[name])
+        elif name in ("cr", "tabularnewline"):
+            self.put("op", "\\\\" if self.rows else ",")
+        elif name in CONSTRUCTS:
             self.put("cmd", name)
         else:
             self.put("cmd", name)
@@ -354,25 +240,55 @@ class _Lexer:
 
     def _text(self, content: str) -> None:
         """Text in a formula: a connector, a unit, words, or mathematics in an upright font."""
+        if content.count("$") % 2 == 0 and "\\$" not in content:
+            content = content.replace("$", "")
         stripped = content.replace("~", " ").replace("\\ ", " ").strip()
         self.spaced = self.spaced or content[:1].isspace()
         lowered = stripped.lower().strip(".,;")
+        pieces = [piece for piece in _PIECES.split(stripped) if piece]
         if lowered in _CONNECTORS:
             self.put("op", lowered)
-        elif lowered.partition(" ")[0] in _SCALES and self._after_value():
+        elif lowered == "to" and self._after_value():
+            self.put("op", ":")
+        elif stripped in MONEY:
+            self.put("unit", MONEY[stripped])
+        elif stripped in _CAPITALS and self._after_value() and all(t.value != "°" for t in self.out[-3:]):
+            self.put("unit", _CAPITALS[stripped])
+        elif " and " in lowered and count(lowered) is not None:
+            self.put("word", lowered)
+        elif lowered in ("as well as", "along with", "&"):
+            self.put("op", "and")
+        elif stripped.endswith(":") and re.fullmatch(r"[A-Za-z ]{2,}:", stripped):
+            self.put("word", stripped[:-1])
+            self.put("op", ":")
+        elif len(pieces) > 1 and all(_MEASURED.fullmatch(p) or p.lower() in _JOINTS for p in pieces):
+            for piece in pieces:
+                if piece.lower() in _CONNECTORS or piece in ",;&":
+                    self.put("op", "and" if piece == "&" else piece.lower())
+                elif piece.lower() not in ("either", "both"):
+                    self.out.extend(_Lexer(piece).run())
+        elif _REMARK.fullmatch(stripped):
+            self.out.extend(_Lexer(stripped).run())
+        elif lowered.partition(" ")[0] in SCALES and self._after_value():
             scale, _, rest = stripped.partition(" ")
             self._scale(scale.lower())
             if rest.strip():
                 self._text(rest)
+        elif self._after_value() and re.search(r"\^|\\cdot", stripped) and is_unit(_plain_unit(stripped)):
+            self.put("unit", _plain_unit(stripped))
         elif self._is_unit(stripped) and (lowered not in FUNCTIONS or self._after_value()):
             self.put("unit", stripped)
+        elif lowered in ("min", "max") and content[-1:].isspace():
+            self.put("word", lowered)  # 3, which is the least of something
         elif lowered in FUNCTIONS:
             self.put("fn", lowered)
         elif re.fullmatch(r"-?\d[\d.,]*\s+[A-Za-z ]+", stripped):
             self.out.extend(_Lexer(stripped).run())  # a number and its unit
         elif len(re.findall(r"[A-Za-z]", stripped)) >= 2 and not re.search(r"[\\^=<>+*]", stripped):
             for part in re.split(r"\s+(and|or)\s+|^(and|or)\s+|\s+(and|or)$", stripped):
-                if part:
+                if part and re.fullmatch(r"-?\d[\d.,]*", part):
+                    self.out.extend(_Lexer(part).run())
+                elif part:
                     self.put("op" if part in _CONNECTORS else "word", part)
         elif stripped:
             self.out.extend(_Lexer(stripped).run())
@@ -380,7 +296,7 @@ class _Lexer:
 
     def _scale(self, word: str) -> None:
         self.put("op", "*")
-        self.put("num", str(10 ** _SCALES[word]))
+        self.put("num", str(10 ** SCALES[word]))
 
     def _is_unit(self, text: str) -> bool:
         """One letter is a unit only in its own case and after a value."""
@@ -397,24 +313,37 @@ class _Lexer:
         lowered = run.lower()
         if lowered in _CONNECTORS or lowered == "per":
             self.put("op", lowered)
-        elif lowered in _SCALES and self._after_value():
+        elif lowered in SCALES and self._after_value():
             self._scale(lowered)
+        elif lowered in PREPOSITIONS and self.spaced and self.out and self.out[-1].kind in ("word", "unit"):
+            self.put("word", run)
+        elif lowered == "equals" and self.out:
+            self.put("op", "=")
+        elif run in MONEY:
+            self.put("unit", MONEY[run])
+        elif lowered == "to" and self._after_value() and self.spaced:
+            self.put("op", ":")
         elif run == "Matrix":
             pass  # a computer algebra system's way to write one; its rows follow
         elif len(run) == 1:
             self.put("name", run)
         elif lowered in FUNCTIONS and not (run == "min" and self._after_value()):
             self.put("fn", lowered)
+        elif lowered in ("mod", "modulo"):
+            self.put("cmd", "mod")
         elif lowered == "sqrt":
             self.put("cmd", "sqrt")
-        elif lowered in _PLAIN_WORDS:
-            self.put("name", _PLAIN_WORDS[lowered])
+        elif lowered in PLAIN_WORDS:
+            self.put("name", PLAIN_WORDS[lowered])
         elif run == "frac":
             self.put("cmd", "frac")
         elif run in ("st", "nd", "rd", "th") and self.out and self.out[-1].kind == "num" and not self.spaced:
             pass  # an ordinal is its number
-        elif self._is_unit(run) and self._after_value():
+        elif run not in _PRODUCTS and self._is_unit(run) and self._after_value():
             self.put("unit", run)
+        elif PRODUCT.fullmatch(run) and run not in CONSONANTS:
+            for letter in run:
+                self.put("name", letter)
         elif (len(run) >= 3 and (run.islower() or run.istitle())) or len(run) >= 5 or lowered in ("no", "is"):
             self.put("word", run)
         else:

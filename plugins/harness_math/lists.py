@@ -11,17 +11,38 @@ from harness_math.same import Same, every, matched
 def sequences(gold: Node, prediction: Node, same: Same) -> bool | None:
     if not isinstance(gold, Seq) or not isinstance(prediction, Seq):
         return _single_against_many(gold, prediction, same)
+    if _is_ordered(gold) != _is_ordered(prediction):
+        gold, prediction = _both_signs(gold), _both_signs(prediction)
     ordered = gold.left in ("(", "[", "<") or prediction.left in ("(", "[", "<")
     if ordered and "{" in (gold.left, prediction.left):
         return False
     if not ordered:
-        return matched(expand(gold), expand(prediction), lambda a, b: same(a, b))
+        return matched(expand(gold), expand(prediction), lambda a, b: _same_member(a, b, same))
     if len(gold.items) != len(prediction.items):
         return False
     explicit = all(side in ("(", "[") for side in (gold.left, prediction.left))
     if explicit and len(gold.items) == 2 and (gold.left, gold.right) != (prediction.left, prediction.right):
         return False
     return every([same(a, b) for a, b in zip(gold.items, prediction.items, strict=True)])
+
+
+def _is_ordered(node: Seq) -> bool:
+    return node.left in ("(", "[", "<")
+
+
+def _both_signs(node: Seq) -> Seq:
+    """A point with plus-minus is two points: `(0, \\pm 4)`."""
+    signed = _is_ordered(node) and any(isinstance(part, Pm) for part in walk(node))
+    return Seq("", "", (node,)) if signed else node
+
+
+def _same_member(a: Node, b: Node, same: Same) -> bool | None:
+    """A set is no member that is not one: `{1}` is not 1."""
+    return same(a, b) if _is_set(a) == _is_set(b) else False
+
+
+def _is_set(node: Node) -> bool:
+    return isinstance(node, Seq) and node.left == "{"
 
 
 def _single_against_many(gold: Node, prediction: Node, same: Same) -> bool | None:
@@ -42,16 +63,16 @@ def _single_against_many(gold: Node, prediction: Node, same: Same) -> bool | Non
 
 def expand(node: Seq) -> list[Node]:
     """Items of a list or set, each plus-minus as its two values."""
-    found: list[Node] = []
+    expanded: list[Node] = []
     for item in node.items:
         value = (
             item.members[-1] if isinstance(item, Relation) and item.ops and set(item.ops) == {"="} else item
         )
         if any(isinstance(part, Pm) for part in walk(value)):
-            found += [_choose(value, 1), _choose(value, -1)]
+            expanded += [_choose(value, 1), _choose(value, -1)]
         else:
-            found.append(item)
-    return found
+            expanded.append(item)
+    return expanded
 
 
 def _choose(node: Node, sign: int) -> Node:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
-from harness_math.nodes import Based, Fn, Mul, Node, Num, Quantity, Sym, walk
+from harness_math.evaluate import based_value
+from harness_math.nodes import (
+    Add,
+    Based,
+    Fn,
+    Letters,
+    Mul,
+    Node,
+    Num,
+    Quantity,
+    Seq,
+    Sym,
+    Unreadable,
+    walk,
+)
 from harness_math.same import Same, Terms
-from harness_math.units import unit
+from harness_math.units import contrary, known_part, unit
 from harness_math.values import orderable, same_value
 
 
@@ -14,6 +29,10 @@ def quantities(gold: Node, prediction: Node, same: Same, terms: Terms) -> bool |
     ours, our_unit = _split(gold)
     theirs, their_unit = _split(prediction)
     our_unit = our_unit or terms.unit or ""
+    if contrary(our_unit, their_unit):
+        return False
+    our_unit, their_unit = known_part(our_unit), known_part(their_unit)
+    our_unit, their_unit = _primes(our_unit, their_unit), _primes(their_unit, our_unit)
     mine, yours = unit(our_unit), unit(their_unit)
     if mine is None or yours is None:
         # No unit, or one that says nothing about size, on one side.
@@ -36,6 +55,24 @@ def quantities(gold: Node, prediction: Node, same: Same, terms: Terms) -> bool |
         return same(ours, theirs)
     scale = Num(yours.factor / mine.factor)
     return same_value(ours, Mul((scale, theirs)), terms.tolerance)
+
+
+#: What primes mean beside a unit of each kind, and beside primes.
+_PRIMES: Final = {
+    "length": ("foot", "inch"),
+    "time": ("minute", "second"),
+    "angle": ("arcminute", "arcsecond"),
+}
+
+
+def _primes(name: str, other: str) -> str:
+    if other == "£" and name in ("pound", "pounds"):
+        return other
+    if name not in ("′", "″"):
+        return name
+    known = unit(other)
+    kind = known.dimensions[0][0] if known is not None and known.dimensions else "length"
+    return _PRIMES.get(kind, _PRIMES["length"])[name == "″"]
 
 
 def _percent(ours: Node, theirs: Node, ours_in_percent: bool, same: Same, terms: Terms) -> bool | None:
@@ -76,14 +113,61 @@ def _mentions_pi(*nodes: Node) -> bool:
     return any(part == Sym("pi") for node in nodes for part in walk(node))
 
 
+def compound(node: Node) -> Node:
+    """`1 hour, 20 minutes and 5 seconds` as one quantity: a list of one kind, from the largest unit down,
+    each part less than one of the unit before it."""
+    if not isinstance(node, Seq) or node.left or not all(isinstance(item, Quantity) for item in node.items):
+        return node
+    parts = [item for item in node.items if isinstance(item, Quantity)]
+    known = [unit(part.unit) for part in parts]
+    first = known[0]
+    if first is None:
+        return node
+    total: list[Node] = [parts[0].value]
+    for part, before, after in zip(parts[1:], known, known[1:], strict=False):
+        size = orderable(part.value)
+        if before is None or after is None or after.dimensions != first.dimensions or size is None:
+            return node
+        if after.factor >= before.factor or not 0 <= size * after.factor < before.factor:
+            return node
+        total.append(Mul((Num(after.factor / first.factor), part.value)))
+    return Quantity(Add(tuple(total)), parts[0].unit)
+
+
+def _spelled(node: Node) -> str:
+    """The digits that a value without a base is written with; letters may be among them."""
+    if isinstance(node, Num) and node.decimals is None and node.value >= 0:
+        return str(node.value)
+    if isinstance(node, Letters):
+        return node.text
+    if isinstance(node, Sym) and len(node.name) == 1:
+        return node.name
+    if isinstance(node, Mul):
+        parts = [_spelled(factor) for factor in node.factors]
+        return "".join(parts) if all(parts) else ""
+    return ""
+
+
 def bases(gold: Node, prediction: Node, same: Same, terms: Terms) -> bool | None:
-    """Digits in the same base, or without one where the other says which; else their values."""
+    """Digits in the same base, or without one where the other says which; else their values. Digits that
+    their base lacks are no number."""
     ours, theirs = gold, prediction
+    for node in (ours, theirs):
+        if isinstance(node, Based) and not _is_numeral(node):
+            return False
     if isinstance(ours, Based) and isinstance(theirs, Based):
         if ours.base == theirs.base:
-            return ours.digits == theirs.digits
+            return ours.digits.lstrip("0") == theirs.digits.lstrip("0")
     elif isinstance(ours, Based):
-        return isinstance(theirs, Num) and theirs.decimals is None and str(theirs.value) == ours.digits
-    elif isinstance(theirs, Based) and isinstance(ours, Num):
-        return str(ours.value) == theirs.digits
+        return _spelled(theirs).upper() == ours.digits.lstrip("0")
+    elif isinstance(theirs, Based) and _spelled(ours):
+        return _spelled(ours).upper() == theirs.digits.lstrip("0")
     return same_value(gold, prediction, terms.tolerance)
+
+
+def _is_numeral(node: Based) -> bool:
+    try:
+        based_value(node.digits, node.base)
+    except Unreadable:
+        return False
+    return True

@@ -1,6 +1,6 @@
 """What an answer is made of, after reading: a small expression tree.
 
-Numbers are exact. `Opaque` holds what this reader does not understand; only the library may judge it.
+Numbers are exact. `Opaque` holds what this reader does not understand; it equals its own source only.
 """
 
 from __future__ import annotations
@@ -84,6 +84,16 @@ class Fn:
     args: tuple[Node, ...]
 
 
+#: The function that stands for a set-builder of an expression: `{2^n | n > 0}`.
+BUILT = "set of"
+#: The function that stands for an intersection.
+MEET = "intersection"
+#: What the names of functions begin with that join statements.
+LOGIC = "logic "
+#: The function that stands for a value by cases: values and conditions in turn.
+CASES = "cases"
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """Text, normalised."""
@@ -101,7 +111,8 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`members[0] ops[0] members[1] ops[1] ...` with ops among = < > <= >= != ~ (approximately)."""
+    """`members[0] ops[0] members[1] ops[1] ...` with ops among = < > <= >= != ~
+    (approximately), -> (leads to), in, mid (divides), ≡ (the same function, or congruent)."""
 
     members: tuple[Node, ...]
     ops: tuple[str, ...]
@@ -137,6 +148,40 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Modular:
+    """A value, or a congruence, up to multiples of a modulus: `2 \\pmod 5`, `n \\equiv 2 \\pmod 5`."""
+
+    value: Node
+    modulus: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """A run of letters that is a whole item: a word (`HT`), a name (`AB`) or a product (`xyz`)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in seconds after midnight or noon; `half` is `a`, `p` or "" where nobody says. `sure`:
+    it can be nothing else, as digits with a colon can be a ratio."""
+
+    seconds: int
+    half: str
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date; `year` is None where nobody says which."""
+
+    year: int | None
+    month: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """Source that this reader does not understand."""
 
@@ -161,6 +206,10 @@ Node = (
     | Union
     | Without
     | Matrix
+    | Modular
+    | Letters
+    | Clock
+    | Day
     | Opaque
 )
 
@@ -172,7 +221,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return parts
         case Fn(_, args):
             return args
-        case Div(a, b) | Pow(a, b) | Without(a, b):
+        case Div(a, b) | Pow(a, b) | Without(a, b) | Modular(a, b):
             return (a, b)
         case Pm(a, _) | Quantity(a, _):
             return (a,)
@@ -188,12 +237,12 @@ def children(node: Node) -> tuple[Node, ...]:
 
 def walk(node: Node) -> list[Node]:
     """The node and all below it."""
-    found, todo = [], [node]
+    nodes, todo = [], [node]
     while todo:
         current = todo.pop()
-        found.append(current)
+        nodes.append(current)
         todo.extend(children(current))
-    return found
+    return nodes
 
 
 def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
@@ -223,6 +272,8 @@ def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
             return Without(change(whole), change(removed))
         case Matrix(rows):
             return Matrix(tuple(tuple(map(change, row)) for row in rows))
+        case Modular(value, modulus):
+            return Modular(change(value), change(modulus))
         case _:
             return node
 

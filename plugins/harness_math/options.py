@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.recipe.stage import Model
+from harness.recipe import Model
 
 
 class MathOptions(Model):
-    """How the final answer is found and compared."""
+    """How the final answer is read from a response and compared."""
 
-    #: Where thinking ends: `prefilled` when the prompt already opened it (a response without the
-    #: closing tag is then all thinking), `model` when the model opens it itself, `none` without tags.
     thinking: Literal["prefilled", "model", "none"] = "model"
-    #: `boxed`: the last balanced box or nothing. `final`: a response that is nothing but an answer
-    #: counts too. `any`: then also a stated answer, the last formula, the last number.
+    """Where thinking ends. `prefilled`: the prompt has opened it already, so a response without a closing
+    tag is all thinking. `model`: the model opens it itself. `none`: there are no thinking tags."""
     extraction: Literal["boxed", "final", "any"] = "final"
-    #: Ask math-verify about what the reader here does not understand.
+    r"""What counts as an answer. `boxed`: the last balanced `\boxed{...}` and nothing else. `final`: also a
+    response that is nothing but an answer. `any`: also a stated answer, the last formula or the last
+    number."""
     library: bool = True
+    """Whether math-verify is asked about answers that this project's own reader does not understand."""

@@ -1,9 +1,10 @@
 """Whether two expressions have the same value.
 
-Rational values are compared exactly. Others are compared at points: two different closed forms that
-agree to nine digits at several unrelated points do not occur in answers. Variables stand for
-positive reals, as they do where nothing else is said; where an absolute value occurs, also for
-negative ones. A decimal is what it says, except that it may stand for an exact value that it rounds.
+Rational values are compared exactly, other closed forms to fifty digits (`precise`). Expressions with
+names are compared at points: two different ones that agree to nine digits at several unrelated points
+do not occur in answers. Variables stand for positive reals, as they do where nothing else is said;
+where an absolute value occurs, also for negative ones; where a value goes in steps, for whole numbers
+(`stepped`). A decimal is what it says, except that it may stand for an exact value that it rounds.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
+from harness_math import precise
 from harness_math.evaluate import LOG_BASE, Inexact, exact, has_sign_choice, numeric, variables
-from harness_math.nodes import Fn, Inf, Mul, Node, Num, Unreadable, mapped, walk
+from harness_math.nodes import CostBound, Fn, Inf, Mul, Node, Num, Unreadable, mapped, walk
+from harness_math.stepped import goes_in_steps, same_in_steps
 
 #: Relative and absolute agreement of floating-point values.
 RELATIVE: Final = 1e-9
 ABSOLUTE: Final = 1e-11
+#: Relative difference that the rounding of double precision may leave.
+NOISE: Final = 1e-14
+#: Floating-point values below this may be what rounding left of nothing.
+TINY: Final = 1e-3
 #: Significant digits from which a decimal may stand for a value that it rounds: in the gold, where the
 #: data chose to round, and in a prediction, which must be as good as exact.
 GOLD_DIGITS: Final = 3
@@ -42,6 +49,8 @@ def same_value(gold: Node, prediction: Node, tolerance: float | None = None) -> 
             if known[0] == known[1]:
                 return True
             return _rounds(gold, prediction, known[0], known[1], tolerance)
+        if goes_in_steps(gold) or goes_in_steps(prediction):
+            return same_in_steps(gold, prediction)
         return _same_at_points(gold, prediction, tolerance)
     except Unreadable:
         return None
@@ -60,8 +69,11 @@ def _same_choices(gold: Node, prediction: Node) -> bool | None:
         for point in points(variables(gold) | variables(prediction)):
             ours = [numeric(gold, point, sign) for sign in (1, -1)]
             theirs = [numeric(prediction, point, sign) for sign in (1, -1)]
-            straight = close(ours[0], theirs[0]) and close(ours[1], theirs[1])
-            if not straight and not (close(ours[0], theirs[1]) and close(ours[1], theirs[0])):
+            alike = [
+                _alike(gold, prediction, point, ours[i], theirs[j], (1 - 2 * i, 1 - 2 * j))
+                for i, j in ((0, 0), (1, 1), (0, 1), (1, 0))
+            ]
+            if not (alike[0] and alike[1]) and not (alike[2] and alike[3]):
                 return False
     except Unreadable:
         return None
@@ -92,11 +104,18 @@ def _agree(
             point[LOG_BASE] = base
         try:
             ours, theirs = numeric(gold, point), numeric(prediction, point)
+        except CostBound:
+            if names:
+                raise
+            # Too large for floating point, and perhaps small again in a denominator.
+            return not precise.differ(gold, prediction, point, (1, 1), 0.0)
         except Unreadable:
             if not names:
                 return None
             continue
-        if not close(ours, theirs) and not _within_decimals(gold, prediction, point, ours, theirs):
+        if not _alike(gold, prediction, point, ours, theirs) and not _within_decimals(
+            gold, prediction, point, ours, theirs
+        ):
             if names or abs(ours.imag) > RELATIVE or abs(theirs.imag) > RELATIVE:
                 return False
             if not math.isfinite(ours.real) or not math.isfinite(theirs.real):
@@ -127,7 +146,35 @@ def _shifted(node: Node) -> Node:
     return mapped(node, _shifted)
 
 
+def _alike(
+    gold: Node,
+    prediction: Node,
+    point: Mapping[str, complex],
+    ours: complex,
+    theirs: complex,
+    sign: tuple[int, int] = (1, 1),
+) -> bool:
+    """Whether two values are the same: closed forms to fifty digits, others to nine."""
+    distance, size = abs(ours - theirs), max(abs(ours), abs(theirs))
+    if not math.isfinite(size):
+        return ours == theirs
+    if distance > ABSOLUTE + RELATIVE * size:
+        return False
+    rounded = _any_decimal(gold) or _any_decimal(prediction)
+    named = any(name != LOG_BASE for name in point)
+    near = RELATIVE if rounded else NOISE
+    if (named or rounded) and size > TINY and distance <= near * size:
+        return True
+    if gold == prediction:
+        return True
+    try:
+        return not precise.differ(gold, prediction, point, sign, RELATIVE if rounded else 0.0)
+    except Unreadable:
+        return distance <= RELATIVE * size
+
+
 def close(a: complex, b: complex) -> bool:
+    """Whether two floating-point values are the same as far as they can say."""
     if a == b:
         return True
     return (

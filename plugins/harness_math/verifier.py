@@ -8,24 +8,29 @@ whose cost cannot be bounded beforehand is refused as `timeout`, reason `cost_bo
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from harness.errors import DataError
-from harness.protocols import BuildContext
-from harness.provenance import verifier_hash
-from harness.records import AnswerSpec, Rollout, Status, Task, Verdict
+from harness.contract import AnswerSpec, BuildContext, DataError, Rollout, Status, Task, Verdict
+from harness.recording import verifier_hash
 from harness_math import library
+from harness_math.clocks import same_time
 from harness_math.compare import equal
-from harness_math.extract import Extracted, extract, is_bare, last_boxes
-from harness_math.nodes import CostBound, Node, Seq
+from harness_math.extract import Extracted, extract, last_boxes
+from harness_math.floats import sources, text_sources
+from harness_math.nodes import CostBound, Node, Num, Seq, children
 from harness_math.options import MathOptions
-from harness_math.reading import Reading, choice, integer, is_choice, read
+from harness_math.prose import is_bare
+from harness_math.ratios import is_ratio
+from harness_math.reading import Reading, choice, integer, is_choice, option, read, understood
 from harness_math.same import Terms
 
 #: Longest extracted text kept in a verdict, in characters.
 KEPT: Final = 400
+#: Longest gold that is an answer as a whole as well as by what it boxes, in characters.
+WHOLE_GOLD: Final = 400
 #: Comparisons of texts up to this many characters are remembered.
 REMEMBERED: Final = 400
 
@@ -57,22 +62,22 @@ class Math:
     def verify(self, task: Task, rollout: Rollout) -> Verdict:
         """Judge one rollout; raises DataError for a gold answer that is none."""
         golds = gold_answers(task)
-        if rollout.finish == "abort":
-            return self._verdict("infra_error", None, "the engine gave up")
-        found = extract(
+        extracted = extract(
             rollout.text,
             thinking=self.options.thinking,
             extraction=self.options.extraction,
             truncated=rollout.truncated,
         )
-        if found.text is None or not found.text.strip():
-            return self._verdict("no_answer", None, found.rule if found.text is None else "an empty box")
-        shown = found.text[:KEPT].encode("utf-8", "replace").decode()
+        if extracted.text is None or not extracted.text.strip():
+            return self._verdict(
+                "no_answer", None, extracted.rule if extracted.text is None else "an empty box"
+            )
+        shown = extracted.text[:KEPT].encode("utf-8", "replace").decode()
         try:
-            judged = judge(golds, found, task.answer_spec, use_library=self.options.library)
+            judged = judge(golds, extracted, task.answer_spec, use_library=self.options.library)
         except CostBound as bound:
             return self._verdict("timeout", shown, f"cost_bound: {bound}")
-        return self._verdict("pass" if judged.right else "fail", shown, f"{found.rule}; {judged.why}")
+        return self._verdict("pass" if judged.right else "fail", shown, f"{extracted.rule}; {judged.why}")
 
     def _verdict(self, status: Status, extracted: str | None, reason: str) -> Verdict:
         return Verdict(
@@ -99,12 +104,23 @@ def gold_answers(task: Task) -> tuple[str, ...]:
     where = f"task {task.id!r}, field 'answer'"
     if not items or any(isinstance(i, bool) or not isinstance(i, str | int | float) for i in items):
         raise DataError(f"{answer!r} is no answer", where=where, allowed="text, a number, or a list of those")
-    texts = [_gold_source(item) if isinstance(item, str) else repr(item) for item in items]
-    if any(not text.strip() for text in texts):
+    texts = [_sources(item) for item in items]
+    if any(not text.strip() for alternatives in texts for text in alternatives):
         raise DataError("the gold answer is empty", where=where)
     if task.answer_spec.multiple and len(texts) > 1:
-        return (", ".join(texts),)
-    return tuple(texts)
+        # As they stand, and each as the simple number that it may stand for.
+        joined = (", ".join(a[-1] for a in texts), ", ".join(a[0] for a in texts))
+        return tuple(dict.fromkeys(joined))
+    return tuple(text for alternatives in texts for text in alternatives)
+
+
+def _sources(item: str | float) -> tuple[str, ...]:
+    if isinstance(item, str):
+        source = _gold_source(item)
+        # The gold as it stands is right, too, whatever its box or its last formula is.
+        whole = (item.strip(),) if source != item and len(item) <= WHOLE_GOLD else ()
+        return (*whole, *text_sources(source))
+    return sources(item) if isinstance(item, float) else (repr(item),)
 
 
 @functools.lru_cache(8192)
@@ -121,7 +137,9 @@ def _gold_source(text: str) -> str:
 # The comparison ----------------------------------------------------------------------------------
 
 
-def judge(golds: Sequence[str], found: Extracted, spec: AnswerSpec, *, use_library: bool = True) -> Judgement:
+def judge(
+    golds: Sequence[str], extracted: Extracted, spec: AnswerSpec, *, use_library: bool = True
+) -> Judgement:
     """Whether what was found is one of the golds.
 
     Raises:
@@ -131,8 +149,8 @@ def judge(golds: Sequence[str], found: Extracted, spec: AnswerSpec, *, use_libra
     result = Judgement(False, "different")
     for gold in golds:
         try:
-            short = len(gold) + len(found.text or "") <= REMEMBERED
-            result = (_judge_again if short else _judge_one)(gold, found, spec, use_library)
+            short = len(gold) + len(extracted.text or "") <= REMEMBERED
+            result = (_judge_again if short else _judge_one)(gold, extracted, spec, use_library)
         except CostBound as error:
             bound = error
             continue
@@ -144,13 +162,13 @@ def judge(golds: Sequence[str], found: Extracted, spec: AnswerSpec, *, use_libra
 
 
 @functools.lru_cache(4096)
-def _judge_again(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:
+def _judge_again(gold: str, extracted: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:
     """The samples of a problem often agree: the same comparison is made once."""
-    return _judge_one(gold, found, spec, use_library)
+    return _judge_one(gold, extracted, spec, use_library)
 
 
-def _judge_one(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:
-    text = found.text or ""
+def _judge_one(gold: str, extracted: Extracted, spec: AnswerSpec, use_library: bool) -> Judgement:
+    text = extracted.text or ""
     if gold.strip() == text.strip():
         return Judgement(True, "same text")
     whole = integer(gold)
@@ -158,26 +176,35 @@ def _judge_one(gold: str, found: Extracted, spec: AnswerSpec, use_library: bool)
         given = integer(text)
         if given is not None and spec.tolerance is None:
             return Judgement(whole == given, "integers")
-    if spec.type == "choice" or is_choice(gold):
-        letter = choice(gold) or gold.strip()
+    letter = choice(gold) or gold.strip()
+    # A small letter in a gold is a name, unless the data says that it is a choice.
+    if spec.type == "choice" or (is_choice(gold) and not letter.islower()):
         # A lower-case letter is a choice where only a choice can be meant.
         small = spec.type == "choice" or letter.upper() in "ABCDE"
         picked = choice(text.upper() if small and len(text.strip()) <= 3 else text)
         if picked is not None:
             return Judgement(picked.upper() == letter.upper(), "choice")
+    offered = option(gold)
+    if offered is not None:
+        picked = choice(text)
+        if picked is not None:
+            return Judgement(picked == offered[0], "choice")
+        gold = offered[1]
+    elif (taken := option(text)) is not None and choice(text) is not None:
+        text = taken[1]
     ours, theirs = read(gold), read(text)
     if ours.tokens == theirs.tokens:
         return Judgement(True, "same reading")
     terms = Terms(tolerance=spec.tolerance, unit=spec.unit)
     result = _any_reading(ours, theirs, terms)
-    if result is not True and len(found.boxes) > 1 and _asks_for_several(ours):
-        together = read(", ".join(found.boxes))
+    if result is not True and len(extracted.boxes) > 1 and _asks_for_several(ours):
+        together = read(", ".join(extracted.boxes))
         if _any_reading(ours, together, terms):
-            return Judgement(True, f"{len(found.boxes)} boxes together")
+            return Judgement(True, f"{len(extracted.boxes)} boxes together")
     if result is not None:
         return Judgement(result, "compared")
-    if use_library:
-        return Judgement(library.same(ours.source, theirs.source), "math-verify")
+    if use_library and understood(ours) and understood(theirs):
+        return Judgement(library.same(ours, theirs), "math-verify")
     return Judgement(False, "not understood")
 
 
@@ -188,6 +215,11 @@ def _asks_for_several(gold: Reading) -> bool:
 def _any_reading(ours: Reading, theirs: Reading, terms: Terms) -> bool | None:
     """Whether some reading of one is some reading of the other. When none is, the likeliest two decide
     whether that can be told."""
+    if ours.clock is not None and theirs.clock is not None:
+        if same_time(ours.clock, theirs.clock):
+            return True
+        if ours.clock.sure or theirs.clock.sure or not _in_lowest_terms(ours.nodes[0]):
+            return False
     bound: CostBound | None = None
     likeliest: bool | None = False
     for i, gold in enumerate(ours.nodes):
@@ -204,6 +236,12 @@ def _any_reading(ours: Reading, theirs: Reading, terms: Terms) -> bool | None:
     if bound is not None:
         raise bound
     return likeliest
+
+
+def _in_lowest_terms(node: Node) -> bool:
+    """Whether digits with a colon may be a ratio: `8:11`, and hardly `8:20`."""
+    terms = [term.value for term in children(node) if isinstance(term, Num)]
+    return is_ratio(node) and len(terms) == 2 and math.gcd(*map(int, terms)) == 1
 
 
 def _equal(gold: Node, prediction: Node, terms: Terms) -> bool | None:

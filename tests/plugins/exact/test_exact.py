@@ -3,9 +3,9 @@
 import pytest
 from harness_exact.exact import Exact, ExactOptions
 
-from harness.errors import DataError
-from harness.records import Finish
-from tests.builders import context, rollout, task
+from harness.contract.errors import DataError
+from harness.contract.records import Finish
+from tests.support.builders import context, rollout, task
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,6 @@ from tests.builders import context, rollout, task
         ("431", "431", "length", "fail", "431"),
         ("", "431", "length", "no_answer", None),
         ("", "", "stop", "pass", ""),
-        ("431", "431", "abort", "infra_error", None),
     ],
 )
 def test_verdicts(text: str, answer: object, finish: Finish, status: str, extracted: str | None) -> None:

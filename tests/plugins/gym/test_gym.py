@@ -10,11 +10,11 @@ from harness_gym.verifier import GymVerifier
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DataError, RecipeError
+from harness.contract.errors import DataError, RecipeError
+from harness.contract.records import Task, Verdict, decode, encode
 from harness.recipe.errors import validated
-from harness.records import Task, Verdict, decode, encode
 from harness.testing import TaskSourceConformance, VerifierCase, VerifierConformance
-from tests.builders import context, rollout
+from tests.support.builders import context, rollout
 
 pytest.importorskip("reasoning_gym", reason="needs the extra 'gym'")
 
@@ -27,6 +27,7 @@ class TestChainSum(TaskSourceConformance):
 
 class TestGymVerifier(VerifierConformance):
     name = "reasoning-gym"
+    partial_credit = True
     truncated_may_pass = True
     task = Gym(GymOptions(dataset="chain_sum", levels=(4,)), context()).draw("chain_sum/4", 0)
     gold = str(task.answer)
@@ -145,7 +146,6 @@ def test_any_worker_can_judge_a_task_that_was_read_from_json() -> None:
         ("<answer>{}</answer> and", "length", "tag-or-whole", "pass"),
         ("", "stop", "tag-or-whole", "no_answer"),
         ("<answer></answer>", "stop", "tag-or-whole", "no_answer"),
-        ("{}", "abort", "tag-or-whole", "infra_error"),
     ],
 )
 def test_how_answers_are_taken_out(text: str, finish: str, extract: str, status: str) -> None:
@@ -167,7 +167,7 @@ def test_tasks_of_elsewhere_and_of_other_versions_are_refused() -> None:
     task = source(levels="0").draw("chain_sum/0", 0)
     with pytest.raises(DataError, match="its meta lacks 'dataset'"):
         judged(replace(task, meta={}), "1")
-    with pytest.raises(DataError, match="makes another task of its number"):
+    with pytest.raises(DataError, match="another task is made of its number"):
         judged(replace(task, answer="x"), "1")
 
 
@@ -206,7 +206,7 @@ def test_unknown_strata_and_ids_are_named() -> None:
     with pytest.raises(DataError, match="index -1 is negative"):
         made.draw("chain_sum/0", -1)
     for wrong in ("", "reasoning-gym/chain_sum/2/train/0", "reasoning-gym/chain_sum/0/heldout/0"):
-        with pytest.raises(DataError, match="is no task of it"):
+        with pytest.raises(DataError, match="is not a task of this source"):
             made.get(wrong)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 from harness_math.extract import after_thinking, extract, last_boxes
-from math_kit import rollout_of, task_of, verifier
 
-DATA = Path(os.environ.get("HARNESS_DATA") or Path(__file__).parents[2] / "shared" / "data")
+from tests.support.math_kit import rollout_of, task_of, verifier
+from tests.support.places import DATA
+
 CASES = DATA / "verify" / "extract_cases.jsonl"
 
 
@@ -35,7 +34,7 @@ def extracted(
         ("\\boxed{1}" * 50_000, "1"),
         ("\\fbox{7}", "7"),
         ("\\boxed", None),
-        ("\\boxed 25", None),
+        ("\\boxed 25", "25"),
         ("\\boxed{25", None),
         ("25", None),
         ("", None),
@@ -80,11 +79,6 @@ def test_a_truncated_response_without_a_box_has_no_answer(response: str) -> None
     )
 
 
-def test_an_aborted_response_is_our_fault() -> None:
-    verdict = verifier().verify(task_of("2"), rollout_of("\\boxed{2}", finish="abort"))
-    assert (verdict.status, verdict.score) == ("infra_error", None)
-
-
 @pytest.mark.parametrize(
     ("response", "final", "anything"),
     [
@@ -114,11 +108,18 @@ def test_boxes_of_one_sentence_are_kept_together() -> None:
 
 
 def test_boxes_together_answer_only_a_gold_of_several_parts() -> None:
-    two = rollout_of("$x$ is $\\boxed{7}$ or $\\boxed{25}$")
+    two = rollout_of("$x$ is $\\boxed{7}$, $y$ is $\\boxed{25}$")
     assert verifier().verify(task_of("7, 25"), two).status == "pass"
     assert verifier().verify(task_of("25"), two).status == "pass"
     assert verifier().verify(task_of("7"), two).status == "fail"
     assert verifier().verify(task_of("7, 25, 26"), two).status == "fail"
+
+
+def test_boxes_with_or_between_them_are_guesses() -> None:
+    two = rollout_of("$x$ is $\\boxed{7}$ or $\\boxed{25}$")
+    assert verifier().verify(task_of("7, 25"), two).status == "pass"
+    assert verifier().verify(task_of("25"), two).status == "fail"
+    assert verifier().verify(task_of("7"), two).status == "fail"
 
 
 def test_after_thinking_keeps_the_text() -> None:
@@ -149,12 +150,12 @@ def test_the_extraction_cases_of_other_projects() -> None:
     assert len(cases) == 41
     for case in cases:
         boxed = "boxed" in case["note"]
-        found = extracted(case["text"], extraction="boxed" if boxed else "any")
+        answer = extracted(case["text"], extraction="boxed" if boxed else "any")
         expected = case["expected_extraction"]
         if expected is not None:
             box = re.fullmatch(r"\\(?:fbox|boxed)\{(.*)\}", expected)
             expected = (box[1] if box else expected).strip()
-        same = (None if found is None else found.strip().strip("$")) == expected
+        same = (None if answer is None else answer.strip().strip("$")) == expected
         if not same and case["text"] not in OTHER_POLICY:
-            wrong.append((case["text"], expected, found))
+            wrong.append((case["text"], expected, answer))
     assert not wrong

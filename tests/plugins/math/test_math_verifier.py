@@ -4,19 +4,17 @@ its agreement with cases that other projects labelled."""
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 from harness_math.options import MathOptions
-from math_kit import judged, rollout_of, task_of, verifier
 
 from harness.scoring import Scorer, VerifierSpec
 from harness.testing.verifier import VerifierCase, VerifierConformance
+from tests.support.math_kit import judged, rollout_of, task_of, verifier
+from tests.support.places import DATA
 
-DATA = Path(os.environ.get("HARNESS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 LABELLED = DATA / "verify" / "verify_cases.jsonl"
 
 
@@ -66,11 +64,12 @@ def test_a_verdict_says_what_was_extracted_and_why() -> None:
     assert (verdict.extracted, verdict.reason) == ("0.5", "boxed; compared")
     assert judged("25", "25").reason == "boxed; same text"
     assert judged("25", "+025").reason == "boxed; integers"
-    assert judged("\\nabla f", "\\nabla g").reason == "boxed; math-verify"
+    assert judged("2", "|(1,2)|").reason == "boxed; math-verify"
+    assert judged("\\nabla f", "\\nabla g").reason == "boxed; not understood"
 
 
 def test_the_hash_covers_code_options_and_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness import provenance
+    from harness.recording import provenance
 
     plain = verifier().hash
     assert verifier(thinking="prefilled").hash != plain

@@ -11,7 +11,6 @@ import ast
 import math
 import operator
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +18,9 @@ from typing import Any, Final
 
 from harness_runner.values import Opaque
 
+from harness_code.cases import Asserts
 from harness_code.constants import NotConstant, constant
+from harness_code.counting import parse
 
 _OPERATORS: Final[Mapping[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]]] = {
     ast.Eq: ("==", operator.eq),
@@ -80,18 +81,11 @@ class NotRewritable(Exception):
 
 @lru_cache(maxsize=4096)
 def questions(source: str, entry_point: str) -> tuple[Question, ...]:
-    """As `rewrite`, remembered; empty where the tests cannot be rewritten or ask nothing."""
+    """As `rewrite`, remembered; empty if the tests cannot be rewritten or ask nothing."""
     try:
         return tuple(rewrite(source, entry_point))
     except NotRewritable:
         return ()
-
-
-def _parse(source: str) -> ast.Module:
-    with warnings.catch_warnings():
-        # Escapes like "\\d" in data are not ours to warn about.
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
 
 
 def rewrite(source: str, entry_point: str) -> list[Question]:
@@ -103,7 +97,7 @@ def rewrite(source: str, entry_point: str) -> list[Question]:
         NotRewritable: some statement cannot be turned into a question; says which.
     """
     try:
-        tree = _parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise NotRewritable(f"does not parse: {error}") from None
     body, alias = tree.body, entry_point
@@ -120,15 +114,15 @@ def rewrite(source: str, entry_point: str) -> list[Question]:
 
 
 def _read(body: list[ast.stmt], reader: _Reader) -> list[Question]:
-    found = []
+    questions = []
     for node in body:
         if isinstance(node, ast.Assert):
-            found += reader.questions(node.test)
+            questions += reader.questions(node.test)
         elif isinstance(node, ast.Assign):
             reader.assign(node)
         elif not _harmless(node):
             raise NotRewritable(f"not an assert: {ast.unparse(node)[:60]}")
-    return found
+    return questions
 
 
 def _harmless(node: ast.stmt) -> bool:
@@ -150,6 +144,8 @@ class _Reader:
     def __init__(self, entry_point: str, alias: str) -> None:
         self._entry_point, self._alias = entry_point, alias
         self._constants: dict[str, ast.expr] = {}
+        #: Names of values that a program could change, which a question has taken a copy of.
+        self._taken: set[str] = set()
 
     def assign(self, node: ast.Assign) -> None:
         if len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name) or self._asks(node.value):
@@ -225,7 +221,19 @@ class _Reader:
     def _asks(self, node: ast.expr) -> bool:
         return any(isinstance(inner, ast.Name) and inner.id == self._alias for inner in ast.walk(node))
 
+    def _take(self, node: ast.expr) -> None:
+        """Note the values that a program could change: two questions about one have to be asked in order."""
+        for inner in ast.walk(node):
+            if not isinstance(inner, ast.Name) or not _mutable(
+                self._constants.get(inner.id, ast.Constant(0))
+            ):
+                continue
+            if inner.id in self._taken:
+                raise NotRewritable(f"{inner.id!r} could be changed before it is used again")
+            self._taken.add(inner.id)
+
     def _renamed(self, node: ast.expr) -> ast.expr:
+        self._take(node)
         names = {self._alias: ast.Name(self._entry_point, ast.Load()), **self._constants}
 
         class Rename(ast.NodeTransformer):
@@ -235,11 +243,33 @@ class _Reader:
         return Rename().visit(ast.parse(ast.unparse(node), mode="eval").body)  # type: ignore[no-any-return]
 
 
+def _mutable(node: ast.expr) -> bool:
+    immutable = ast.Constant | ast.UnaryOp | ast.BinOp
+    return not (
+        isinstance(node, immutable) or (isinstance(node, ast.Tuple) and not any(map(_mutable, node.elts)))
+    )
+
+
+def program(answer: Asserts) -> str:
+    """The test code of an answer as a program of its own; `__solution__` holds the function asked about.
+
+    The data set's own prelude may define what the tests use; the function is the program's, whatever the
+    prelude makes of its name. A `check(candidate)` that nobody calls is called.
+    """
+    name = answer.entry_point
+    imports = "".join(f"import {module}\n" for module in modules(answer.tests))
+    ours = f"{name} = __solution__[{name!r}]"
+    tests = f"{imports}{answer.prelude}\n{answer.setup}\n{ours}\n{answer.tests}\n"
+    if "def check(" in answer.tests and f"check({name})" not in answer.tests:
+        tests += f"check({name})\n"
+    return tests
+
+
 def modules(source: str) -> list[str]:
     """Modules of the standard library that tests name without importing them: data sets whose tests
     ran in the program's own namespace leave that to the program."""
     try:
-        tree = _parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -1,17 +1,20 @@
 """What a code task's `answer` holds: how the program is asked, and what is right.
 
-Three forms: programs that read and print (`Stdio`), functions that are called (`Functional`), and
-tests written as asserts (`Asserts`). Limits are of one test.
+Four forms: programs that read and print (`Stdio`), functions that are called (`Functional`, `Checked`), and
+tests written as asserts (`Asserts`). Limits hold per test.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
+from harness_runner import values
 
-from harness.errors import DataError
+from harness.contract import DataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,7 @@ class Limits:
     #: The clock's limit is generous: a busy host must not fail a program that was quick.
     wall_seconds: float = 18.0
     memory_mb: int = 512
-    #: Of stdout and stderr, each; of the values of all calls together.
+    #: Most bytes of stdout and of stderr, each; and of the values of all calls together.
     output_bytes: int = 1 << 20
     result_bytes: int = 8 << 20
 
@@ -45,7 +48,7 @@ class Stdio(
     #: A rule of `compare.TEXT_RULES`.
     compare: str = "tokens"
     tolerance: float = 1e-6
-    #: Source of `check(input, output, expected) -> bool` where several outputs are right; it runs in a
+    #: Source of `check(input, output, expected) -> bool` if several outputs are right; it runs in a
     #: sandbox of its own, after the program is gone.
     checker: str = ""
     limits: Limits = Limits()
@@ -86,7 +89,34 @@ class Asserts(
     limits: Limits = Limits()
 
 
-Answer = Stdio | Functional | Asserts
+class Checked(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="checked", forbid_unknown_fields=True
+):
+    """A function that is called with any plain values, tuples and sets among them, and one oracle for all
+    that it returns."""
+
+    entry_point: str
+    #: JSON text of `[[arguments, expected], ...]`, each value as `harness_runner.values.pack` makes it.
+    calls: str
+    #: A rule of `oracles.ORACLES`.
+    oracle: str = "plus"
+    #: Absolute; 0 compares exactly, but floats to 1e-6.
+    tolerance: float = 0.0
+    prelude: str = ""
+    limits: Limits = Limits()
+
+    def tests(self) -> tuple[tuple[tuple[Any, ...], Any], ...]:
+        """(arguments, expected) of each call; raises ValueError if the text is not what `pack` makes."""
+        return _calls(self.calls)
+
+
+@lru_cache(maxsize=512)
+def _calls(text: str) -> tuple[tuple[tuple[Any, ...], Any], ...]:
+    pairs = values.unpack(json.loads(text))
+    return tuple((tuple(arguments), expected) for arguments, expected in pairs)
+
+
+Answer = Stdio | Functional | Asserts | Checked
 
 
 def parse(answer: Any, *, where: str = "") -> Answer:

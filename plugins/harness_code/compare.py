@@ -1,7 +1,7 @@
 """Comparators: named rules by which an output counts as right. They run outside, on plain data.
 
-Those of text see what a program printed; those of values see what its function returned, rebuilt
-from plain types. Each returns None when it is right, else where it first is not.
+Comparators of text get what a program printed; comparators of values get what its function returned,
+rebuilt from plain types. Each returns None if it is right, else the first place where it is not.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from harness_runner import values
 from harness_runner.values import Opaque
 
-from harness.errors import DataError, near
+from harness.contract import DataError, near
 
 #: ASCII digits alone: what `float` would take of other scripts' digits is not a number here.
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -72,8 +73,8 @@ def _readable(word: str) -> bool:
 
 def unordered(output: str, expected: str, tolerance: float = 0.0) -> str | None:
     """The same lines, each as `tokens`, in any order and as often."""
-    mine = Counter(tuple(line.split()) for line in output.splitlines() if line.strip())
-    theirs = Counter(tuple(line.split()) for line in expected.splitlines() if line.strip())
+    mine = Counter(tuple(line.split()) for line in output.split("\n") if line.strip())
+    theirs = Counter(tuple(line.split()) for line in expected.split("\n") if line.strip())
     if mine == theirs:
         return None
     missing, extra = theirs - mine, mine - theirs
@@ -96,6 +97,13 @@ def _near(one: str, other: str, tolerance: float) -> bool:
     return _readable(one) and _readable(other) and _close(float(one), float(other), tolerance)
 
 
+def _near_values(one: float, other: float, tolerance: float) -> bool:
+    try:
+        return _close(float(one), float(other), tolerance)
+    except OverflowError:  # an integer beyond all floats is near none
+        return False
+
+
 def _close(one: float, other: float, tolerance: float) -> bool:
     if not math.isfinite(one) or not math.isfinite(other):
         return False
@@ -111,7 +119,8 @@ def exact(value: Any, expected: Any, tolerance: float = 0.0) -> str | None:
 
 
 def json(value: Any, expected: Any, tolerance: float = 0.0) -> str | None:
-    """Equal as JSON: a tuple is a list, 2 and 2.0 are the same number, a truth value is no number."""
+    """Equal as JSON: a tuple is a list, 2 and 2.0 are the same number, a truth value is not a number, and a
+    key is text: `{1: 2}` is written `{"1": 2}`."""
     return _differ(_listed(value), _listed(expected), _json_leaf, "")
 
 
@@ -128,7 +137,7 @@ def close(value: Any, expected: Any, tolerance: float = 1e-6) -> str | None:
     def leaf(one: Any, other: Any) -> bool:
         if isinstance(one, float) or isinstance(other, float):
             return _json_leaf(one, other) or (
-                _is_number(one) and _is_number(other) and _close(float(one), float(other), tolerance)
+                _is_number(one) and _is_number(other) and _near_values(one, other, tolerance)
             )
         return _json_leaf(one, other)
 
@@ -142,10 +151,10 @@ def unordered_values(value: Any, expected: Any, tolerance: float = 0.0) -> str |
         return json(value, expected)
     rest = list(mine)
     for item in theirs:
-        found = next((i for i, own in enumerate(rest) if json(own, item) is None), None)
-        if found is None:
+        match = next((i for i, own in enumerate(rest) if json(own, item) is None), None)
+        if match is None:
             return f"{show(item)} is missing"
-        rest.pop(found)
+        rest.pop(match)
     return f"{show(rest[0])} is not expected" if rest else None
 
 
@@ -189,8 +198,19 @@ def _listed(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_listed(item) for item in value]
     if type(value) is dict:
-        return {key: _listed(item) for key, item in value.items()}
+        named = {_key(key): _listed(item) for key, item in value.items()}
+        # Where two keys have one name the dict is none of JSON's, and stays what it is.
+        return named if len(named) == len(value) else {key: _listed(item) for key, item in value.items()}
     return value
+
+
+def _key(key: Any) -> Any:
+    """A key as JSON writes it; one that JSON has no form for stays as it is."""
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    if isinstance(key, float) or (isinstance(key, int) and key.bit_length() <= values.DECIMAL_BITS):
+        return repr(key)
+    return key
 
 
 def _unlike(value: Any, expected: Any, path: str) -> str:

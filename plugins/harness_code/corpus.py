@@ -17,8 +17,7 @@ from typing import Final
 
 from harness_sandbox.canary import Canary
 
-from harness.errors import DataError
-from harness.protocols import Job, Raw, Sandbox
+from harness.contract import DataError, Job, Raw, Sandbox
 from harness_code import cases, judge
 
 PAIRS: Final = ((3, 4), (10, -2), (100, 200))

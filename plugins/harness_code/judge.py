@@ -12,17 +12,19 @@ from typing import Any, Final
 
 from harness_runner import values
 
-from harness.protocols import Job, Raw, Sandbox
-from harness_code import asserts, cases, compare
-from harness_code.results import TestResult, of_failure, wrong_or_passed
+from harness.contract import Job, Raw, Sandbox
+from harness_code import asserts, cases, compare, counting, oracles
+from harness_code.results import TestResult, compared, of_failure, wrong_or_passed
 
 #: Seconds for a custom checker.
 _CHECKER: Final = cases.Limits(cpu_seconds=10, wall_seconds=30, memory_mb=512)
 #: Limits of a compiler, and the largest binary in bytes.
 _COMPILER: Final = cases.Limits(cpu_seconds=20, wall_seconds=60, memory_mb=512)
 _BINARY: Final = 32 << 20
-#: Looks at a value that came out; None when it is right.
-Check = Callable[[Any], str | None]
+#: Start of the evidence of a checker that broke.
+_BROKEN: Final = "the checker failed"
+#: Looks at a value that came out; None when it is right. And what is right, where it is known as a value.
+Check = tuple[Callable[[Any], str | None], Any]
 
 
 async def judge(
@@ -37,6 +39,8 @@ async def judge(
             return await _stdio(program, answer, sandbox, stop_at_failure)
         case cases.Functional():
             return await _functional(program, answer, sandbox, stop_at_failure)
+        case cases.Checked():
+            return await _checked_calls(program, answer, sandbox, stop_at_failure)
         case cases.Asserts():
             return await _asserts(program, answer, sandbox, stop_at_failure)
 
@@ -45,6 +49,8 @@ def count(answer: cases.Answer) -> int:
     """How many tests there are."""
     if isinstance(answer, cases.Asserts):
         return max(len(asserts.questions(answer.tests, answer.entry_point)), 1)
+    if isinstance(answer, cases.Checked):
+        return len(answer.tests())
     return len(answer.tests)
 
 
@@ -76,7 +82,7 @@ async def _stdio(
             return wrong_or_passed(raw, f"the output is not UTF-8: {error}")
         if answer.checker:
             return await _checked(answer.checker, case, output, raw, sandbox)
-        return wrong_or_passed(raw, rule(output, case.output, answer.tolerance))
+        return compared(raw, lambda given: rule(given, case.output, answer.tolerance), output, case.output)
 
     if not stop_at_failure:
         return list(await asyncio.gather(*map(one, answer.tests)))
@@ -89,16 +95,33 @@ async def _stdio(
 
 
 async def _checked(checker: str, case: cases.Case, output: str, raw: Raw, sandbox: Sandbox) -> TestResult:
-    """Ask a checker. The answer enters a sandbox here, but one that the program is not in."""
+    """Ask a checker. The answer enters a sandbox here, but one that the program is not in.
+
+    A checker that breaks on a program's output, and not on the right one, was broken by the program.
+    """
+    told, said = await _ask_checker(checker, case, output, sandbox)
+    if said is not None:
+        return wrong_or_passed(raw, None if said else "the checker refused the output")
+    if told.verdict != "infra_error" or told.evidence.startswith(_BROKEN):
+        _, right = await _ask_checker(checker, case, case.output, sandbox)
+        if right:
+            return wrong_or_passed(raw, f"{told.evidence}, which it does not on the right output")
+    return replace(told, verdict="infra_error")
+
+
+async def _ask_checker(
+    checker: str, case: cases.Case, output: str, sandbox: Sandbox
+) -> tuple[TestResult, bool | None]:
+    """What a checker says of an output; None and why if it says nothing."""
     asked = _job(checker, _CHECKER, entry_point="check", calls=[[case.input, output, case.output]])
     told = await sandbox.run(asked)
     if told.status == "infra_error":
-        return of_failure(told)
+        return of_failure(told), None
     lines = lines_of(told)[1:]
     if told.status == "ok" and lines and "ok" in lines[0]:
-        return wrong_or_passed(raw, None if lines[0]["ok"] is True else "the checker refused the output")
+        return TestResult("pass"), lines[0]["ok"] is True
     why = lines[0].get("error", "") if lines else told.stderr.decode("utf-8", "replace")[-200:]
-    return TestResult("infra_error", f"the checker failed: {told.status} {why}")
+    return TestResult("infra_error", f"{_BROKEN}: {told.status} {why}"), None
 
 
 # Functions that are called ----------------------------------------------------------------------
@@ -110,7 +133,7 @@ async def _functional(
     rule = compare.rule(answer.compare, compare.VALUE_RULES)
 
     def check(expected: Any) -> Check:
-        return lambda value: rule(value, expected, answer.tolerance)
+        return lambda value: rule(value, expected, answer.tolerance), expected
 
     def job(start: int) -> Job:
         calls = [test.args for test in answer.tests[start:]]
@@ -122,6 +145,23 @@ async def _functional(
     return await _many(job, checks, sandbox, stop_at_failure)
 
 
+async def _checked_calls(
+    program: str, answer: cases.Checked, sandbox: Sandbox, stop_at_failure: bool
+) -> list[TestResult]:
+    rule = compare.rule(answer.oracle, oracles.ORACLES)
+    tests = answer.tests()
+
+    def check(expected: Any) -> Check:
+        return lambda value: rule(value, expected, answer.tolerance), expected
+
+    def job(start: int) -> Job:
+        calls = [list(arguments) for arguments, _ in tests[start:]]
+        source = f"{answer.prelude}\n{program}"
+        return _job(source, answer.limits, entry_point=answer.entry_point, calls=calls)
+
+    return await _many(job, [check(expected) for _, expected in tests], sandbox, stop_at_failure)
+
+
 async def _asserts(
     program: str, answer: cases.Asserts, sandbox: Sandbox, stop_at_failure: bool
 ) -> list[TestResult]:
@@ -130,9 +170,10 @@ async def _asserts(
         return [await _second_process(program, answer, sandbox)]
 
     def check(expectation: asserts.Expectation) -> Check:
-        return lambda value: (
-            None if expectation.holds(value) else f"{compare.show(value)} is not {expectation}"
-        )
+        def differs(value: Any) -> str | None:
+            return None if expectation.holds(value) else f"{compare.show(value)} is not {expectation}"
+
+        return differs, expectation.known
 
     def job(start: int) -> Job:
         expressions = [question.expression for question in questions[start:]]
@@ -146,7 +187,7 @@ async def _asserts(
 async def _many(
     job: Callable[[int], Job], checks: Sequence[Check], sandbox: Sandbox, stop_at_failure: bool
 ) -> list[TestResult]:
-    """Ask everything in one process; where that ends early, go on after the test that ended it."""
+    """Ask everything in one process; if that ends early, go on after the test that ended it."""
     results: list[TestResult] = []
     while len(results) < len(checks):
         raw = await sandbox.run(job(len(results)))
@@ -167,25 +208,31 @@ async def _many(
 def _answered(line: dict[str, Any], check: Check, raw: Raw) -> TestResult:
     if "ok" not in line:
         return TestResult("runtime_error", str(line.get("error", "an answer of no known form"))[:300])
-    return wrong_or_passed(raw, check(line["ok"]))
+    rule, right = check
+    return compared(raw, rule, line["ok"], right)
 
 
 async def _second_process(program: str, answer: cases.Asserts, sandbox: Sandbox) -> TestResult:
     """Test code that cannot be turned into questions: it runs beside the program and calls it."""
-    token = secrets.token_hex(16)
-    name = answer.entry_point
-    # The data set's own prelude may define what the tests use; the function asked about is the
-    # program's, whatever the prelude makes of its name.
-    imports = "".join(f"import {module}\n" for module in asserts.modules(answer.tests))
-    ours = f"{name} = __solution__[{name!r}]"
-    tests = f"{imports}{answer.prelude}\n{answer.setup}\n{ours}\n{answer.tests}\n"
-    if "def check(" in answer.tests and f"check({name})" not in answer.tests:
-        tests += f"check({name})\n"
+    token, name = secrets.token_hex(16), answer.entry_point
+    tests = counting.counting(asserts.program(answer), name).source
     source = f"{answer.prelude}\n{program}"
     job = _job(source, answer.limits, tests=tests, names=(name,), token=token)
     raw = await sandbox.run(job)
-    if raw.status == "ok" and secrets.compare_digest(raw.result.strip(), token.encode()):
-        return TestResult("pass", weak=True, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+    told, _, asserted = raw.result.strip().partition(b" ")
+    if raw.status == "ok" and secrets.compare_digest(told, token.encode()):
+        if asserted.startswith(b"!"):
+            name = asserted[1:].decode("ascii", "replace")
+            return TestResult(
+                "infra_error", f"the tests ask with a value that cannot cross to the program: {name}"
+            )
+        if not asserted.isdigit():
+            return TestResult("infra_error", "the sandbox has an older runner, which counts no assertions")
+        ran = int(asserted)
+        return TestResult(
+            "pass" if ran else "wrong_answer", "" if ran else "no assertion ran",
+            weak=True, asserted=ran, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb,
+        )  # fmt: skip
     failure = of_failure(raw)
     verdict = failure.verdict
     if verdict == "runtime_error" and failure.evidence.startswith("AssertionError"):

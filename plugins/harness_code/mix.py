@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.protocols import Sandbox
+from harness.contract import Sandbox
 from harness_code import cases, judge
 from harness_code.corpus import Program
 
 #: Short, for a hostile program uses its limits up; the clock's is long, for the host is crowded.
 LIMITS = cases.Limits(cpu_seconds=0.5, wall_seconds=8, memory_mb=256, output_bytes=1 << 18)
-#: Harmless programs over two integers: source, how it is asked, and its verdict where the sum is right.
+#: Harmless programs over two integers: source, how it is asked, and its verdict if the sum is right.
 HARMLESS: Sequence[tuple[str, str, str]] = (
     ("a, b = map(int, input().split())\nprint(a + b)", "stdin", "pass"),
     ("import sys\nprint(sum(map(int, sys.stdin.read().split())))", "stdin", "pass"),
@@ -58,8 +58,8 @@ async def run(mixed: Sequence[Program], sandbox: Sandbox, *, seed: int = 0, clie
 
     async def client() -> None:
         for program, a, b in waiting:
-            found = await judge.judge(program.source, _answer(program, a, b), sandbox, stop_at_failure=True)
-            verdict, evidence = found[-1].verdict, found[-1].evidence
+            results = await judge.judge(program.source, _answer(program, a, b), sandbox, stop_at_failure=True)
+            verdict, evidence = results[-1].verdict, results[-1].evidence
             tally.verdicts[verdict] += 1
             if verdict not in program.right:
                 tally.wrong.append((program.name, verdict, evidence))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from harness.protocols import Raw
+from harness.contract import Raw
 
 TestVerdict = Literal[
     "pass",
@@ -31,6 +32,8 @@ class TestResult:
     evidence: str = ""
     #: Whether the evidence comes from a process that the program could answer unevenly.
     weak: bool = False
+    #: Assertions that ran in such a process after it had asked the program.
+    asserted: int = 0
     cpu_s: float = 0.0
     peak_mb: float = 0.0
 
@@ -51,6 +54,19 @@ def wrong_or_passed(raw: Raw, why: str | None) -> TestResult:
     """The verdict on an output that was compared: `why` says where it differs from what is right."""
     verdict: TestVerdict = "wrong_answer" if why else "pass"
     return TestResult(verdict, why or "", cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+
+
+def compared(raw: Raw, rule: Callable[[Any], str | None], given: Any, right: Any) -> TestResult:
+    """The verdict on what a program gave.
+
+    A comparison that breaks on it, and not on what is right, was broken by the program: its answer is wrong.
+    One that breaks on both is ours to mend, and raises.
+    """
+    try:
+        return wrong_or_passed(raw, rule(given))
+    except Exception as error:  # noqa: BLE001 - whose fault it is, the next line tells
+        rule(right)
+        return wrong_or_passed(raw, f"cannot be compared: {type(error).__name__}: {error}"[:_EVIDENCE])
 
 
 def _why(raw: Raw) -> str:

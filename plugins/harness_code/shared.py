@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.protocols import Sandbox
+from harness.contract import Sandbox
 
 Build = Callable[[str, str, Mapping[str, Any]], Any]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib.metadata
 import threading
 import time
 from collections import Counter
@@ -17,29 +18,33 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import harness_runner
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from harness.protocols import BuildContext, Sandbox
-from harness.recipe.stage import Kind, Plugin, Use
-from harness.records import Rollout, Status, Task, Verdict, digest
+from harness.contract import BuildContext, DataError, Rollout, Sandbox, Status, Task, Verdict, digest, kind
+from harness.recipe import Model, Plugin, Use
 from harness_code import cases, judge, shared
+from harness_code.checking import refuse_unfit
 from harness_code.extract import last_block
 from harness_code.results import TestResult
+from harness_code.room import roomy
 
 
-class CodeOptions(BaseModel):
-    """Where programs run and when judging stops."""
+class CodeOptions(Model):
+    """Where programs run, and when judging stops."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sandbox: Annotated[Plugin, Kind("sandboxes")] = Use(name="auto")
-    #: `first_failure` is cheaper and enough for the reward `all_pass`; `all_tests` is what `fraction`
-    #: needs (section 3.2 of arXiv 2504.00829).
+    sandbox: Annotated[Plugin, kind("sandboxes")] = Use(name="auto")
+    """Plugin of kind `sandboxes` that runs the programs. `auto` takes the best kind that works on this
+    host."""
     run: Literal["first_failure", "all_tests"] = "first_failure"
-    #: Where thinking ends, as for the verifier `math`; `none` looks at the whole completion.
+    """`first_failure` stops at the first failed test, which is cheaper and enough for the reward
+    `all_pass`. `all_tests` runs all of them, which the reward `fraction` needs (section 3.2 of arXiv
+    2504.00829)."""
     thinking: Literal["prefilled", "model", "none"] = "none"
-    #: Multiplies the time limits of all tests: for hosts slower than those the limits were made on.
+    """Where thinking ends. `prefilled`: the prompt has opened it already, so a response without a closing
+    tag is all thinking. `model`: the model opens it itself. `none`: there are no thinking tags. The program
+    is searched for behind it."""
     time_factor: float = Field(default=1.0, gt=0)
+    """Multiplies the time limits of all tests, for hosts slower than those that the limits were made for."""
 
 
 class CodeVerifier:
@@ -67,8 +72,16 @@ class CodeVerifier:
         if lease is not None:
             lease.release()
 
+    def check(self, task: Task) -> str | None:
+        """Why the task's tests say nothing of a program, None if they do."""
+        try:
+            self.count(task)
+        except DataError as error:
+            return error.what
+        return None
+
     def verify(self, task: Task, rollout: Rollout) -> Verdict:
-        """Judge a completion; blocks until all asked tests are run."""
+        """Judge a completion; blocks until all requested tests are run."""
         return self.submit(task, rollout).result()
 
     def submit(self, task: Task, rollout: Rollout) -> Future[Verdict]:
@@ -92,7 +105,7 @@ class CodeVerifier:
         return self._verdict(status, score, program, results, total, started, reason)
 
     def _spoken(self, rollout: Rollout) -> str | None:
-        """What was said after thinking; None where thinking never ended."""
+        """What was said after thinking; None if thinking never ended."""
         if self._options.thinking == "none":
             return rollout.text
         from harness_math.extract import after_thinking
@@ -102,17 +115,17 @@ class CodeVerifier:
     # What is this verifier's own -----------------------------------------------------------------
 
     def program(self, spoken: str) -> str | None:
-        """The program of an answer; None where there is none."""
+        """The program of an answer; None if there is none."""
         return last_block(spoken)
 
     def count(self, task: Task) -> int:
-        """How many tests a task has; raises DataError where its answer does not fit."""
+        """How many tests a task has; raises DataError if its answer does not fit."""
         return judge.count(self._answer(task))
 
     async def run(self, program: str, task: Task, sandbox: Sandbox) -> list[TestResult]:
         """The results of a program's tests, in order."""
         stop = self._options.run == "first_failure"
-        answer = _slower(self._answer(task), self._options.time_factor)
+        answer = _slower(roomy(self._answer(task)), self._options.time_factor)
         return await judge.judge(program, answer, sandbox, stop_at_failure=stop)
 
     def sources(self) -> str:
@@ -120,7 +133,10 @@ class CodeVerifier:
         return sources_of(Path(__file__).parent)
 
     def _answer(self, task: Task) -> cases.Answer:
-        return cases.parse(task.answer, where=f"task {task.id!r}")
+        where = f"task {task.id!r}"
+        answer = cases.parse(task.answer, where=where)
+        refuse_unfit(answer, where=where)
+        return answer
 
     def _verdict(
         self,
@@ -134,6 +150,7 @@ class CodeVerifier:
     ) -> Verdict:
         kinds: Counter[str] = Counter(result.verdict for result in results)
         kinds["weak"] = sum(result.weak for result in results)
+        kinds["asserted"] = sum(result.asserted for result in results)
         return Verdict(
             status=status,
             score=score,
@@ -159,6 +176,8 @@ def summary(results: Sequence[TestResult], total: int) -> tuple[Status, float | 
     broken = next((result for result in results if result.verdict == "infra_error"), None)
     if broken is not None:
         return "infra_error", None, broken.evidence
+    if not results:
+        return "fail", 0.0, "no test ran"
     passed = sum(result.passed for result in results)
     failure = next(((n, r) for n, r in enumerate(results, 1) if not r.passed), None)
     if failure is None:
@@ -187,8 +206,8 @@ def _slower(answer: cases.Answer, factor: float) -> cases.Answer:
 
 
 def sources_of(*folders: Path) -> str:
-    """Hash of these folders' modules and of the server's."""
-    known = hashlib.blake2b(digest_size=8)
+    """Hash of these folders' modules, of the server's, and of the library that reads Markdown."""
+    known = hashlib.blake2b(importlib.metadata.version("markdown-it-py").encode(), digest_size=8)
     for folder in (*folders, Path(harness_runner.__file__).parent):
         for path in sorted(folder.glob("*.py")):
             known.update(path.name.encode() + path.read_bytes())

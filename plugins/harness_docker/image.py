@@ -35,7 +35,7 @@ def build(client: Any, cache: Path, packages: Sequence[str] = (), language: str 
 
 
 def require(client: Any, tag: str) -> None:
-    """Raise SandboxError when the engine does not have the image."""
+    """Raise SandboxError if the engine does not have the image."""
     try:
         client.images.get(tag)
     except ImageNotFound:

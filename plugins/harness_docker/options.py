@@ -6,12 +6,13 @@ from harness_sandbox.options import PoolOptions
 
 
 class DockerOptions(PoolOptions):
-    """Where and in what a program runs. The engine is the one that `DOCKER_HOST` names."""
+    """Which image programs run in, and with what. The environment variable DOCKER_HOST names the Docker
+    engine."""
 
-    #: An image that `harness sandbox build` made or that holds the same server; empty: the one of
-    #: this version.
     image: str = ""
-    #: The engine's runtime, such as `runsc`; empty: its default.
+    """Image to run: one that `harness sandbox build` made, or one that holds the same server. Empty takes
+    the image of this version."""
     runtime: str = ""
-    #: Cores of one container.
+    """Runtime of the Docker engine, such as `runsc` (gVisor). Empty takes the engine's default."""
     cpus: float = 1.0
+    """CPU cores per container."""

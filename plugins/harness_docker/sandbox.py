@@ -19,7 +19,7 @@ from harness_sandbox import owner, rootfs, servers
 from harness_sandbox.channel import Channel, SocketChannel, StartError
 from harness_sandbox.pool import SandboxPool
 
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
 from harness_docker import engine, image
 from harness_docker.options import DockerOptions
 
@@ -40,7 +40,7 @@ def per_job(options: DockerOptions, context: BuildContext) -> SandboxPool:
 
 
 class DockerLauncher:
-    """Starts a container a slot (or a job) and speaks to the server in it."""
+    """Starts a container per slot (or per job) and talks to the server in it."""
 
     def __init__(self, kind: str, options: DockerOptions, *, warm: bool) -> None:
         self.kind, self.warm = kind, warm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
 RELEASES = ("v1", "v2", "v3", "v4", "v5", "v6")
 

@@ -11,9 +11,7 @@ from typing import Any, Final
 from harness_benchmarks.profile import PackagedProfile
 from harness_benchmarks.rows import Place, fetched, fingerprint
 
-from harness.errors import DataError
-from harness.protocols import BuildContext
-from harness.records import AnswerSpec, Message, Task
+from harness.contract import AnswerSpec, BuildContext, DataError, Message, Task
 from harness_livecodebench.errata import errata
 from harness_livecodebench.options import LiveCodeBenchOptions
 from harness_livecodebench.problems import Problem, read_file
@@ -139,9 +137,9 @@ def _from_hub(
     place = Place(REPOSITORY, "test", revision=revision)
     paths = []
     for name in names:
-        found = fetched(replace(place, file=name), context.cache, where)
-        place = replace(place, revision=found.origin["revision"])
-        paths.append(found.path)
+        release_file = fetched(replace(place, file=name), context.cache, where)
+        place = replace(place, revision=release_file.origin["revision"])
+        paths.append(release_file.path)
     return paths, {"source": "hub", "repo": REPOSITORY, "revision": place.revision}
 
 

@@ -2,7 +2,7 @@
 
 `lcb-reference` sends this file's text with `load(program, entry_point)` after it; then each test is a call
 of `graded`. It knows inputs alone: what is right stays outside. Every oddity is one of the published
-harness's (`testing_util.py` at 28fef95), told in `docs/livecodebench.md`. It imports nothing of ours,
+harness's (`testing_util.py` at 28fef95), told in `docs/how-to/livecodebench.md`. It imports nothing of ours,
 and no `__future__`: what is executed here would inherit it.
 """
 
@@ -36,6 +36,7 @@ def load(program: str, entry_point: str | None) -> None:
     global _method, _from_stdin
     _from_stdin = entry_point is None
     os.environ["OMP_NUM_THREADS"] = "1"
+    sys.set_int_max_str_digits(50_000)
     for name in _ABSENT:
         sys.modules[name] = None  # type: ignore[assignment]
     for name, parts in _LIBRARIES.items():

@@ -61,17 +61,17 @@ def _inflated(packed: str) -> bytes:
 
 def _text(pickle: bytes) -> str:
     """The text of a pickle that holds nothing else."""
-    found: list[str] = []
+    texts: list[str] = []
     try:
         for opcode, argument, _ in pickletools.genops(pickle):
-            if opcode.name in _TEXT and not found:
-                found.append(str(argument))
+            if opcode.name in _TEXT and not texts:
+                texts.append(str(argument))
             elif opcode.name not in _HARMLESS:
                 raise EncodingError(f"is a pickle of more than one text ({opcode.name})")
     except EncodingError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a broken pickle makes the parser raise
-        raise EncodingError(f"is no pickle: {error}") from None
-    if not found:
+        raise EncodingError(f"is not a pickle: {error}") from None
+    if not texts:
         raise EncodingError("is a pickle without text")
-    return found[0]
+    return texts[0]

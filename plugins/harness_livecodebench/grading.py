@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import threading
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import harness_code
 import msgspec
 from harness_code import cases
 from harness_code.results import TestResult
 from harness_code.verifier import CodeVerifier, sources_of
-from harness_sandbox.wire import MAX_OUTPUT, MAX_RESULT
+from harness_sandbox.exchange import MAX_OUTPUT, MAX_RESULT
 
-from harness.errors import DataError
-from harness.protocols import BuildContext, Sandbox
-from harness.records import Task
-from harness.scoring.room import Room
+from harness.contract import BuildContext, DataError, Sandbox, Task
+from harness.scoring import Room
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store, Test
 
@@ -37,6 +38,16 @@ class LcbAnswer(
     tests: str
     count: int
     entry_point: str | None = None
+
+
+def value_of(text: str) -> Any:
+    """A JSON value, with integers of any length; raises ValueError for what is none."""
+    return json.loads(text, parse_int=_integer)
+
+
+def _integer(digits: str) -> int:
+    """Python reads no more than 4,300 digits by itself."""
+    return int(digits) if len(digits) <= 4300 else int(Decimal(digits))
 
 
 class Grader(CodeVerifier):
@@ -92,7 +103,10 @@ class Grader(CodeVerifier):
 
     def _asked(self, task: Task) -> LcbAnswer:
         try:
-            return msgspec.convert(task.answer, LcbAnswer)
+            asked = msgspec.convert(task.answer, LcbAnswer)
+            if asked.count < 1:
+                raise DataError("has no tests: every program would pass", where=f"task {task.id!r}")
+            return asked
         except msgspec.ValidationError as error:
             raise DataError(f"not a task of LiveCodeBench: {error}", where=f"task {task.id!r}") from None
 

@@ -8,22 +8,23 @@ from pydantic import Field
 
 
 class LiveCodeBenchOptions(BenchmarkOptions):
-    """Where a release's rows come from, and which of them are asked."""
+    """Where the rows of a release come from, and which of its problems are asked."""
 
-    #: Date window `START..END` (YYYY-MM-DD, either side may be empty); it comes with the benchmark's name.
     part: str = ""
+    """Window of contest dates, `START..END` (YYYY-MM-DD; either side may be empty). It is written behind
+    the benchmark's name: `livecodebench-v5@2024-08-01..2025-02-01`. Empty asks all problems."""
 
 
 class GraderOptions(CodeOptions):
-    """As the verifier `code`, with what the benchmark allows a test."""
+    """As the verifier `code`, with the limits of the benchmark's tests."""
 
-    #: Seconds of CPU for a test, the published limit; the clock allows three times as much.
     seconds: float = Field(default=6.0, gt=0)
-    #: The published harness has no limit.
+    """CPU seconds per test, by default the published limit. Wall-clock time may be three times as long."""
     memory_mb: int = Field(default=1024, ge=64)
-    #: Problems whose tests are held at a time; 0: two for each slot of the sandbox.
+    """Memory per test, in MiB. The published harness has no such limit."""
     under_way: int = Field(default=0, ge=0)
+    """Problems whose tests are held in memory at a time. 0 means two per slot of the sandbox."""
 
 
 class ReferenceOptions(GraderOptions):
-    """As `GraderOptions`."""
+    """As those of `lcb-strict`."""

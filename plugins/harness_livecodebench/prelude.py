@@ -1,8 +1,9 @@
-"""The names that the benchmark gives every program, imported as far as a program can tell.
+"""The names that the benchmark gives every program, imported only if the program may use them.
 
-The published harness puts some twenty star imports before a program. In a process forked from a warm server
-each copies pages, a third of what a small job costs, so a program gets those that export a word of it, in
-the same order: whatever it names is bound as if all of them were there.
+The published harness puts some twenty star imports before a program. In a process forked from a warm
+server each copies memory pages, which together cost a third of a small job. So a program gets only those
+that export a name that it contains, in the same order; the names that it uses are bound as if all
+imports were there.
 """
 
 from __future__ import annotations

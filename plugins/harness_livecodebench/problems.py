@@ -1,6 +1,6 @@
 """From a file's rows to problems: the official layout, and statements with public tests alone.
 
-Rows are read once a file: their tests go into the store and the rest into an index beside it, so that
+Rows are read once per file: their tests go into the store and the rest into an index beside it, so that
 opening a release of gigabytes takes a second from then on.
 """
 
@@ -16,8 +16,7 @@ from typing import Any, Final
 import msgspec
 from harness_tasks.rows import RowFault
 
-from harness.errors import DataError
-from harness.records import digest
+from harness.contract import DataError, digest
 from harness_livecodebench.encoding import EncodingError, unpack_tests
 from harness_livecodebench.store import Store, Test
 
@@ -42,12 +41,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     #: private ones are not known, all of them are the public ones.
     public: tuple[str, int]
     tests: tuple[str, int]
-    #: Releases that it is known to be in, where the file says so.
+    #: Releases that it is known to be in, if the file says so.
     in_v5: bool | None = None
 
 
 def read_file(path: Path, store: Store, cache: Path) -> list[Problem]:
-    """A file's problems, from the index where the file is as it was.
+    """A file's problems, from the index if the file is as it was.
 
     Raises:
         DataError: rows do not fit; up to 10 are named as file:line:field.
@@ -90,7 +89,7 @@ def _row(line: bytes) -> dict[str, Any]:
     except msgspec.DecodeError as error:
         raise RowFault("", f"is not JSON: {error}") from None
     if not isinstance(row, dict):
-        raise RowFault("", f"is no object but {type(row).__name__}")
+        raise RowFault("", f"is not an object but {type(row).__name__}")
     return row
 
 
@@ -138,7 +137,7 @@ def _entry_point(row: Mapping[str, Any]) -> str | None:
 
 
 def _tests(row: Mapping[str, Any], field: str) -> list[tuple[str, Test]]:
-    """(kind, test) of a column; none where it is null."""
+    """(kind, test) of a column; none if it is null."""
     value = row.get(field)
     try:
         listed = unpack_tests(value) if isinstance(value, str) else value or []

@@ -1,4 +1,4 @@
-"""Grader `lcb-reference`: what the published harness says, with its faults, without its trust.
+"""Grader `lcb-reference`: judges as the published harness does, faults included, without trusting programs.
 
 All tests of a program run in one process, as there, held by `driver` inside the sandbox: stdin and `open`
 are mocks, SystemExit is swallowed, one `Solution` answers every call. The answers are outside, and so is the
@@ -8,7 +8,6 @@ a busy host must not change verdicts.
 
 from __future__ import annotations
 
-import json
 import marshal
 from functools import cache
 from importlib.resources import files
@@ -19,8 +18,8 @@ from harness_code import judge
 from harness_code.cases import Limits
 from harness_code.results import TestResult, of_failure, wrong_or_passed
 
-from harness.protocols import Job, Raw, Sandbox
-from harness_livecodebench.grading import Grader
+from harness.contract import Job, Raw, Sandbox
+from harness_livecodebench.grading import Grader, value_of
 from harness_livecodebench.prelude import prelude_for
 from harness_livecodebench.rules import fenced, output_differs, value_differs
 from harness_livecodebench.store import Test
@@ -71,9 +70,9 @@ def _judged(line: dict[str, Any], right: str, entry_point: str | None, raw: Raw)
     value = line["ok"]
     if entry_point is not None:
         try:
-            return wrong_or_passed(raw, value_differs(value, json.loads(right)))
+            return wrong_or_passed(raw, value_differs(value, value_of(right)))
         except ValueError:
-            return TestResult("runtime_error", "the test is no JSON")
+            return TestResult("runtime_error", "the test is not JSON")
     if not isinstance(value, str):
         return TestResult("runtime_error", "an answer of no known form")
     return wrong_or_passed(raw, output_differs(value, right))

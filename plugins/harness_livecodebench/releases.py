@@ -1,5 +1,5 @@
-"""Releases and date windows. A release is cumulative and not a date cut: v6 holds problems of v5's
-months that v5 does not. A number means nothing unless both are said.
+"""Releases and date windows. A release is cumulative and not a date cut: v6 holds problems of v5's months
+that v5 does not. A score means nothing unless both are named.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from harness.errors import RecipeError
+from harness.contract import RecipeError
 
 REPOSITORY: Final = "livecodebench/code_generation_lite"
 #: What each release adds, and how many problems it has then.
@@ -43,7 +43,7 @@ class Window:
 
     @classmethod
     def parse(cls, text: str, where: str = "") -> Window:
-        """`2024-08-01..2025-02-01`, `2024-08-01..`, `..2025-02-01`; empty is no window."""
+        """`2024-08-01..2025-02-01`, `2024-08-01..`, `..2025-02-01`; empty means no window."""
         if not text:
             return cls()
         first, dots, last = text.partition("..")
@@ -55,7 +55,7 @@ class Window:
             window = None
         if window is None or (window.start and window.end and window.start > window.end):
             raise RecipeError(
-                f"{text!r} is no date window", where=where, allowed="START..END with dates as 2024-08-01"
+                f"{text!r} is not a date window", where=where, allowed="START..END with dates as 2024-08-01"
             )
         return window
 

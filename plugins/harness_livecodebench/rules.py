@@ -14,7 +14,7 @@ FENCE = "```"
 
 
 def fenced(text: str) -> str:
-    """What stands between the last two lines with three backticks; empty where there are not two, so that
+    """What stands between the last two lines with three backticks; empty if there are not two, so that
     a stray fence after the answer moves what is taken for it."""
     lines = text.split("\n")
     fences = [number for number, line in enumerate(lines) if FENCE in line]
@@ -22,7 +22,7 @@ def fenced(text: str) -> str:
 
 
 def output_differs(output: str, expected: str) -> str | None:
-    """Where an output first differs from the right one; None where it does not.
+    """Where an output first differs from the right one; None if it does not.
 
     As many lines, each equal without the space around it, or all of its words decimals of equal value:
     `1` is `1.0`, digits of any script are digits, and there is no tolerance.

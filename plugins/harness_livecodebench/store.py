@@ -1,7 +1,7 @@
 """Tests of problems, each problem's under the hash of its content.
 
-A release's tests are gigabytes, so tasks hold a hash and a count, and graders read what they judge. What a
-task asks for is thereby part of its own hash, wherever the cache lies.
+A release's tests are gigabytes, so tasks hold a hash and a count, and graders read what they judge. What
+a task asks for is therefore part of its own hash, wherever the cache lies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import DataError
+from harness.contract import DataError
 
 #: Input and right output, as the data set writes them.
 Test = tuple[str, str]

@@ -8,7 +8,6 @@ limit, its time limit, its rules for lines.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
@@ -16,8 +15,8 @@ from harness_code import cases, judge
 from harness_code.results import TestResult
 from harness_runner.values import Opaque
 
-from harness.protocols import Sandbox
-from harness_livecodebench.grading import Grader
+from harness.contract import Sandbox
+from harness_livecodebench.grading import Grader, value_of
 from harness_livecodebench.prelude import prelude_for
 from harness_livecodebench.store import Test
 
@@ -55,13 +54,13 @@ class StrictGrader(Grader):
 
 
 def call(test: Test) -> cases.Call:
-    """A functional test: one JSON value a line is an argument. What is no JSON can be neither asked nor
-    met, and fails whatever comes back, as it does in the published harness."""
+    """A functional test: each line is one argument, as JSON. A test that is not JSON fails whatever the
+    program returns, as it does in the published harness."""
     given, right = test
     try:
-        return cases.Call(tuple(json.loads(line) for line in given.split("\n")), json.loads(right))
+        return cases.Call(tuple(value_of(line) for line in given.split("\n")), value_of(right))
     except ValueError:
-        unreadable: Any = Opaque("a test that is no JSON")
+        unreadable: Any = Opaque("a test that is not JSON")
         return cases.Call((), unreadable)
 
 

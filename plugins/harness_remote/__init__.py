@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from harness.hookspecs import hookimpl
-from harness.plugins import Register
+from harness import hookimpl
+from harness.plugging import Register
+
+#: Modules that other plugins may import.
+PUBLIC = ("options", "serve", "tokens")
 
 
 @hookimpl

@@ -1,9 +1,9 @@
 """The sandbox kind `remote`: jobs run on hosts elsewhere, and none is lost or judged twice.
 
-A job has a name of its own. Where a connection ends, the same host is asked for the same name again and
-gives the execution that it has; where the host is gone, another one runs the job, which gives the same bytes,
-and only one answer is ever taken. What no host could run comes back as an `infra_error`. Judging, and with
-it every expected output, stays here.
+A job has a name of its own. If a connection ends, the same host is asked for the same name again and
+gives the execution that it has; if the host is gone, another one runs the job, which gives the same
+bytes, and only one answer is ever taken. What no host could run comes back as an `infra_error`. Judging
+stays here, and with it every expected output.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from harness_sandbox import wire
+from harness_sandbox import exchange
 from harness_sandbox.pool import SandboxBusy, SandboxError
 
-from harness.protocols import BuildContext, Job, Raw
+from harness.contract import BuildContext, Job, Raw
 from harness_remote import messages, tokens
 from harness_remote.hosts import Busy, Denied, Host, Hosts, Hung, Lost, Refused, Silent, Unknown, Unreached
 from harness_remote.options import RemoteOptions
@@ -30,12 +30,12 @@ from harness_remote.serve import loopback
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-#: How long hosts may take to hear that nobody waits any more when a client closes, in seconds.
+#: Seconds that a closing client spends on telling hosts that it does not wait any more.
 LAST_WORDS: Final = 1.0
 
 
 def remote(options: RemoteOptions, context: BuildContext) -> RemoteSandbox:
-    """Build the kind; raises SandboxError when no host answers, or one refuses us."""
+    """Build the kind; raises SandboxError if no host answers, or one refuses us."""
     return RemoteSandbox(options)
 
 
@@ -92,7 +92,7 @@ class RemoteSandbox:
         return self._start(job).result()
 
     def submit(self, job: Job) -> Future[Raw]:
-        """As `run`, without waiting for room; raises SandboxBusy when too many wait here already."""
+        """As `run`, without waiting for room; raises SandboxBusy if too many wait here already."""
         return self._start(job, wait=False)
 
     @property
@@ -102,7 +102,7 @@ class RemoteSandbox:
 
     @property
     def hosts(self) -> dict[str, str]:
-        """Each host's address and what is wrong with it; empty where nothing is."""
+        """Each host's address and what is wrong with it; empty if nothing is."""
         return {h.url: h.fault if h.lost_since is not None else "" for h in self._hosts.all}
 
     def close(self) -> None:
@@ -195,13 +195,13 @@ class RemoteSandbox:
                 async with asyncio.timeout(self.options.deadline):
                     raw = await _Errand(self, self._hosts, job).run()
         except TimeoutError:
-            raw = wire.failed(
+            raw = exchange.failed(
                 f"no host had an answer within {self.options.deadline:g} s: {self.stats.last_error}"
             )
         except asyncio.CancelledError:
             if not self._closed:
                 raise
-            raw, began = wire.failed("the sandbox was closed"), asked
+            raw, began = exchange.failed("the sandbox was closed"), asked
         finally:
             self._tasks.discard(task)
         self.stats.jobs += 1
@@ -236,7 +236,7 @@ class _Errand:
             try:
                 host = await self._hosts.acquire(self._avoid, since)
             except Silent as silent:
-                return wire.failed(f"no sandbox host could be reached: {silent}")
+                return exchange.failed(f"no sandbox host could be reached: {silent}")
             try:
                 raw = await self._at(host)
             except Refused as refused:
@@ -248,14 +248,14 @@ class _Errand:
                 continue
             if raw.status != "infra_error":
                 return raw
-            # It was not run, so that this is no second judgement: another host may be well.
+            # The job did not run, so running it elsewhere is not a second judgement: another host may work.
             error = f"{host.url}: {raw.reason}"
             self._failed(host, error)
             self._number += 1
-        return wire.failed(f"tried {self._attempts} times: {error}")
+        return exchange.failed(f"tried {self._attempts} times: {error}")
 
     async def _at(self, host: Host) -> Raw | None:
-        """The answer of one host; None where it has none, of which note is taken."""
+        """The answer of one host; None if it has none, which is noted."""
         again = True
         while True:
             try:

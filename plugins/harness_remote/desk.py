@@ -1,4 +1,4 @@
-"""What a front has taken on: jobs by name, so that whoever asks again for one gets the same one.
+"""The jobs that a front has taken: jobs by name, so that a client that asks again gets the same job.
 
 A name is given by the client and means one execution: a request that was lost on the way may be repeated,
 and finds the job waiting, running or done. Everything is bounded: jobs, bytes of jobs, bytes of results. What
@@ -15,25 +15,25 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from harness_sandbox import wire
+from harness_sandbox import exchange
 from harness_sandbox.pool import SandboxBusy, SandboxPool
 
-from harness.protocols import Job, Raw
+from harness.contract import Job, Raw
 from harness_remote import messages
 
 #: Seconds for which a result is kept for a client that has not had it, and for one that has.
 KEEP_SECONDS: Final = 300.0
 COLLECTED_SECONDS: Final = 30.0
-#: Seconds for which a host that goes down waits for clients to fetch what is done.
+#: Seconds that a host that shuts down waits for clients to fetch finished jobs.
 LATE_SECONDS: Final = 5.0
-#: Seconds after which a job that waits in the queue, and that nobody asks for any more, is dropped.
+#: Seconds after which a queued job that no client asks for any more is dropped.
 ABANDON_SECONDS: Final = 60.0
 #: Infra errors in a row after which the front says that it is not well.
 SICK: Final = 3
 
 
 class Full(Exception):
-    """There is no room; come back after so many seconds."""
+    """There is no room; ask again after this many seconds."""
 
     def __init__(self, what: str, seconds: float) -> None:
         super().__init__(what)
@@ -46,7 +46,7 @@ class Entry:
 
     name: str
     size: int
-    #: None once it is done: it would keep what came of it a second time.
+    #: None once it is done, so that the result is not kept twice.
     running: Future[Raw] | None
     done: asyncio.Event = field(default_factory=asyncio.Event)
     #: What came of it, packed.
@@ -84,7 +84,7 @@ class Desk:
         self._open = self._open_bytes = 0
         self._kept_bytes = 0
         self._errors_in_a_row = 0
-        #: Jobs finished a second, over the last some dozens.
+        #: Jobs finished per second, over the last few dozen.
         self._rate = 0.0
         self._last_done = 0.0
         self._loop = asyncio.get_running_loop()
@@ -101,7 +101,7 @@ class Desk:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way and nobody will come for what is done."""
+        """Whether no job is under way and no client will fetch a finished one."""
         late = time.monotonic() - LATE_SECONDS
         return not self._open and all(e.collected or e.left < late for e in self._entries.values())
 
@@ -143,7 +143,7 @@ class Desk:
         return entry
 
     def _tell(self, entry: Entry, running: Future[Raw]) -> None:
-        """From the pool's thread; the loop is gone where a front ended with jobs under way."""
+        """From the pool's thread; the loop is gone if a front ended with jobs under way."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._finish, entry, running)
 
@@ -169,7 +169,7 @@ class Desk:
             entry.collected = True
 
     def sweep(self) -> None:
-        """Drop what nobody asks for any more."""
+        """Drop jobs that no client asks for any more."""
         now = time.monotonic()
         for entry in list(self._entries.values()):
             if entry.waiters:
@@ -191,7 +191,7 @@ class Desk:
             self._entries.pop(entry.name, None)
             return
         error = running.exception()
-        raw = running.result() if error is None else wire.failed(f"the host failed: {error!r}")
+        raw = running.result() if error is None else exchange.failed(f"the host failed: {error!r}")
         self.stats.finished += 1
         broken = raw.status == "infra_error"
         self.stats.infra_errors += broken
@@ -221,6 +221,6 @@ class Desk:
 
     def _refuse(self, what: str) -> None:
         self.stats.refused += 1
-        # Until a tenth of what is under way is done: whoever is refused need not come first.
+        # Until a tenth of the jobs under way is done; a client that is refused gets no place in the queue.
         seconds = self._open / 10 / self._rate if self._rate else 1.0
         raise Full(what, min(max(seconds, 0.1), 10.0))

@@ -1,13 +1,13 @@
-"""The HTTP front: takes jobs, answers with what came of them, and says no at once when it is full.
+"""The HTTP front: takes jobs, answers with their outcomes, and refuses at once when it is full.
 
     POST   /v1/jobs/<name>?wait=S   take a job, or find it; 200 with its outcome, or 202 while it is not done
     GET    /v1/jobs/<name>?wait=S   the same for one that is here; 404 when it is not
-    DELETE /v1/jobs/<name>          nobody wants it any more
-    GET    /v1/status               who this is and how much it does
+    DELETE /v1/jobs/<name>          the client does not want it any more
+    GET    /v1/status               which host this is and how busy it is
     GET    /healthz                 200 while it takes jobs and its sandboxes work, else 503; needs no token
 
-A request waits for at most `MAX_WAIT` seconds, so that a host that hangs is found out however long its jobs
-are. The front holds neither expected outputs nor verdicts: judging stays with whoever asks.
+A request waits for at most `MAX_WAIT` seconds, so that a host that hangs is found out however long its
+jobs are. The front holds neither expected outputs nor verdicts: the client judges.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness_remote.tokens import Guard
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-#: Largest job unless told otherwise, in bytes: all tests of a function go in one.
+#: Largest job by default, in bytes: all tests of a function go in one.
 BODY_BYTES: Final = 128 << 20
 #: Longest time that one request is held, in seconds.
 MAX_WAIT: Final = 20.0
@@ -129,7 +129,7 @@ class Front:
 
     async def _take(self, name: str, request: web.Request) -> Entry:
         if self.desk.draining:
-            _refuse(web.HTTPServiceUnavailable, "it is going down")
+            _refuse(web.HTTPServiceUnavailable, "it is being stopped")
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             # What is counted is what arrives; inflated, it may be a thousand times as much.
             _refuse(web.HTTPUnsupportedMediaType, "a job travels as it is, without Content-Encoding")
@@ -163,7 +163,7 @@ class Front:
         response = web.Response(body=entry.body, content_type=CONTENT_TYPE)
         await response.prepare(request)
         await response.write_eof()
-        # Written out as far as we can tell; whoever asks again soon still finds it.
+        # Written, as far as this side can know; a client that asks again soon still gets it.
         entry.collected = True
         return response
 
@@ -171,7 +171,7 @@ class Front:
         desk, pool, options = self.desk, self._pool, self._pool.options
         return web.json_response(
             {
-                "wire": messages.WIRE,
+                "protocol": messages.PROTOCOL,
                 "runner": self._runner,
                 "python": messages.python(),
                 "kind": pool.kind,
@@ -192,7 +192,7 @@ class Front:
 
     async def _health(self, request: web.Request) -> web.StreamResponse:
         if self.desk.draining:
-            return _error(503, "it is going down")
+            return _error(503, "it is being stopped")
         if self.desk.sick:
             return _error(503, "its sandboxes do not work")
         return web.json_response({"state": "ok"})

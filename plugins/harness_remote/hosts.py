@@ -1,8 +1,8 @@
 """The hosts: which can be asked, which rests, which is lost; and one HTTP call, its failures sorted.
 
-A host that says no (429) rests for as long as it asked and is no failure. One that cannot be reached is
-lost: it is looked at again with growing pauses, and before it gets a job again its status is read anew,
-since another version may have come up in its place.
+A host that refuses (429) is left alone for as long as it asked; this is not a failure. A host that
+cannot be reached is lost: it is looked at again with growing pauses, and before it gets another job its
+status is read anew, because another version may run in its place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
-from harness_sandbox import wire
+from harness_sandbox import exchange
 from harness_sandbox.pool import SandboxError
 
 from harness_remote import messages
@@ -25,7 +25,7 @@ MAX_PAUSE: Final = 5.0
 #: Longest time for a connection, and for a status, in seconds: both cost a host nothing.
 CONNECT_SECONDS: Final = 2.0
 STATUS_SECONDS: Final = 5.0
-_MAX_ANSWER: Final = wire.MAX_OUTPUT + wire.MAX_RESULT + (1 << 20)
+_MAX_ANSWER: Final = exchange.MAX_OUTPUT + exchange.MAX_RESULT + (1 << 20)
 
 
 class Busy(Exception):
@@ -37,7 +37,7 @@ class Busy(Exception):
 
 
 class Unreached(Exception):
-    """The request never arrived: no connection, or a host that goes down and takes nothing new."""
+    """The request never arrived: no connection, or a host that is shutting down and takes no new jobs."""
 
 
 class Lost(Exception):
@@ -53,7 +53,7 @@ class Unknown(Exception):
 
 
 class Refused(Exception):
-    """The host will not do this job, whoever asks again."""
+    """The host will not do this job, however often it is asked."""
 
 
 class Denied(Exception):
@@ -199,7 +199,7 @@ class Hosts:
         """Read its status, unless we know it; those that come while it is being read share what is found.
 
         Raises:
-            Unreached, Denied, Busy: there is no status, or none of a host for us. Nothing was sent.
+            Unreached, Denied, Busy: there is no status, or the host is not usable. Nothing was sent.
         """
         if host.known:
             return
@@ -229,20 +229,20 @@ class Hosts:
         except Lost as lost:
             raise Unreached(str(lost)) from None
         except (Unknown, Refused) as error:
-            raise Denied(f"what answers there is no sandbox host: {error}") from None
+            raise Denied(f"what answers there is not a sandbox host: {error}") from None
         try:
             about = msgspec.json.decode(body, type=dict[str, Any])
             host.slots = int(about["slots"])
-            version, runner, host.kind = int(about["wire"]), str(about["runner"]), str(about["kind"])
+            version, runner, host.kind = int(about["protocol"]), str(about["runner"]), str(about["kind"])
             python = str(about.get("python"))
             host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
             host.language, draining = str(about["language"]), bool(about["draining"])
         except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
-            raise Denied("what answers there is no sandbox host") from None
-        if (version, runner) != (messages.WIRE, messages.runner()):
+            raise Denied("what answers there is not a sandbox host") from None
+        if (version, runner) != (messages.PROTOCOL, messages.runner()):
             raise Denied(
-                f"it has another version (wire {version}, runner {runner}) than this machine "
-                f"(wire {messages.WIRE}, runner {messages.runner()}), and its verdicts would not compare"
+                f"it has another version (protocol {version}, runner {runner}) than this machine (protocol "
+                f"{messages.PROTOCOL}, runner {messages.runner()}), and its verdicts would not compare"
             )
         first = self._python = self._python or (python, host.url)
         if python != first[0]:
@@ -250,7 +250,7 @@ class Hosts:
                 f"its programs run in {python}, those at {first[1]} in {first[0]}, and verdicts would differ"
             )
         if draining:
-            raise Unreached("it is going down")
+            raise Unreached("it is being stopped")
         host.room = self.options.concurrency or 4 * host.slots
         host.known, host.lost_since, host.losses = True, None, 0
 

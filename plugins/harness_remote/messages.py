@@ -1,4 +1,4 @@
-"""Jobs and what came of them as bytes: frames of `harness_runner.frames`, the same as inside a sandbox.
+"""Jobs and their outcomes as bytes: frames of `harness_runner.frames`, the same as inside a sandbox.
 
 Programs, inputs and outputs travel as they are; what is structured travels as JSON, with call arguments
 tagged by `harness_runner.values`, so that a tuple arrives as a tuple. Nothing is ever unpickled.
@@ -15,18 +15,18 @@ from typing import Annotated, Any, Final
 import harness_runner
 import msgspec
 from harness_runner import frames, values
-from harness_sandbox import wire
+from harness_sandbox import exchange
 
-from harness.protocols import Job, Raw, RawStatus
+from harness.contract import Job, Raw, RawStatus
 
 #: Version of these messages and of the paths they are sent to.
-WIRE: Final = 1
+PROTOCOL: Final = 1
 CONTENT_TYPE: Final = "application/x-harness-frame"
 _REASON: Final = 2000
 
 
 class MessageError(Exception):
-    """Bytes that are no message of ours."""
+    """Bytes that are not a message of this protocol."""
 
 
 class _Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +37,9 @@ class _Limits(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     wall_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)]
     memory_mb: Annotated[int, msgspec.Meta(gt=0)]
-    output_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.MAX_OUTPUT)]
-    result_bytes: Annotated[int, msgspec.Meta(gt=0, le=wire.MAX_RESULT)]
+    output_bytes: Annotated[int, msgspec.Meta(gt=0, le=exchange.MAX_OUTPUT)]
+    result_bytes: Annotated[int, msgspec.Meta(gt=0, le=exchange.MAX_RESULT)]
+    trace: bool
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
     strays: int
     reason: str
     queue_s: float
+    untraced: str
 
 
 def pack_job(job: Job) -> bytes:
@@ -76,6 +78,7 @@ def pack_job(job: Job) -> bytes:
         "memory_mb": job.memory_mb,
         "output_bytes": job.output_bytes,
         "result_bytes": job.result_bytes,
+        "trace": job.trace,
     }
     plan = {
         "entry_point": job.entry_point,
@@ -116,6 +119,7 @@ def unpack_job(data: bytes) -> Job:
             names=plan.names,
             token=plan.token,
             binary=parts.get("binary", b""),
+            trace=limits.trace,
         )
     except (ValueError, TypeError, RecursionError) as error:
         raise MessageError(f"not a job: {error}"[:300]) from None
@@ -133,8 +137,10 @@ def pack_raw(raw: Raw) -> bytes:
         "strays": raw.strays,
         "reason": raw.reason[:_REASON],
         "queue_s": raw.queue_s,
+        "untraced": raw.untraced[:_REASON],
     }
-    return b"".join(frames.pack(header, {"stdout": raw.stdout, "stderr": raw.stderr, "result": raw.result}))
+    said = {"stdout": raw.stdout, "stderr": raw.stderr, "result": raw.result, "trace": raw.trace}
+    return b"".join(frames.pack(header, said))
 
 
 def unpack_raw(data: bytes) -> Raw:
@@ -157,6 +163,8 @@ def unpack_raw(data: bytes) -> Raw:
         strays=told.strays,
         reason=told.reason,
         queue_s=told.queue_s,
+        trace=parts.get("trace", b""),
+        untraced=told.untraced,
     )
 
 
@@ -166,7 +174,7 @@ def digest(data: bytes) -> str:
 
 
 def runner() -> str:
-    """Hash of the server that runs inside sandboxes: both sides must have the same, for it has a part in
+    """Hash of the server that runs inside sandboxes: both sides must have the same, because it has a part in
     every verdict and therefore in the verifier's hash."""
     from pathlib import Path
 

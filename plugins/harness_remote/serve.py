@@ -1,4 +1,4 @@
-"""Running a front until it is told to go: SIGTERM or SIGINT drains it, a second one ends it at once."""
+"""Running a front until a signal: SIGTERM or SIGINT drains it, a second one ends it at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Serving:
     host: str
     port: int
     token: str
-    #: Whether the host was named by whoever starts it, and not by our default.
+    #: Whether the user named the host, instead of taking the default.
     host_named: bool
     drain_seconds: float = 60.0
     #: Largest job, and all that are under way, in bytes.
@@ -37,7 +37,7 @@ class Serving:
     key: Path | None = None
 
     def check(self) -> None:
-        """Raises SandboxError where anybody could have programs run here."""
+        """Raises SandboxError if anybody could have programs run here."""
         if not self.token and not (self.host_named and loopback(self.host)):
             raise SandboxError(
                 "without a token anybody who reaches it could have programs run here",

@@ -15,7 +15,7 @@ SHORTEST: Final = 16
 
 
 def read(file: str | Path, variable: str) -> str:
-    """The token in the file or, without one, in the variable; empty where there is none.
+    """The token in the file or, without one, in the variable; empty if there is none.
 
     Raises:
         SandboxError: the file cannot be read, or what is there is too short or not plain text.
@@ -49,6 +49,6 @@ class Guard:
         self._digest = hashlib.sha256(f"Bearer {token}".encode()).digest() if token else b""
 
     def admits(self, authorization: str | None) -> bool:
-        """Whether a request with this `Authorization` header may go on; any may where there is no token."""
+        """Whether a request with this `Authorization` header is admitted; without a token every one is."""
         given = hashlib.sha256((authorization or "").encode("utf-8", "surrogateescape")).digest()
         return not self._digest or hmac.compare_digest(given, self._digest)

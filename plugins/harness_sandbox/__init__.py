@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from harness.hookspecs import hookimpl
-from harness.plugins import Register
+from harness import hookimpl
+from harness.plugging import Register
+
+#: Modules that other plugins may import.
+PUBLIC = (
+    "assets",
+    "bubblewrap",
+    "build",
+    "canary",
+    "channel",
+    "exchange",
+    "namespaces",
+    "options",
+    "owner",
+    "pool",
+    "rootfs",
+    "servers",
+    "slot",
+)
 
 
 @hookimpl
@@ -31,11 +48,4 @@ def register_sandboxes(register: Register) -> None:
         "harness_sandbox.local:unsafe_local",
         options="harness_sandbox.local:UnsafeOptions",
         summary="no isolation at all: for programs that you wrote yourself",
-    )
-
-
-@hookimpl
-def register_commands(register: Register) -> None:
-    register(
-        "sandbox", "harness_sandbox.cli:command", summary="Build, check and measure sandboxes for programs."
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import DataError
+from harness.contract import DataError
 
 _PLACES = (Path(__file__).parent / "files", Path(__file__).parents[2] / "sandboxes")
 
 
 def folder(name: str) -> Path:
-    """A folder of assets, such as `canaries`; raises DataError when this installation lacks it."""
+    """A folder of assets, such as `canaries`; raises DataError if this installation lacks it."""
     for place in _PLACES:
         if (place / name).is_dir():
             return place / name

@@ -1,4 +1,4 @@
-"""The `auto` kind: the best that is here, and an error that says why where none is.
+"""The `auto` kind: the best that is here, and an error that says why if none is.
 
 It never falls back to something that does not contain: a run that would be unsafe does not start.
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from harness.errors import HarnessError
-from harness.protocols import BuildContext
+from harness.contract import BuildContext, HarnessError
 from harness_sandbox.options import PoolOptions
 from harness_sandbox.pool import SandboxError
 
@@ -17,7 +16,7 @@ ORDER: Final = ("docker", "namespaces", "bubblewrap")
 
 
 class AutoOptions(PoolOptions):
-    """Options that every kind has."""
+    """Options that every kind has; they are handed to the kind that is chosen."""
 
 
 def auto(options: AutoOptions, context: BuildContext) -> Any:

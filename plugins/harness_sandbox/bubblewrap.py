@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
 from harness_sandbox import cgroups, rootfs, servers
 from harness_sandbox.channel import Channel
 from harness_sandbox.namespaces import PIDS
@@ -24,7 +24,7 @@ UID = 65534
 
 
 def bubblewrap(options: PoolOptions, context: BuildContext) -> SandboxPool:
-    """Build the kind; raises SandboxError when this host cannot contain with it."""
+    """Build the kind; raises SandboxError if this host cannot contain with it."""
     why = unavailable()
     if why:
         raise SandboxError(why, where="sandbox 'bubblewrap'", hint="apt-get install bubblewrap")
@@ -34,7 +34,7 @@ def bubblewrap(options: PoolOptions, context: BuildContext) -> SandboxPool:
 
 
 def unavailable() -> str:
-    """Why this host does not have the kind; empty when it does."""
+    """Why this host does not have the kind; empty if it does."""
     if sys.platform != "linux":
         return "it needs Linux"
     if shutil.which("bwrap") is None:
@@ -43,7 +43,7 @@ def unavailable() -> str:
 
 
 class BubblewrapLauncher:
-    """Starts a bwrap a job, in control groups of the slot: bwrap itself limits nothing."""
+    """Starts a bwrap per job, in control groups of the slot, because bwrap itself limits nothing."""
 
     kind = "bubblewrap"
     warm = False

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from harness.plugins import Plugins, load
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
+from harness.plugging import Plugins, load
 from harness.recipe import Resources
-
-
-def cache_folder() -> Path:
-    """A folder that outlives runs (`$XDG_CACHE_HOME/harness`)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
+from harness.support import cache_folder
 
 
 def build_sandbox(kind: str, options: Mapping[str, Any] | None = None, plugins: Plugins | None = None) -> Any:
@@ -27,8 +21,8 @@ def build_sandbox(kind: str, options: Mapping[str, Any] | None = None, plugins: 
     """
     registry = (plugins or load()).registry
 
-    def build(kind: str, name: str, options: Mapping[str, Any]) -> Any:
-        return registry.find(kind, name).build(options, context)
+    def build(kind: str, name: str, options: Mapping[str, Any], *, model: str = "") -> Any:
+        return registry.find(kind, name).build(options, context.of_model(model))
 
     context = BuildContext(seed=0, cache=cache_folder(), data=None, build=build, resources=Resources())
     return build("sandboxes", kind, options or {})

@@ -63,16 +63,16 @@ class Canary:
 
     def faults(self, sandbox: object) -> list[str]:
         """What shows that a program got out, looked at between jobs of this sandbox."""
-        found = []
+        faults = []
         for fence in self._fences:
             fence()
         if self.hits:
-            found.append(f"{self.hits} connections reached the host")
+            faults.append(f"{self.hits} connections reached the host")
             self.hits = 0
         alive = survivors(uid_ranges(sandbox))
         if alive:
-            found.append(f"{len(alive)} of its processes live: {alive[:5]}")
-        return found
+            faults.append(f"{len(alive)} of its processes live: {alive[:5]}")
+        return faults
 
     def _listen(self, family: int, address: Any) -> None:
         listener = self._stack.enter_context(socket.socket(family))
@@ -111,7 +111,7 @@ class Canary:
 
 
 def uid_ranges(sandbox: object) -> list[range]:
-    """Uids of a pool's jobs; empty where they have none of their own."""
+    """Uids of a pool's jobs; empty if they have none of their own."""
     launcher = getattr(sandbox, "launcher", None)
     return [range(base, base + UIDS) for base in getattr(launcher, "uid_bases", ())]
 
@@ -128,9 +128,9 @@ def survivors(ranges: list[range], patience: float = 1.0) -> list[int]:
 
 
 def _processes() -> list[tuple[int, int]]:
-    found = []
+    processes = []
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                found.append((int(entry.name), entry.stat().st_uid))
-    return found
+                processes.append((int(entry.name), entry.stat().st_uid))
+    return processes

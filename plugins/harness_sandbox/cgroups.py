@@ -1,7 +1,7 @@
 """Memory and process limits of a slot without Docker: control groups, version 1 or 2.
 
-A slot's server starts inside its groups and every job inherits them, so that joining costs nothing
-a job. Groups are named by their owner: those of runs that are gone are removed at the next start.
+A slot's server starts inside its groups and every job inherits them, so that joining costs nothing per
+job. Groups are named by their owner: those of runs that are gone are removed at the next start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _numbers: Final = itertools.count()
 
 
 def unavailable() -> str:
-    """Why groups cannot be made here; empty when they can."""
+    """Why groups cannot be made here; empty if they can."""
     missing = [str(path) for path in _parents() if not os.access(path, os.W_OK)]
     if not _parents():
         return "no memory and pids control groups are mounted"

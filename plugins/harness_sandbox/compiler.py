@@ -8,14 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from harness.errors import HarnessError
+from harness.contract import HarnessError
 
 _PROGRAMS: Final = ("cc1plus", "collect2", "as", "ld")
 _FILES: Final = (
     "crt1.o", "crti.o", "crtn.o", "crtbeginT.o", "crtend.o", "libstdc++.a", "libm.a", "libc.a", "libgcc.a",
     "libgcc_eh.a", "libpthread.a",
 )  # fmt: skip
-#: libm.a is a linker script where the vector library is a part of it.
+#: libm.a is a linker script if the vector library is a part of it.
 _BESIDE: Final = ("libm-*.a", "libmvec.a")
 
 

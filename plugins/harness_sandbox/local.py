@@ -1,11 +1,11 @@
-"""The `unsafe-local` kind: limits but no walls. A program can read what you can read and reach the
-network; it is here for programs that you wrote yourself, and it has to be asked for in words."""
+"""The `unsafe-local` kind: limits but no containment. A program can read what you can read and reach the
+network. It is meant for programs that you wrote yourself, and `i_know_what_i_do` must confirm it."""
 
 from __future__ import annotations
 
 import sys
 
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
 from harness_sandbox import rootfs, servers
 from harness_sandbox.channel import Channel
 from harness_sandbox.options import PoolOptions
@@ -14,14 +14,15 @@ from harness_sandbox.spawned import SpawnedChannel
 
 
 class UnsafeOptions(PoolOptions):
-    """As the other kinds, and the words."""
+    """Options of the other kinds, and a confirmation."""
 
-    #: Programs run as you, with all that you may do.
     i_know_what_i_do: bool = False
+    """Confirms that programs may run as you, unconfined, with everything that you may do. Without it the
+    sandbox is refused."""
 
 
 def unsafe_local(options: UnsafeOptions, context: BuildContext) -> SandboxPool:
-    """Build the kind; raises SandboxError unless it was asked for in words."""
+    """Build the kind; raises SandboxError unless `i_know_what_i_do` is set."""
     if not options.i_know_what_i_do:
         raise SandboxError(
             "it contains nothing: a program can read your files and use your network",
@@ -32,7 +33,7 @@ def unsafe_local(options: UnsafeOptions, context: BuildContext) -> SandboxPool:
 
 
 class LocalLauncher:
-    """Starts a server a job as a plain child process."""
+    """Starts a server per job as a plain child process."""
 
     kind = "unsafe-local"
     warm = False

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
 from harness_sandbox import cgroups, rootfs, servers
 from harness_sandbox.channel import Channel
 from harness_sandbox.options import PoolOptions
@@ -18,7 +18,7 @@ PIDS = 160
 
 
 def namespaces(options: PoolOptions, context: BuildContext) -> SandboxPool:
-    """Build the kind; raises SandboxError when this host cannot contain with it."""
+    """Build the kind; raises SandboxError if this host cannot contain with it."""
     why = unavailable()
     if why:
         raise SandboxError(why, where="sandbox 'namespaces'", hint="use the docker kind")
@@ -28,7 +28,7 @@ def namespaces(options: PoolOptions, context: BuildContext) -> SandboxPool:
 
 
 def unavailable() -> str:
-    """Why this host does not have the kind; empty when it does."""
+    """Why this host does not have the kind; empty if it does."""
     if sys.platform != "linux":
         return "it needs Linux"
     if os.geteuid() != 0:

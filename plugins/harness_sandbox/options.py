@@ -5,32 +5,34 @@ from __future__ import annotations
 import os
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.recipe import Model
 
 
-class PoolOptions(BaseModel):
-    """How many jobs run side by side, and how long a server is kept."""
+class PoolOptions(Model):
+    """How many programs run at a time, their limits, and how long a server process is used."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    #: What programs are written in; a sandbox for `cpp` runs `python`, too.
     language: Literal["python", "cpp"] = "python"
-    #: Jobs at a time; one a core is enough, more only add latency. 0: as many as this host has cores.
+    """Language of the programs. A sandbox for `cpp` runs `python` too."""
     slots: Annotated[int, Field(ge=0)] = 0
-    #: Requests that may wait; `run` waits for room when it is full.
+    """Jobs that run at a time. More than one per core only adds latency. 0 means one per core of this
+    host."""
     queue: Annotated[int, Field(ge=1)] = 1024
-    #: Largest `memory_mb` that a job may ask for.
+    """Jobs that may wait. While the queue is full, further jobs wait to enter it."""
     memory_mb: Annotated[int, Field(ge=64)] = 1024
-    #: Room for files in /tmp, in MiB; it counts as memory.
+    """Most memory, in MiB, that a job may ask for. A job that asks for more is refused."""
     tmp_mb: Annotated[int, Field(ge=1)] = 64
-    #: A server is replaced after so many jobs.
+    """Space for files in /tmp, in MiB. It counts as memory."""
     recycle_after: Annotated[int, Field(ge=1)] = 2000
-    #: A server that idled for so many seconds is probed before its next job.
+    """Jobs after which a server process is replaced by a new one."""
     probe_idle: float = 30.0
-    #: Tries of a job whose sandbox failed, before it is given back as an infra_error.
+    """Seconds without a job after which a server is tested before it gets its next job."""
     attempts: Annotated[int, Field(ge=1)] = 2
-    #: Seconds for which servers may fail to start before waiting jobs are given back.
+    """How many times a job whose sandbox failed is tried. After that it is an `infra_error`."""
     recovery_seconds: float = 60.0
+    """Seconds for which servers may fail to start. After that the jobs that wait for one are
+    `infra_error`."""
 
     @property
     def width(self) -> int:

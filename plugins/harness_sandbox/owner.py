@@ -1,7 +1,7 @@
 """Who made a thing that outlives processes: a container, a cgroup.
 
 An owner is this boot of this machine, a pid namespace, a process id in it and that process's start time:
-a number that was given out again is not mistaken for a run that is still alive, nor is a run in another
+so a process id that is used again is not mistaken for a run that is still alive, nor a run in another
 container for one that is gone.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from harness.support import process
 
 
 def _place() -> str:
@@ -18,11 +20,8 @@ def _place() -> str:
 
 
 def _started(pid: int) -> str | None:
-    try:
-        # The name, in parentheses, may hold anything; the start time is the 20th field after it.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    running = process(pid)
+    return None if running is None else str(running.started)
 
 
 def mine() -> str:
@@ -31,7 +30,7 @@ def mine() -> str:
 
 
 def dead(owner: str) -> bool:
-    """Whether the owner is a process of this machine that is gone; False where that cannot be known."""
+    """Whether the owner is a process of this machine that is gone; False if that cannot be known."""
     place, _, rest = owner.partition(".")
     pid, _, started = rest.partition(".")
     if not pid.isdecimal():

@@ -1,4 +1,4 @@
-"""A pool of slots: a bounded queue in front, one thread a slot behind, no job lost or invented.
+"""A pool of slots: a bounded queue in front, one thread per slot behind it, no job lost or invented.
 
 A job that loses its server is tried again on a fresh one; when that fails too, or when no server can
 be started for `recovery_seconds`, it comes back as an `infra_error`. Any event loop and any thread
@@ -16,9 +16,8 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from harness.errors import HarnessError
-from harness.protocols import Job, Raw
-from harness_sandbox import wire
+from harness.contract import HarnessError, Job, Raw
+from harness_sandbox import exchange
 from harness_sandbox.channel import ChannelError, Launcher, StartError
 from harness_sandbox.options import PoolOptions
 from harness_sandbox.slot import Slot
@@ -97,7 +96,7 @@ class SandboxPool:
                 await asyncio.wrap_future(taken)
             except asyncio.CancelledError:
                 if not taken.cancel():
-                    # It was told of room that it will not take.
+                    # It was given room that it will not use: the next waiter gets it.
                     with self._lock:
                         self._admit()
                 raise
@@ -116,14 +115,14 @@ class SandboxPool:
             taken.result()
 
     def submit(self, job: Job) -> Future[Raw]:
-        """Queue a job without waiting for room; raises SandboxBusy when there is none."""
+        """Queue a job without waiting for room; raises SandboxBusy if there is none."""
         taken = self._offer(job, wait=False)
         if isinstance(taken, _Item):
             return taken.future
         raise SandboxBusy(f"{self.options.queue} jobs are waiting already", where=f"sandbox {self.kind!r}")
 
     def forget(self, future: Future[Raw]) -> bool:
-        """Cancel what `submit` gave, and let go of its job, unless it is under way; whether it was not."""
+        """Cancel what `submit` gave and drop its job unless it is under way; returns whether it did."""
         if not future.cancel():
             return False
         with self._lock:
@@ -167,7 +166,7 @@ class SandboxPool:
             self._work.notify_all()
         for item in left:
             if item.future.set_running_or_notify_cancel():
-                self._give(item, wire.failed("the sandbox was closed"))
+                self._give(item, exchange.failed("the sandbox was closed"))
         for waiter in waiters:
             if waiter.set_running_or_notify_cancel():
                 waiter.set_result(None)
@@ -189,6 +188,13 @@ class SandboxPool:
                 where=f"sandbox {self.kind!r}",
                 allowed=f"python, or language = {self.options.language!r}",
                 hint=f"give the sandbox language = {job.language!r}",
+            )
+        asked = job.calls or job.expressions or job.tests or job.binary or job.entry_point
+        if job.trace and (asked or job.language != "python"):
+            raise SandboxError(
+                "a job asks for a trace of something else than a program",
+                where=f"sandbox {self.kind!r}",
+                allowed="trace = True for a whole Python program that reads stdin",
             )
         with self._lock:
             if self._closed:
@@ -229,7 +235,7 @@ class SandboxPool:
             began = time.monotonic()
             try:
                 raw = self._attempt(slot, item)
-            except Exception as bug:  # noqa: BLE001 - ours: it belongs to whoever waits for the job
+            except Exception as bug:  # noqa: BLE001 - our bug: the caller that waits for the job gets it
                 item.future.set_exception(bug)
                 continue
             self._give(item, replace(raw, queue_s=began - item.asked))
@@ -254,7 +260,7 @@ class SandboxPool:
             # come up is an outage, which is waited out.
             item.attempts += not outage
             if item.attempts >= self.options.attempts or time.monotonic() > give_up or self._closed:
-                return wire.failed(error)
+                return exchange.failed(error)
             if outage:
                 time.sleep(pause)
                 pause = min(pause * 2, 2.0)

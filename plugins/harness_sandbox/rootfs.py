@@ -26,7 +26,7 @@ from typing import Final
 
 import harness_runner
 
-from harness.errors import HarnessError
+from harness.contract import HarnessError
 from harness_sandbox import compiler
 
 #: Counts up when what is put into a tree changes.

@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any, Final
 
-from harness_sandbox.wire import OUTPUT_BYTES, RESULT_BYTES
+from harness_sandbox.exchange import OUTPUT_BYTES, RESULT_BYTES
 
 #: Uids of one server: more than it will ever use.
 UIDS: Final = 0x10000

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from harness_runner import frames
-from harness_runner.server import WIRE
+from harness_runner.server import WIRE as PROTOCOL
 
-from harness.protocols import Job, Raw
-from harness_sandbox import wire
+from harness.contract import Job, Raw
+from harness_sandbox import exchange
 from harness_sandbox.channel import Channel, ChannelError, Launcher, StartError
 
 #: Longest start of a server until its first words, in seconds.
@@ -52,11 +52,11 @@ class Slot:
         self._spent = 0.0
 
     def run(self, job: Job) -> Raw:
-        """Run a job; raises ChannelError when the server failed, which is then already replaced."""
+        """Run a job; raises ChannelError if the server failed, which is then already replaced."""
         channel = self._ready()
         self._began = began = time.monotonic()
         try:
-            header, parts = self._exchange(channel, job)
+            header, parts, key = self._exchange(channel, job)
         except BaseException:
             self.stats.anomalies += 1
             self.drop()
@@ -70,7 +70,7 @@ class Slot:
         self._served += 1
         self._used = time.monotonic()
         self.stats.jobs += 1
-        raw = wire.reply(header, parts)
+        raw = exchange.reply(header, parts, key)
         self.stats.strays += raw.strays
         if raw.status == "infra_error":
             self.stats.anomalies += 1
@@ -112,8 +112,11 @@ class Slot:
         try:
             deadline = time.monotonic() + START_SECONDS
             header, _ = self._receive(channel, deadline)
-            if header.get("op") != "hello" or header.get("wire") != WIRE:
-                raise ChannelError(f"an image of another version: {header} where wire {WIRE} is spoken")
+            if header.get("op") != "hello" or header.get("wire") != PROTOCOL:
+                raise ChannelError(
+                    f"the server inside speaks another version of the frames' protocol than {PROTOCOL}: "
+                    f"it says {header}; build its image or tree again with `harness sandbox build`"
+                )
             if self._launcher.warm:
                 self._probe(channel)
         except ChannelError as error:
@@ -126,18 +129,18 @@ class Slot:
         return channel
 
     def _probe(self, channel: Channel) -> None:
-        raw = wire.reply(*self._exchange(channel, PROBE))
+        raw = exchange.reply(*self._exchange(channel, PROBE))
         if raw.status != "ok" or raw.stdout != b"42\n":
             raise ChannelError(f"the health probe failed: {raw.status} {raw.stdout!r} {raw.reason}")
 
-    def _exchange(self, channel: Channel, job: Job) -> tuple[dict[str, Any], dict[str, bytes]]:
-        header, parts = wire.request(job)
-        deadline = time.monotonic() + wire.longest(job)
+    def _exchange(self, channel: Channel, job: Job) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
+        header, parts = exchange.request(job)
+        deadline = time.monotonic() + exchange.longest(job)
         channel.send(frames.pack(header, parts), deadline)
         answer, body = self._receive(channel, deadline)
         if answer.get("op") != "done":
             raise ChannelError(f"an unexpected answer: {answer}")
-        return answer, body
+        return answer, body, parts.get("key", b"")
 
     def _receive(self, channel: Channel, deadline: float) -> tuple[dict[str, Any], dict[str, bytes]]:
         def read(view: memoryview) -> int:

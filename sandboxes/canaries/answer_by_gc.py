@@ -3,7 +3,7 @@ import gc
 
 
 def solve(a, b):
-    for found in gc.get_objects():
-        if isinstance(found, dict) and "expected" in found:
-            return found["expected"]
+    for candidate in gc.get_objects():
+        if isinstance(candidate, dict) and "expected" in candidate:
+            return candidate["expected"]
     return -1

@@ -1,7 +1,7 @@
 # verdict: wrong_answer|runtime_error ; mode: stdin ; threat: leaves a note for the next job wherever it can, and looks for one
 import os
 
-found = []
+notes = []
 for folder in (
     "/tmp",
     "/dev/shm",
@@ -15,7 +15,7 @@ for folder in (
     "/opt/runner",
 ):
     try:
-        found += [name for name in os.listdir(folder) if name.startswith("note") and folder != "."]
+        notes += [name for name in os.listdir(folder) if name.startswith("note") and folder != "."]
         with open(f"{folder}/note", "w") as note:
             note.write("here")
     except OSError:
@@ -26,4 +26,4 @@ for name in ("/proc/self/oom_score_adj", "/proc/1/oom_score_adj", "/proc/sys/ker
             file.write("777")
     except OSError:
         pass
-print("LEAK" if found else "nothing")
+print("LEAK" if notes else "nothing")

@@ -18,6 +18,9 @@ NAME = "solution.py"
 #: First byte of the result of a program that does not compile.
 NOT_COMPILED = b"!"
 _SYNTAX = (SyntaxError, ValueError, RecursionError, MemoryError)
+#: Longest decimal integer that a program may read or write, in digits, as LiveCodeBench's harness has it.
+#: Python's own limit of 4,300 fails programs that every judge with an older Python passed.
+DIGITS = 50_000
 
 
 def prepare() -> None:
@@ -26,6 +29,7 @@ def prepare() -> None:
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
     sys.argv = [NAME]
+    sys.set_int_max_str_digits(DIGITS)
 
 
 def open_streams() -> None:

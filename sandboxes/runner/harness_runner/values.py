@@ -65,6 +65,20 @@ def _pack_other(value: Any) -> Any:
     return {TAG: "other", "v": type(value).__name__[:200]}
 
 
+def other(value: Any) -> str | None:
+    """The class of the first part of a value that cannot cross; None if all of it can."""
+    todo = [pack(value)]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, list):
+            todo.extend(part)
+        elif isinstance(part, dict):
+            if part[TAG] == "other":
+                return str(part["v"])
+            todo.append(part["v"])
+    return None
+
+
 def unpack(data: Any, depth: int = 0) -> Any:
     """The value again.
 

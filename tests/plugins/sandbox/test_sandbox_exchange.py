@@ -1,0 +1,165 @@
+"""Exchanges with a server: what one side packs the other unpacks; what a program might forge is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from harness_runner import frames, values
+from harness_runner.calls import outcome
+from harness_runner.seccomp import program
+from hypothesis import given
+from hypothesis import strategies as st
+
+numbers = st.booleans() | st.integers() | st.floats(allow_nan=False) | st.complex_numbers(allow_nan=False)
+scalars = st.none() | numbers | st.text() | st.binary()
+hashable = st.recursive(scalars, lambda inner: st.tuples(inner, inner) | st.frozensets(inner), max_leaves=4)
+containers = (st.lists, lambda inner: st.tuples(inner, inner), lambda inner: st.dictionaries(hashable, inner))
+plain = st.recursive(
+    scalars | st.sets(hashable), lambda inner: st.one_of(*[of(inner) for of in containers]), max_leaves=12
+)
+
+
+@given(plain)
+def test_values_come_back_as_they_were(value: object) -> None:
+    told = values.loads_outcome(outcome(lambda: value))["ok"]
+    assert told == value
+    assert type(told) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, 1 << 100_000, -(1 << 100_000)],
+    ids=["nan", "inf", "-inf", "long", "-long"],
+)
+def test_numbers_that_json_does_not_have_come_back(value: float) -> None:
+    told = values.loads_outcome(outcome(lambda: value))["ok"]
+    assert type(told) is type(value)
+    assert told == value or (math.isnan(value) and math.isnan(told))
+
+
+def test_classes_of_the_programs_making_do_not_cross() -> None:
+    class Equal(int):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = int.__hash__
+
+    class Other:
+        def __repr__(self) -> str:
+            return "42"
+
+    assert type(values.unpack(values.pack(Equal(3)))) is int
+    opaque = values.unpack(values.pack([Other()]))[0]
+    assert opaque not in ("42", 42, "Other", Other())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[",
+        b"3",
+        b'{"ok":NaN}',
+        b'{"ok":' + b"9" * 5000 + b"}",
+        b"[" * 100_000,
+        b'{"ok":' + b"[" * 100_000,
+        b'{"ok":' + b"[" * 300 + b"]" * 300 + b"}",
+        b'{"ok":{"!":"eval","v":"1"}}',
+        b'{"ok":{"!":"dict","v":[1]}}',
+        b'{"ok":{"!":"set","v":[[]]}}',
+        b'{"ok":{"!":"int","v":"zz"}}',
+        b'{"ok":{"!":"float","v":"1e99999999999999999999999999999999999999999"}}',
+        b'{"ok":{"a":1}}',
+        b"\xff\xfe",
+        b'{"ok":"\\ud800',
+    ],
+    ids=lambda line: line[:24].hex(),
+)
+def test_what_is_not_ours_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any ValueError is the contract
+        values.loads_outcome(line)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_decoded_or_refused(line: bytes) -> None:
+    try:
+        values.loads_outcome(line)
+    except ValueError:
+        return
+
+
+parts = st.dictionaries(st.sampled_from(["code", "stdin", "plan"]), st.binary(max_size=500))
+
+
+@given(parts, st.integers(1, 7))
+def test_frames_come_back_whatever_the_chunks(given: dict[str, bytes], chunk: int) -> None:
+    data = memoryview(b"".join(bytes(b) for b in frames.pack({"op": "run", "n": 1}, given)))
+    at = 0
+
+    def read(view: memoryview) -> int:
+        nonlocal at
+        count = min(chunk, len(view), len(data) - at)
+        view[:count] = data[at : at + count]
+        at += count
+        return count
+
+    frame = frames.read_header(read)
+    assert frame is not None
+    header, length = frame
+    body = bytearray(length)
+    assert frames.read_exactly(read, memoryview(body)) == length
+    told = {name: bytes(part) for name, part in frames.slices(header, memoryview(body)).items()}
+    assert told == {name: part for name, part in given.items() if part}
+    assert frames.read_header(read) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0\0",
+        frames.PREFIX.pack(1 << 31, 0),
+        frames.PREFIX.pack(4, 0) + b"{}",
+        frames.PREFIX.pack(2, 0) + b"{}",
+        frames.PREFIX.pack(12, 0) + b'{"parts":[]}',
+        frames.PREFIX.pack(18, 2) + b'{"parts":{"a":-1}}',
+        frames.PREFIX.pack(17, 2) + b'{"parts":{"a":1}}',
+    ],
+)
+def test_frames_that_nobody_of_ours_sends_are_refused(data: bytes) -> None:
+    rest = memoryview(data)
+
+    def read(view: memoryview) -> int:
+        nonlocal rest
+        count = min(len(view), len(rest))
+        view[:count] = rest[:count]
+        rest = rest[count:]
+        return count
+
+    with pytest.raises(frames.FrameError):
+        frames.read_header(read)
+
+
+def test_arguments_travel_as_json() -> None:
+    assert json.loads(json.dumps(values.pack([(1, {2}), {"a": None}])))
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filters_jumps_all_land_on_a_return(machine: str) -> None:
+    import struct
+
+    code = program(machine)
+    lines = [struct.unpack_from("HBBI", code, at) for at in range(0, len(code), 8)]
+    returns = {at for at, (op, *_) in enumerate(lines) if op == 0x06}
+    refuse = len(lines) - 1
+    assert lines[refuse][3] == 0x00050001
+    jumps = [(at, at + 1 + line[1]) for at, line in enumerate(lines) if line[0] == 0x15 and line[1] > 1]
+    assert len(jumps) > 50
+    assert {target for _, target in jumps} == {refuse}
+    assert refuse in returns
+
+
+def test_an_unknown_machine_has_no_filter() -> None:
+    with pytest.raises(OSError, match="no system call numbers for riscv"):
+        program("riscv")

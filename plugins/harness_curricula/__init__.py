@@ -1,7 +1,9 @@
 """Which tasks come next, which groups count, and how their rewards are shaped."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
+
+PUBLIC = ("drawing", "evidence", "index", "learnability", "options", "sharing", "values")
 
 
 @hookimpl
@@ -9,8 +11,7 @@ def register_curricula(register: Register) -> None:
     register(
         "uniform",
         "harness_curricula.uniform:Uniform",
-        capabilities={"needs_labels": False},
-        summary="every subject alike, each once an epoch",
+        summary="every subject alike, each once per epoch",
     )
     register(
         "staged",
@@ -24,13 +25,13 @@ def register_curricula(register: Register) -> None:
         "harness_curricula.frozen:FrozenFilter",
         options="harness_curricula.options:FrozenFilterOptions",
         capabilities={"needs_labels": True},
-        summary="control: the subjects that the run's first labels picked, for ever after",
+        summary="control: for the whole run, the subjects that its first labels picked",
     )
     register(
         "learnability",
         "harness_curricula.learnability:Learnability",
         options="harness_curricula.options:LearnabilityOptions",
-        capabilities={"needs_labels": False, "online": True},
+        capabilities={"online": True},
         summary="online: Thompson draws of p(1 - p) from a decayed Beta posterior",
     )
 

@@ -11,9 +11,45 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from harness.protocols import CurriculumContext
-from harness.records import Task
-from harness_curricula.index import Flags, Index, Indices, grown
+from harness.contract import CurriculumContext, Task
+from harness_curricula.index import Flags, Floats, Index, Indices, grown
+
+Pick = Callable[[int, Flags], Indices]
+
+
+def by_weight(weights: Floats, rng: np.random.Generator) -> Pick:
+    """Picks positions with replacement in proportion to their weights, shape (subjects,)."""
+
+    def pick(count: int, exhausted: Flags) -> Indices:
+        weights[exhausted] = 0.0
+        ladder = np.cumsum(weights)
+        if not len(ladder) or ladder[-1] <= 0:
+            return np.zeros(0, dtype=np.int64)
+        picks: Indices = np.searchsorted(ladder, rng.random(count) * ladder[-1], side="right")
+        return picks
+
+    return pick
+
+
+def nearest_first(distance: Floats, rng: np.random.Generator) -> Pick:
+    """Picks the positions with the least distance, shape (subjects,), ties in random order.
+
+    The one task of a finite source's subject is picked once; then comes the next nearest. A stratum always
+    has another task, so the nearest stratum gives all of them.
+    """
+    order = np.lexsort((rng.random(len(distance)), distance))
+    first = True
+
+    def pick(count: int, exhausted: Flags) -> Indices:
+        nonlocal first
+        left = order[~exhausted[order]]
+        if first:
+            # Twice: after that a finite source's subject is known to be exhausted, and a stratum is not.
+            first = False
+            return np.repeat(left[:1], min(count, 2))
+        return left[:count] if exhausted.any() else np.repeat(left[:1], count)
+
+    return pick
 
 
 class StepTasks:
@@ -31,7 +67,7 @@ class StepTasks:
         self._at, self._seen = at, set()
         return True
 
-    def draw(self, k: int, context: CurriculumContext, pick: Callable[[int, Flags], Indices]) -> list[Task]:
+    def draw(self, k: int, context: CurriculumContext, pick: Pick) -> list[Task]:
         """Up to k tasks that the step does not have yet.
 
         Args:
@@ -66,22 +102,25 @@ class Epochs:
         self, k: int, context: CurriculumContext, step: StepTasks, among: Flags | None = None
     ) -> list[Task]:
         """Up to k tasks of the pool's subjects, or of those that `among` (shape (subjects,)) marks."""
+        return step.draw(k, context, lambda count, exhausted: self.take(count, context, exhausted, among))
+
+    def take(
+        self, count: int, context: CurriculumContext, exhausted: Flags, among: Flags | None = None
+    ) -> Indices:
+        """Up to `count` positions that are not exhausted, which count as drawn from now on; none if there is
+        none."""
         slots = self._index.slots(context.pool.subjects)
         self._drawn = grown(self._drawn, len(self._index), False)  # type: ignore[assignment]
-
-        def pick(count: int, exhausted: Flags) -> Indices:
-            open_ = ~exhausted if among is None else among & ~exhausted
-            left = np.flatnonzero(open_ & ~self._drawn[slots])
+        open_ = ~exhausted if among is None else among & ~exhausted
+        left = np.flatnonzero(open_ & ~self._drawn[slots])
+        if not len(left):
+            left = np.flatnonzero(open_)
             if not len(left):
-                left = np.flatnonzero(open_)
-                if not len(left):
-                    return left
-                self._drawn[slots if among is None else slots[among]] = False
-            picks: Indices = context.rng.choice(left, size=min(count, len(left)), replace=False)
-            self._drawn[slots[picks]] = True
-            return picks
-
-        return step.draw(k, context, pick)
+                return left
+            self._drawn[slots if among is None else slots[among]] = False
+        picks: Indices = context.rng.choice(left, size=min(count, len(left)), replace=False)
+        self._drawn[slots[picks]] = True
+        return picks
 
     def drawn(self) -> list[str]:
         """Ids drawn in the current epoch, sorted."""

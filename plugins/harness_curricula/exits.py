@@ -1,11 +1,11 @@
-"""When a stage has given what it can: a plateau, or mastery."""
+"""When a stage has nothing more to give: a plateau, or mastery."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean, variance
 
-from harness.records import StepMetrics
+from harness.contract import StepMetrics
 
 
 def plateau(history: Sequence[StepMetrics], window: int, errors: float) -> str | None:
@@ -13,7 +13,7 @@ def plateau(history: Sequence[StepMetrics], window: int, errors: float) -> str |
 
     The mean of the last `window` steps is compared with that of the `window` before. Steps draw
     their own tasks, so their spread gives the standard error of the difference,
-    sqrt(s1^2 / w + s2^2 / w); a gain below `errors` of them cannot be told from none.
+    sqrt(s1^2 / w + s2^2 / w); a gain of at most `errors` such errors counts as none.
     """
     if window < 2 or len(history) < 2 * window:
         return None

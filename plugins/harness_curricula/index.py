@@ -41,13 +41,13 @@ class Index:
 
     def slots(self, subjects: Sequence[str]) -> Indices:
         """Slots of all these subjects, shape (subjects,)."""
-        found = self._pools.get(id(subjects))
-        if found is None:
+        entry = self._pools.get(id(subjects))
+        if entry is None:
             if len(self._pools) >= _REMEMBERED:
                 self._pools.clear()
             slots = np.fromiter(map(self.slot, subjects), dtype=np.int64, count=len(subjects))
-            found = self._pools[id(subjects)] = (subjects, slots)
-        return found[1]
+            entry = self._pools[id(subjects)] = (subjects, slots)
+        return entry[1]
 
 
 def grown(values: npt.NDArray[np.generic], size: int, fill: float) -> npt.NDArray[np.generic]:

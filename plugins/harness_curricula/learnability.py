@@ -1,9 +1,9 @@
 """Curriculum `learnability`: online, with labels that training gives for free.
 
 Each subject has a Beta posterior over its pass rate, from the outcomes of training, which fade by
-`decay` a step because the policy moves on. A step draws a pass rate from every posterior (Thompson
-1933) and then subjects in proportion to what that rate is worth: p(1-p), the variance of the reward
-and so the size of the policy gradient, or the chance of a group with mixed outcomes.
+`decay` per step because the policy moves on. A step draws a pass rate from every posterior (Thompson
+1933) and then subjects in proportion to what that rate is worth: p(1-p), the variance of the reward and
+so the size of the policy gradient, or the chance of a group with mixed outcomes.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.protocols import BuildContext, CurriculumContext
-from harness.records import JUDGED, Group, StepMetrics, Task
-from harness_curricula.drawing import StepTasks
+from harness.contract import BuildContext, CurriculumContext, Group, StepMetrics, Task
+from harness_curricula.drawing import StepTasks, by_weight
 from harness_curricula.evidence import Evidence
-from harness_curricula.index import Flags, Floats, Indices
+from harness_curricula.index import Floats
 from harness_curricula.options import LearnabilityOptions
+from harness_curricula.sharing import Sharing
 
 
 class Learnability:
@@ -27,27 +27,18 @@ class Learnability:
     def __init__(self, options: LearnabilityOptions, context: BuildContext | None = None) -> None:
         self.options = options
         self._evidence = Evidence(options.decay)
-        self._step = StepTasks()
+        self._step, self._sharing = StepTasks(), Sharing(options.neighbours)
 
     def next(self, k: int, context: CurriculumContext) -> Sequence[Task]:
         if self._step.begins(context):
             self._evidence.fade()
         subjects, rng = context.pool.subjects, context.rng
-        weights = self._weights(subjects, rng)
+        self._sharing.sees(subjects)
+        return self._step.draw(k, context, by_weight(self._weights(context), rng))
 
-        def pick(count: int, exhausted: Flags) -> Indices:
-            weights[exhausted] = 0.0
-            ladder = np.cumsum(weights)
-            if not len(ladder) or ladder[-1] <= 0:
-                return np.zeros(0, dtype=np.int64)
-            picks: Indices = np.searchsorted(ladder, rng.random(count) * ladder[-1], side="right")
-            return picks
-
-        return self._step.draw(k, context, pick)
-
-    def _weights(self, subjects: Sequence[str], rng: np.random.Generator) -> Floats:
+    def _weights(self, context: CurriculumContext) -> Floats:
         """What each subject is worth to this step, shape (subjects,)."""
-        options = self.options
+        options, subjects, rng = self.options, context.pool.subjects, context.rng
         counts = self._evidence.on(subjects)
         known = np.flatnonzero(counts.any(axis=1))
         passes, fails = counts[known].T
@@ -61,13 +52,18 @@ class Learnability:
         if options.utility == "variance":
             worth = rates * (1 - rates)
         else:
-            worth = 1 - rates**options.group_size - (1 - rates) ** options.group_size
+            size = options.size(context)
+            worth = 1 - rates**size - (1 - rates) ** size
         return worth + options.floor
 
+    def means(self, subjects: Sequence[str]) -> Floats:
+        """The posterior mean of each subject's pass rate, shape (subjects,)."""
+        passes, fails = self._evidence.on(subjects).T
+        means: Floats = (passes + 1) / (passes + fails + 2)
+        return means
+
     def observe(self, group: Group) -> None:
-        passes = group.statuses.count("pass")
-        judged = sum(status in JUDGED for status in group.statuses)
-        self._evidence.add(group.subject, passes, judged - passes)
+        self._evidence.count(group, self._sharing.weights(group.subject))
 
     def finished(self, history: Sequence[StepMetrics]) -> str | None:
         return None

@@ -1,4 +1,4 @@
-"""Shaper `length-penalty`: be brief where it is easy, think where it is hard.
+"""Shaper `length-penalty`: brief answers to easy tasks, long thoughts on hard ones.
 
 The idea of DiPO (arXiv 2601.21418): a penalty on length, modulated by the policy's own measured
 difficulty. Among a group's right answers, the longest loses `strength * p` of its reward and the
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.protocols import BuildContext
-from harness.records import Difficulty, Group
+from harness.contract import BuildContext, Difficulty, Group
 from harness_curricula.options import LengthPenaltyOptions
 
 

@@ -1,8 +1,8 @@
 """Curriculum `staged`: the method of arXiv 2504.00829.
 
-The stage's `select` rule, and a window here, leave the subjects whose measured difficulty suits the
-policy. They are drawn alike, or opened from easy to hard, until the training pass rate is flat or
-high. What the labels say is read once a stage: measuring anew is the next stage's business.
+The stage's rule `select` leaves the subjects whose measured difficulty suits the policy. They are drawn
+alike, or opened from easy to hard, until the training pass rate is flat or high.
+Labels are read once per stage; to use new measurements, begin another stage.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.protocols import BuildContext, CurriculumContext
-from harness.records import Group, StepMetrics, Task
+from harness.contract import BuildContext, CurriculumContext, Group, StepMetrics, Task
 from harness_curricula.drawing import Epochs, StepTasks
 from harness_curricula.exits import mastery, plateau
 from harness_curricula.index import Flags, Floats
 from harness_curricula.options import StagedOptions
-from harness_curricula.window import SeenMeans, inside
+from harness_curricula.seen import SeenMeans
 
 
 class Staged:
-    """Subjects in a window of measured difficulty, easy to hard."""
+    """The subjects of a stage, all alike or from easy to hard."""
 
     def __init__(self, options: StagedOptions, context: BuildContext | None = None) -> None:
         self.options = options
@@ -32,26 +31,22 @@ class Staged:
         self._epochs, self._step, self._means = Epochs(), StepTasks(), SeenMeans()
 
     def next(self, k: int, context: CurriculumContext) -> Sequence[Task]:
-        """Raises TrainingError when no subject is left in the window."""
         if context.stage != self._stage:
             self._stage, self._steps = context.stage, 0
             self._epochs, self._means = Epochs(), SeenMeans()
         if self._step.begins(context):
             self._steps += 1
-        means = self._means.on(context.pool, learn=True)
-        chosen = self._open(means, inside("staged", self.options, means, context))
-        return self._epochs.draw(k, context, self._step, chosen)
+        return self._epochs.draw(k, context, self._step, self._open(self._means.on(context.pool)))
 
-    def _open(self, means: Floats, within: Flags) -> Flags:
-        """Which subjects of the window the stage draws from by now."""
+    def _open(self, means: Floats) -> Flags:
+        """Which subjects the stage draws from by now."""
         options = self.options
         if options.order == "together":
-            return within
+            return np.ones(len(means), dtype=np.bool_)
         progress = min(1.0, (self._steps - 1) / options.pace_steps)
         share = options.start_share + (1 - options.start_share) * progress
-        positions = np.flatnonzero(within)
-        easiest = positions[np.argsort(-means[positions], kind="stable")]
-        flags = np.zeros_like(within)
+        easiest = np.argsort(-means, kind="stable")
+        flags = np.zeros(len(means), dtype=np.bool_)
         flags[easiest[: math.ceil(len(easiest) * share)]] = True
         return flags
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.protocols import BuildContext, CurriculumContext
-from harness.records import Group, StepMetrics, Task
+from harness.contract import BuildContext, CurriculumContext, Group, StepMetrics, Task
 from harness_curricula.drawing import Epochs, StepTasks
 
 
 class Uniform:
-    """Draws subjects uniformly, each once an epoch; strata come again with fresh tasks."""
+    """Draws subjects uniformly, each once per epoch; strata come again with fresh tasks."""
 
     def __init__(self, options: None = None, context: BuildContext | None = None) -> None:
         self._epochs, self._step = Epochs(), StepTasks()

@@ -1,7 +1,7 @@
 """Measuring how hard subjects are for a policy."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
 
 @hookimpl
@@ -10,6 +10,11 @@ def register_difficulty_estimators(register: Register) -> None:
         "pass-rate",
         "harness_difficulty.pass_rate:PassRate",
         options="harness_difficulty.options:PassRateOptions",
-        capabilities={"sequential": True},
         summary="observed pass rates; stops sampling a subject once its posterior is decisive",
+    )
+    register(
+        "posterior",
+        "harness_difficulty.posterior:Posterior",
+        options="harness_difficulty.options:PosteriorOptions",
+        summary="pass rates under drift, a verifier's error rates and published priors",
     )

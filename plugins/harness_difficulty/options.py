@@ -6,46 +6,50 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from harness.recipe import Model
-from harness.recipe.stage import Count, Share
+from harness.recipe import Count, LabelsOf, Model, Share
 
 
 class PassRateOptions(Model):
-    """How many rollouts a label costs, and when fewer are enough.
+    """How many rollouts a label costs, and when a measurement stops early.
 
     A label costs at most `tasks * samples` rollouts. For a stratum of an endless source these are
     `tasks` fresh tasks with `samples` rollouts each; for a task of a finite source leave `tasks` at 1.
     """
 
-    #: Fresh tasks a stratum.
     tasks: Count = 1
-    #: Rollouts a task.
+    """Fresh tasks per stratum of an endless source. Leave it at 1 for a finite source."""
     samples: Count = 8
-    #: Stop early where the posterior has decided; false always spends `tasks * samples`.
+    """Rollouts per task."""
     sequential: bool = True
-    #: The window of pass rates about which the posterior is to decide: in it, or out of it.
+    """Whether a measurement stops as soon as the posterior has decided. False always spends `tasks *
+    samples` rollouts."""
     low: Share = 0.05
+    """Lower end of the window of pass rates. A measurement decides whether a subject lies in the window or
+    not. Below `high`."""
     high: Share = 0.9
-    #: Posterior probability of being in (or out of) the window at which sampling stops. At 0.8 a pool of
-    #: 40 mostly hopeless strata costs half of what 16 tasks of 4 rollouts cost, for 0.7 wrong decisions
-    #: instead of 0.4; at 0.95 it costs nearly all of it.
+    """Upper end of the window of pass rates."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
-    #: Rollouts before any decision; by default a quarter of the most.
+    """Posterior probability, of lying in the window or of lying outside, at which a measurement stops. On a
+    pool of 40 mostly hopeless strata, 0.8 costs half of what 16 tasks of 4 rollouts cost, at 0.7 wrong
+    decisions instead of 0.4; 0.95 costs nearly all of it."""
     min_samples: Count | None = None
-    #: The most rollouts a label, where it should not be `tasks * samples`.
+    """Rollouts before any decision. If not set, a quarter of the most."""
     max_samples: Count | None = None
+    """Most rollouts per label. If not set, `tasks * samples`."""
 
     @model_validator(mode="after")
     def _in_order(self) -> PassRateOptions:
         if self.low >= self.high:
             raise ValueError(f"low = {self.low} must lie below high = {self.high}")
         if self.min_samples is not None and self.min_samples > self.most:
-            raise ValueError(f"min_samples = {self.min_samples} is above the most a label gets, {self.most}")
+            raise ValueError(
+                f"min_samples = {self.min_samples} is above the most rollouts per label, {self.most}"
+            )
         return self
 
     @property
     def most(self) -> int:
-        """The most rollouts a label."""
+        """Most rollouts per label."""
         return self.max_samples or self.tasks * self.samples
 
     @property
@@ -53,3 +57,23 @@ class PassRateOptions(Model):
         """Rollouts between two looks at the posterior: whole tasks, about a quarter of the most."""
         whole = max(1, round(self.most / 4 / self.samples)) * self.samples
         return min(self.most, max(whole, self.min_samples or 0))
+
+
+Error = Annotated[float, Field(ge=0, lt=0.5)]
+
+
+class PosteriorOptions(PassRateOptions):
+    """What the estimator `posterior` knows besides the outcomes of a measurement. Rules read its mean as
+    `extra("rate")` and its standard deviation as `extra("rate_sd")`; `p` stays the observed rate."""
+
+    drift: Share = 0.0
+    """Share of the evidence of earlier measurements that is kept each time a subject is measured under
+    another policy. 0 forgets them at once, 1 holds the pass rate for constant."""
+    false_pass: Error = 0.0
+    """Rate fp at which the verifier passes wrong answers."""
+    false_fail: Error = 0.0
+    """Rate fn at which the verifier fails right answers."""
+    prior: LabelsOf = ""
+    """Model of `difficulty.labels` whose published pass rates are the prior. Empty takes the uniform one."""
+    prior_samples: Annotated[float, Field(gt=0)] = 4.0
+    """Samples that a published rate is worth. Measurements overrule it as they exceed this."""

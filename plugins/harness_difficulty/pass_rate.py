@@ -1,9 +1,9 @@
 """Pass rates by sampling, no more than the decision at hand needs.
 
-A label exists to decide whether a subject lies in a window of pass rates. After each round the
-posterior Beta(passes + 1, fails + 1) is asked; sampling stops where it puts at least `confidence`
-on one side of the question, or the most rollouts are spent. Rollouts of one task resemble each
-other, so for a stratum every round takes fresh tasks.
+A label exists to decide whether a subject lies in a window of pass rates. After each round the posterior
+Beta(passes + 1, fails + 1) is asked; sampling stops if it puts at least `confidence` on one side of the
+question, or the most rollouts are spent. Rollouts of one task resemble each other, so for a stratum
+every round takes fresh tasks.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.protocols import BuildContext
-from harness.records import Difficulty
+from harness.contract import BuildContext, Difficulty
 from harness_difficulty.options import PassRateOptions
 
 #: Rollouts lost to infrastructure errors are drawn again until this many times the most were tried.
@@ -44,7 +43,7 @@ class PassRate:
         if options.sequential:
             passes = np.array([0 if d is None else d.passes for d in seen], dtype=np.int64)
             wanted = np.minimum(wanted, options.round)
-            wanted[self._decided(samples, passes)] = 0
+            wanted[self._decided(subjects, samples, passes)] = 0
         wanted[samples + lost >= MAX_TRIES * options.most] = 0
         return {subjects[i]: int(wanted[i]) for i in np.flatnonzero(wanted).tolist()}
 
@@ -67,10 +66,16 @@ class PassRate:
         inside: Floats = betainc(a, b, self.options.high) - betainc(a, b, self.options.low)
         return inside
 
+    def _inside(
+        self, subjects: Sequence[str], samples: npt.NDArray[np.int64], passes: npt.NDArray[np.int64]
+    ) -> Floats:
+        """The window's posterior probability by subject; an estimator that knows more overrides it."""
+        return self.window_probability(samples, passes)
+
     def _decided(
-        self, samples: npt.NDArray[np.int64], passes: npt.NDArray[np.int64]
+        self, subjects: Sequence[str], samples: npt.NDArray[np.int64], passes: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.bool_]:
-        inside = self.window_probability(samples, passes)
+        inside = self._inside(subjects, samples, passes)
         sure: npt.NDArray[np.bool_] = np.maximum(inside, 1 - inside) >= self.options.confidence
         return sure & (samples >= (self.options.min_samples or self.options.round))
 

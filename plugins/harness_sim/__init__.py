@@ -5,7 +5,7 @@ something about policies of selection under item response theory, nothing about 
 """
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
 
 @hookimpl
@@ -18,6 +18,9 @@ def register_trainers(register: Register) -> None:
             "simulated": True,
             "kinds": ["rl"],
             "losses": ["mask_truncated"],
+            # A student without tokens has no top_p or top_k; one number needs no AdamW, and has no moments.
+            "sampling": ["temperature"],
+            "optimizer": ["max_grad_norm", "warmup_steps", "reset"],
             "curriculum_granularity": "step",
             "dynamic_sampling": True,
             "in_stage_evaluation": True,
@@ -36,7 +39,7 @@ def register_engines(register: Register) -> None:
     register(
         "sim",
         "harness_sim.engine:SimEngine",
-        capabilities={"simulated": True, "sync_weights": True},
+        capabilities={"simulated": True},
         summary="SIMULATION: answers of the student of trainer 'sim'",
     )
 
@@ -60,4 +63,11 @@ def register_task_sources(register: Register) -> None:
         options="harness_sim.options:SimIrtOptions",
         capabilities={"simulated": True},
         summary="SIMULATION: items with known difficulty and discrimination, as strata or as a finite set",
+    )
+    register(
+        "sim-rates",
+        "harness_sim.rates:SimRates",
+        options="harness_sim.options:SimRatesOptions",
+        capabilities={"simulated": True},
+        summary="SIMULATION: items as difficult as real problems, by published pass rates",
     )

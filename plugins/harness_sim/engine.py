@@ -1,6 +1,6 @@
 """Engine `sim`: the simulated student's answers, one rollout at a time, as any engine gives them.
 
-Of the sampling, temperature and max_tokens count; a student without tokens has no top_p or top_k.
+It uses temperature and max_tokens of the sampling; a student without tokens has no top_p or top_k.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from itertools import groupby
 
 import numpy as np
 
-from harness.errors import EngineError
-from harness.protocols import BuildContext, Policy
-from harness.records import PolicyRef, Request, Rollout
+from harness.contract import BuildContext, EngineError, Policy, PolicyRef, Request, Rollout, refuse_prefix
 from harness_sim.items import PROMPT_TOKENS, RIGHT, WRONG, parameters
-from harness_sim.student import Student, draws, group_seed, read
+from harness_sim.student import Student, draws, group_seed, student_of
 
 _PROMPT_IDS = tuple(range(PROMPT_TOKENS))
 
@@ -31,7 +29,7 @@ class SimEngine:
         self._student, self._ref = student, ref
 
     def sync_weights(self, policy: Policy) -> None:
-        self.use(read(policy.files.path), policy.ref)
+        self.use(student_of(policy), policy.ref)
 
     def prompt_tokens(self, request: Request) -> int:
         return PROMPT_TOKENS
@@ -46,6 +44,8 @@ class SimEngine:
     def _answer(self, requests: Sequence[Request]) -> list[Rollout]:
         if self._student is None:
             raise EngineError("has no student yet: sync_weights first", where="engine 'sim'")
+        for request in requests:
+            refuse_prefix(request, "sim")
         sampling = requests[0].sampling
         items = np.array([parameters(request.prompt) for request in requests])
         seeds = np.array([group_seed(r.key, r.key.task) for r in requests], dtype=np.uint64)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.errors import EngineError
-from harness.records import Message
+from harness.contract import EngineError, Message, Task
 
 #: The right answer to every item, and what the student writes when it fails.
 RIGHT = "right"
@@ -18,12 +17,21 @@ PROMPT_TOKENS = 8
 _PROMPT = re.compile(r"Simulated item \S+ with a=(\S+) b=(\S+)")
 
 
-def prompt(name: str, a: float, b: float) -> tuple[Message, ...]:
-    return (Message("user", f"Simulated item {name} with a={a!r} b={b!r}"),)
+def item(name: str, a: float, b: float, *, domain: str, stratum: str | None) -> Task:
+    """An item of discrimination `a` and difficulty `b`, as a task."""
+    return Task(
+        id=name,
+        prompt=(Message("user", f"Simulated item {name} with a={a!r} b={b!r}"),),
+        verifier="exact",
+        answer=RIGHT,
+        domain=domain,
+        stratum=stratum,
+        meta={"a": a, "b": b},
+    )
 
 
 def parameters(messages: Sequence[Message]) -> tuple[float, float]:
-    """Discrimination and difficulty; raises EngineError when the prompt is not a simulated item's."""
+    """Discrimination and difficulty; raises EngineError if the prompt is not a simulated item's."""
     match = _PROMPT.fullmatch(messages[-1].content) if messages else None
     if match is None:
         seen = messages[-1].content[:80] if messages else ""

@@ -11,11 +11,8 @@ from math import exp
 from statistics import NormalDist
 from typing import Final
 
-from harness.errors import DataError
-from harness.protocols import BuildContext
-from harness.records import Task
-from harness.seeds import seed_of
-from harness_sim.items import RIGHT, prompt
+from harness.contract import BuildContext, DataError, Task, seed_of
+from harness_sim.items import item
 from harness_sim.options import SimIrtOptions
 
 _NORMAL: Final = NormalDist()
@@ -44,23 +41,15 @@ class SimIrt:
         if position is None:
             raise DataError(f"has no subject {subject!r}", where="task source 'sim-irt'")
         options = self.options
-        item = f"{self._stem}{subject}/{index}" if self.endless else subject
+        name = f"{self._stem}{subject}/{index}" if self.endless else subject
         step = (options.high - options.low) / max(1, options.count - 1)
         b = options.low + step * position
         if self.endless and options.spread:
-            b += options.spread * _normal(item, "b")
+            b += options.spread * _normal(name, "b")
         a = options.discrimination
         if options.discrimination_spread:
-            a *= exp(options.discrimination_spread * _normal(item, "a"))
-        return Task(
-            id=item,
-            prompt=prompt(item, a, b),
-            verifier="exact",
-            answer=RIGHT,
-            domain=options.domain,
-            stratum=subject if self.endless else None,
-            meta={"a": a, "b": b},
-        )
+            a *= exp(options.discrimination_spread * _normal(name, "a"))
+        return item(name, a, b, domain=options.domain, stratum=subject if self.endless else None)
 
     def get(self, task_id: str) -> Task:
         """Raises DataError for an id that it never gives."""

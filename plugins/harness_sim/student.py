@@ -1,10 +1,10 @@
 """The simulated student: what it answers, how long that takes, and what it is on disk.
 
-Item response theory (Birnbaum 1968): P(right) = sigmoid(a (theta - b)). Temperature divides the
-logit, so that 0 is greedy: right exactly when theta >= b, always at the same length. Lengths are
-log-normal around a median that grows with difficulty; a completion that would pass max_tokens is cut
-there and has no answer. Three numbers a rollout come from its key alone, so the trainer and the engine
-give the same outcome.
+Item response theory (Birnbaum 1968): P(right) = sigmoid(a (theta - b)). Temperature divides the logit,
+so that 0 is greedy: right exactly when theta >= b, always at the same length. Lengths are log-normal
+around a median that grows with difficulty; a completion that would pass max_tokens is cut there and has
+no answer. Three numbers per rollout come from its key alone, so the trainer and the engine give the same
+outcome.
 """
 
 from __future__ import annotations
@@ -16,10 +16,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError
-from harness.protocols import BuildContext, ModelFiles
-from harness.records import RolloutKey, Sampling, decode, digest, encode
-from harness.seeds import seed_of, uniforms
+from harness.contract import (
+    BuildContext,
+    DataError,
+    ModelFiles,
+    Policy,
+    RolloutKey,
+    Sampling,
+    decode,
+    digest,
+    encode,
+    seed_of,
+    uniforms,
+)
 from harness_sim.options import StudentOptions
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +47,7 @@ class Student:
     tokens_growth: float
     tokens_spread: float
     context_length: int
-    #: Written into the file for whoever opens it.
+    #: Written into the file, so that whoever opens it knows.
     simulation: bool = True
 
     @property
@@ -91,6 +100,22 @@ def write(student: Student, folder: Path) -> None:
     (folder / FILE).write_bytes(encode(student) + b"\n")
 
 
+def student_of(policy: Policy) -> Student:
+    """A policy's student.
+
+    Raises:
+        DataError: the folder is not a simulated student's, or a checkpoint's student has changed since.
+    """
+    student = read(policy.files.path)
+    if policy.checkpoint is not None and student.sha != policy.ref.weights_sha:
+        raise DataError(
+            f"the checkpoint's student has changed: its hash is {student.sha}, and the run recorded "
+            f"{policy.ref.weights_sha}",
+            where=str(policy.files.path), hint="restore the folder, or start a new run",
+        )  # fmt: skip
+    return student
+
+
 def read(folder: Path) -> Student:
     """The student of a model folder.
 
@@ -100,7 +125,7 @@ def read(folder: Path) -> Student:
     path = folder / FILE
     if not path.is_file():
         raise DataError(
-            "is no simulated student",
+            "is not a simulated student",
             where=str(path),
             hint='the simulation needs model.loader = "sim"; a real model needs a real trainer',
         )

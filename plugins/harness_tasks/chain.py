@@ -18,10 +18,8 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from harness.errors import DataError, near
-from harness.protocols import BuildContext
-from harness.recipe.stage import Model
-from harness.records import AnswerSpec, Message, Task
+from harness.contract import AnswerSpec, BuildContext, DataError, Message, Task, near
+from harness.recipe import Model
 from harness_tasks.permutation import permute
 from harness_tasks.strata import Strata, parse_strata
 
@@ -34,16 +32,19 @@ _ID: Final = re.compile(rf"{NAME}/([1-9]\d{{0,2}})/(train|heldout)/(0|[1-9]\d*)(
 
 
 class ChainOptions(Model):
-    """Which chains to give."""
+    """Which chains are asked for."""
 
-    #: Levels (numbers of operations): `"1-40"`, `"1-8,10"` or a list.
     strata: Strata = Field(default_factory=lambda: parse_strata("1-40"))
+    """Levels, which are numbers of operations: `"1-40"`, `"1-8,10"` or a list. From 1 to 200."""
     split: Split = "train"
-    #: Order in which contents are dealt. None: training follows the run's seed, held-out tasks are
-    #: the same in every run.
+    """Which part of the source's problems to give. `train` and `heldout` never share one, whatever the
+    seed."""
     seed: int | None = None
-    #: Relative frequency of levels for stages that sample from the source itself, such as sft.
+    """Names the order in which problems are dealt. If not set, training follows the run's seed, and
+    held-out tasks are the same in every run."""
     weights: dict[str, float] | None = None
+    """Relative frequency of each level, such as `{"1" = 2.0, "2" = 1.0}`, for stages that sample from the
+    source itself, such as `sft`. If not set, all levels are equally frequent."""
 
     @model_validator(mode="after")
     def _fits(self) -> ChainOptions:
@@ -56,7 +57,7 @@ class ChainOptions(Model):
             if subject not in known:
                 raise ValueError(f"weights: {subject!r} is not among the strata; {near(subject, known)}")
             if not 0 <= weight < float("inf"):
-                raise ValueError(f"weights: {subject!r} has weight {weight}, which is no frequency")
+                raise ValueError(f"weights: {subject!r} has weight {weight}, which is not a frequency")
         if self.weights is not None and not any(self.weights.values()):
             raise ValueError("weights: all of them are 0")
         return self
@@ -96,9 +97,9 @@ class ArithmeticChain:
         match = _ID.fullmatch(task_id)
         if match is None or int(match[1]) > MAX_LEVEL:
             raise DataError(
-                f"{task_id!r} is no task of it",
+                f"{task_id!r} is not a task of this source",
                 where=f"task source {NAME!r}",
-                allowed=f"{NAME}/<level>/<train|heldout>/<index>, with @<seed> where it is not 0",
+                allowed=f"{NAME}/<level>/<train|heldout>/<index>, with @<seed> if it is not 0",
             )
         split: Split = "train" if match[2] == "train" else "heldout"
         return _task(int(match[1]), split, int(match[3]), int(match[4] or 0))

@@ -1,9 +1,10 @@
 """Source `small-functions`: programs to write whose difficulty is one exact number.
 
-The prompt of level n names n operations on a number, such as `f:+3*2-5=` (n = 3): write a function `f` that
-does them from left to right, so that f(1) = (1 + 3) * 2 - 5 = 3. The answer is what the verifier `code` asks
-of it: calls with the values that are right, of which a program that left something out gets some by luck and
-not all. Level n has 27^n contents; `meta["solution"]` is one program that is right, for supervised stages.
+The prompt of level n names n operations on a number, such as `f:+3*2-5=` (n = 3): write a function `f`
+that does them from left to right, so that f(1) = (1 + 3) * 2 - 5 = 3. The answer is a list of calls with
+their right values, which the verifier `code` asks; a program that leaves an operation out may get some
+of them by luck, but not all. Level n has 27^n contents; `meta["solution"]` is one program that is right,
+for supervised stages.
 
 Contents are split and dealt as those of `arithmetic-chain` are: a fixed permutation's lower half is held out.
 """
@@ -17,10 +18,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
-from harness.errors import DataError, near
-from harness.protocols import BuildContext
-from harness.recipe.stage import Count, Model
-from harness.records import AnswerSpec, Message, Task
+from harness.contract import AnswerSpec, BuildContext, DataError, Message, Task, near
+from harness.recipe import Count, Model
 from harness_tasks.permutation import permute
 from harness_tasks.strata import Strata, parse_strata
 
@@ -40,17 +39,20 @@ _ID: Final = re.compile(rf"{NAME}/([1-9]\d?)/(train|heldout)/(0|[1-9]\d*)(?:@(-?
 
 
 class FunctionOptions(Model):
-    """Which functions to give, and the limits that their programs run under."""
+    """Which functions are asked for, and the limits that their programs run under."""
 
-    #: Levels (numbers of operations): `"1-4"`, `"1-3,6"` or a list.
     strata: Strata = Field(default_factory=lambda: parse_strata("1-4"))
+    """Levels, which are numbers of operations: `"1-4"`, `"1-3,6"` or a list. From 1 to 50."""
     split: Split = "train"
-    #: Order in which contents are dealt. None: training follows the run's seed, held-out tasks are
-    #: the same in every run.
+    """Which part of the source's problems to give. `train` and `heldout` never share one, whatever the
+    seed."""
     seed: int | None = None
-    #: Limits of one call: seconds of CPU, MiB.
+    """Names the order in which problems are dealt. If not set, training follows the run's seed, and
+    held-out tasks are the same in every run."""
     cpu_seconds: float = Field(default=1.0, gt=0)
+    """CPU seconds per call of the function."""
     memory_mb: Count = 64
+    """Memory per call of the function, in MiB."""
 
     @model_validator(mode="after")
     def _fits(self) -> FunctionOptions:
@@ -93,9 +95,9 @@ class SmallFunctions:
         match = _ID.fullmatch(task_id)
         if match is None or int(match[1]) > MAX_LEVEL:
             raise DataError(
-                f"{task_id!r} is no task of it",
+                f"{task_id!r} is not a task of this source",
                 where=f"task source {NAME!r}",
-                allowed=f"{NAME}/<level>/<train|heldout>/<index>, with @<seed> where it is not 0",
+                allowed=f"{NAME}/<level>/<train|heldout>/<index>, with @<seed> if it is not 0",
             )
         split: Split = "train" if match[2] == "train" else "heldout"
         return self._task(int(match[1]), split, int(match[3]), int(match[4] or 0))
@@ -103,7 +105,7 @@ class SmallFunctions:
     def _task(self, level: int, split: Split, index: int, seed: int) -> Task:
         size = contents(level)
         half = size // 2
-        # The held-out half is the smaller one where they differ: 27^n is odd.
+        # The held-out half is the smaller one if they differ: 27^n is odd.
         first, count = (half, size - half) if split == "train" else (0, half)
         lap, position = divmod(index, count)
         rank = permute(position, count, NAME, "order", split, seed, lap)

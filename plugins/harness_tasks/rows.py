@@ -1,11 +1,12 @@
 """Random access to the rows of a jsonl (or parquet) file that need not fit in memory.
 
-One pass notes where each row starts and a 64-bit hash of its id: 16 bytes a row. Texts stay in the
+One pass notes where each row starts and a 64-bit hash of its id: 16 bytes per row. Texts stay in the
 file, which is read by position, so that threads and forked processes may share a reader.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import os
@@ -19,9 +20,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import DataError
-from harness.seeds import seed_of
+from harness.contract import DataError, seed_of
+from harness_tasks.parquet import parquet_rows
 
+#: Part of the names of unpacked files: rises when they would be written otherwise.
+FORM: Final = 2
 #: Faults of a file that one message lists.
 MAX_FAULTS: Final = 10
 Row = dict[str, Any]
@@ -44,7 +47,8 @@ class Rows:
         identify: the id of a row (1-based line number, row), None to leave the row out; raises RowFault.
 
     Raises:
-        DataError: rows do not fit or share an id; up to `MAX_FAULTS` are named as file:line:field.
+        DataError: rows do not fit or share an id; up to `MAX_FAULTS` are named as file:line:field. Or the
+            file holds no row at all.
     """
 
     def __init__(self, path: Path, identify: Callable[[int, Row], str | None]) -> None:
@@ -68,10 +72,10 @@ class Rows:
         line = int(self._lines[position])
         start, end = (int(value) for value in self._starts[position])
         try:
-            found = _DECODER.decode(os.pread(self._file, end - start, start))
+            row = _DECODER.decode(os.pread(self._file, end - start, start))
         except msgspec.DecodeError as error:
             raise DataError(f"changed while in use: {error}", where=f"{self.path}:{line}") from None
-        return line, found
+        return line, row
 
     def content_hash(self) -> str:
         """Hash of the file's bytes."""
@@ -85,8 +89,13 @@ class Rows:
             raise DataError("changed while in use", where=f"{self.path}:{self._lines[position]}")
         return name
 
+    def line(self, name: str) -> int | None:
+        """The line of the row with this id, None if there is none."""
+        position = self.find(name)
+        return None if position is None else int(self._lines[position])
+
     def find(self, name: str) -> int | None:
-        """Position of the row with this id, None when there is none."""
+        """Position of the row with this id, None if there is none."""
         wanted = np.uint64(seed_of(name))
         first = int(np.searchsorted(self._hashes, wanted))
         while first < len(self._hashes) and self._hashes[first] == wanted:
@@ -138,7 +147,8 @@ def unpacked(path: Path, cache: Path) -> Path:
     if write is None:
         return path
     state = path.stat()
-    target = cache / "unpacked" / f"{seed_of(path.resolve(), state.st_size, state.st_mtime_ns):x}-{path.stem}"
+    name = seed_of(FORM, path.resolve(), state.st_size, state.st_mtime_ns)
+    target = cache / "unpacked" / f"{name:x}-{path.stem}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(f"{target.name}.{os.getpid()}")
@@ -160,20 +170,9 @@ def _inflate(path: Path, target: Path) -> None:
 
 
 def _from_parquet(path: Path, target: Path) -> None:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ModuleNotFoundError:
-        raise DataError(
-            "reading parquet needs pyarrow", where=str(path), hint="pip install 'staged-harness[parquet]'"
-        ) from None
-    try:
-        with target.open("wb") as plain:
-            for batch in pyarrow.parquet.ParquetFile(path).iter_batches(1024):
-                for row in batch.to_pylist():
-                    plain.write(msgspec.json.encode(row) + b"\n")
-    except pyarrow.ArrowException as error:
-        raise DataError(f"not a parquet file: {error}", where=str(path)) from None
+    with target.open("wb") as plain:
+        for row in parquet_rows(path):
+            plain.write(msgspec.json.encode(row) + b"\n")
 
 
 def _lines_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
@@ -181,9 +180,15 @@ def _lines_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
     start = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
-                yield number, start, line
+            mark = len(codecs.BOM_UTF8) if number == 1 and line.startswith(codecs.BOM_UTF8) else 0
+            if line[mark:].strip():
+                yield number, start + mark, line[mark:]
             start += len(line)
+
+
+def no_rows(path: Path) -> DataError:
+    """The error of a file without a single row."""
+    return DataError("holds no rows: the file is empty", where=str(path), hint="is it the right file?")
 
 
 def _index(
@@ -192,12 +197,12 @@ def _index(
     """Byte ranges (rows, 2), line numbers (rows,) and id hashes (rows,) of the rows that have an id."""
     ranges, lines, hashes = array("q"), array("q"), array("Q")
     faults: list[str] = []
-    more = 0
+    more = number = 0
     for number, start, line in _lines_of(path):
         try:
             row = _DECODER.decode(line)
             if not isinstance(row, dict):
-                raise RowFault("", f"is no object but {type(row).__name__}")
+                raise RowFault("", f"is not an object but {type(row).__name__}")
             name = identify(number, row)
         except RowFault as fault:
             where = f"{path}:{number}:{fault.field}" if fault.field else f"{path}:{number}"
@@ -216,6 +221,8 @@ def _index(
             more += 1
     if faults:
         raise DataError("\n".join(faults) + (f"\nand {more} rows more" if more else ""))
+    if not number:
+        raise no_rows(path)
     return (
         np.frombuffer(ranges, dtype=np.int64).reshape(-1, 2),
         np.frombuffer(lines, dtype=np.int64),

@@ -1,14 +1,14 @@
 """Train and held-out parts of sources whose contents cannot be numbered.
 
-What is asked decides, not where it stands: a problem met twice lies on the same side both times, under
-every seed, file name and wording around it.
+The problem's text decides, not its position: a problem that occurs twice lies on the same side both
+times, under every seed, file name and wording around it.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from harness.seeds import seed_of
+from harness.contract import seed_of
 
 Split = Literal["train", "heldout"]
 

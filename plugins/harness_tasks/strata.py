@@ -16,7 +16,7 @@ def parse_strata(value: Any) -> tuple[int, ...]:
     if isinstance(parts, int) and not isinstance(parts, bool):
         parts = [parts]
     if not isinstance(parts, list | tuple):
-        raise ValueError(f"{value!r} is no list of levels such as '1-8,10'")
+        raise ValueError(f"{value!r} is not a list of levels such as '1-8,10'")
     levels: set[int] = set()
     for part in parts:
         match = _PART.fullmatch(str(part).strip())

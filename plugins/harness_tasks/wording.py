@@ -6,19 +6,20 @@ from typing import Final
 
 from pydantic import field_validator
 
-from harness.recipe.stage import Model
-from harness.records import Message
+from harness.contract import Message
+from harness.recipe import Model
 
 _MARK: Final = "{problem}"
 
 
 class Wording(Model):
-    """Options on the words around a problem."""
+    """The words around a problem."""
 
-    #: System message; empty for none.
     system: str = ""
-    #: The user message; `{problem}` stands for the problem's text, other braces for themselves.
+    """System message. Empty sends none."""
     template: str = _MARK
+    """The user's message. `{problem}` stands for the problem's text and must be there; other braces stand
+    for themselves."""
 
     @field_validator("template")
     @classmethod

@@ -18,17 +18,18 @@ from harness_curricula.uniform import Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import TrainingError
-from harness.protocols import Curriculum, CurriculumContext
-from harness.records import StepMetrics
-from harness.seeds import generator
+from harness.contract.errors import RecipeError, TrainingError
+from harness.contract.protocols import Curriculum, CurriculumContext
+from harness.contract.records import StepMetrics
+from harness.contract.seeds import generator
+from harness.recipe.errors import validated
 from harness.testing import MemoryPool, group_of
 
 ALL = {
     "uniform": lambda: Uniform(),
-    "staged": lambda: Staged(StagedOptions(low=0.1, high=0.9)),
+    "staged": lambda: Staged(StagedOptions()),
     "staged-easy-first": lambda: Staged(StagedOptions(order="easy-first", pace_steps=4)),
-    "frozen-filter": lambda: FrozenFilter(FrozenFilterOptions(low=0.1, high=0.9)),
+    "frozen-filter": lambda: FrozenFilter(FrozenFilterOptions()),
     "learnability": lambda: Learnability(LearnabilityOptions()),
     "learnability-mean": lambda: Learnability(LearnabilityOptions(explore="mean", utility="mixed")),
 }
@@ -106,19 +107,27 @@ def test_uniform_draws_strata_in_equal_parts() -> None:
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_staged_keeps_to_its_window_and_reads_labels_anew_each_stage() -> None:
-    curriculum = Staged(StagedOptions(low=0.3, high=0.7))
-    before = draw(curriculum, MemoryPool(RATES), 0, 200)
-    assert set(before) == {s for s, p in RATES.items() if 0.3 <= (p * 100 + 1) / 102 <= 0.7}
-    moved = MemoryPool({s: min(1.0, p + 0.4) for s, p in RATES.items()})
-    assert set(draw(curriculum, moved, 1, 200)) == set(before), "labels are read once a stage"
-    assert max(RATES[s] for s in draw(curriculum, moved, 0, 200, stage="t")) < 0.4
-
-
-def test_staged_keeps_subjects_that_nobody_measured() -> None:
+def test_staged_draws_from_all_that_the_stage_offers() -> None:
     pool = MemoryPool(RATES)
     pool.subjects = [*pool.subjects, "new"]
-    assert "new" in draw(Staged(StagedOptions(low=0.3, high=0.7)), pool, 0, 200)
+    assert set(draw(Staged(StagedOptions()), pool, 0, 200)) == {*RATES, "new"}, "measured or not"
+
+
+def test_staged_reads_labels_anew_each_stage() -> None:
+    curriculum = Staged(StagedOptions(order="easy-first", start_share=0.2))
+    turned = MemoryPool({s: 1 - p for s, p in RATES.items()})
+    easy = set(draw(curriculum, MemoryPool(RATES), 0, 100))
+    assert easy == {"s16", "s17", "s18", "s19"}
+    assert set(draw(curriculum, turned, 1, 100)) <= {"s15", *easy}, "labels are read once per stage"
+    assert set(draw(curriculum, turned, 0, 100, stage="t")) == {"s0", "s1", "s2", "s3"}
+
+
+@pytest.mark.parametrize("options", [StagedOptions, FrozenFilterOptions])
+def test_a_window_is_the_select_of_the_stage(options: type[StagedOptions]) -> None:
+    with pytest.raises(RecipeError, match=r'low and high.*set select = "0\.3 <= mean <= 0\.7" in the stage'):
+        validated(options, {"low": 0.3, "high": 0.7}, where="stages.0.curriculum")
+    with pytest.raises(RecipeError, match=r'set select = "0\.0 <= mean <= 0\.7" in the stage'):
+        validated(options, {"high": 0.7}, where="stages.0.curriculum")
 
 
 def test_staged_easy_first_opens_from_the_easy_end() -> None:
@@ -130,21 +139,22 @@ def test_staged_easy_first_opens_from_the_easy_end() -> None:
     assert hardest[-1] == 0.0
 
 
-def test_staged_says_what_an_empty_window_saw() -> None:
-    with pytest.raises(
-        TrainingError, match=r"none of 2 subjects .* in \[0\.3, 0\.7\].* between 0\.0.* and 0\.9"
-    ):
-        draw(Staged(StagedOptions(low=0.3, high=0.7)), MemoryPool({"a": 0.0, "b": 1.0}), 0, 4)
-
-
 def test_frozen_filter_never_looks_again() -> None:
-    curriculum = FrozenFilter(FrozenFilterOptions(low=0.3, high=0.7))
-    first = set(draw(curriculum, MemoryPool(RATES), 0, 200))
+    curriculum = FrozenFilter(FrozenFilterOptions())
+    first = {s: p for s, p in RATES.items() if 0.3 <= p <= 0.7}
+    assert set(draw(curriculum, MemoryPool(first), 0, 200)) == set(first)
     state = json.loads(json.dumps(curriculum.state_dict()))
-    later = FrozenFilter(FrozenFilterOptions(low=0.3, high=0.7))
+    later = FrozenFilter(FrozenFilterOptions())
     later.load_state_dict(state)
     everything_easy = MemoryPool(dict.fromkeys(RATES, 1.0))
-    assert set(draw(later, everything_easy, 0, 200, stage="another")) == first
+    assert set(draw(later, everything_easy, 0, 200, stage="another")) == set(first)
+
+
+def test_frozen_filter_says_that_the_first_stage_offered_nothing() -> None:
+    curriculum = FrozenFilter(FrozenFilterOptions())
+    draw(curriculum, MemoryPool({"a": 0.5}), 0, 4)
+    with pytest.raises(TrainingError, match=r"stage 's'.* offered none of the 1 subjects of this stage"):
+        draw(curriculum, MemoryPool({"b": 0.5}), 0, 4, stage="t")
 
 
 def test_staged_exits_on_a_plateau_and_not_before() -> None:
@@ -194,9 +204,9 @@ def test_learnability_forgets_old_outcomes() -> None:
 
 
 @pytest.mark.parametrize("name", ["staged", "frozen-filter"])
-def test_parts_of_a_mixture_each_keep_to_the_window(name: str) -> None:
+def test_parts_of_a_mixture_each_give_their_own_subjects(name: str) -> None:
     curriculum = ALL[name]()
-    math, code = MemoryPool({"m1": 0.5, "m2": 0.0}), MemoryPool({"c1": 0.4, "c2": 1.0, "m1": 0.5})
+    math, code = MemoryPool({"m1": 0.5, "m2": 0.0}), MemoryPool({"c1": 0.4, "m1": 0.5})
     for step in range(3):
-        assert set(draw(curriculum, math, step, 4)) == {"m1"}
+        assert set(draw(curriculum, math, step, 4)) == {"m1", "m2"}
         assert {"c1"} <= set(draw(curriculum, code, step, 4)) <= {"c1", "m1"}

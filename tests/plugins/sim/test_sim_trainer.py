@@ -17,9 +17,9 @@ from harness_sim.student import Student, draws, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DataError, EngineError, TrainingError
-from harness.plugins import Plugins
-from harness.records import Message, Request, Sampling
+from harness.contract.errors import CapabilityError, DataError, EngineError
+from harness.contract.records import Message, Request, RolloutKey, Sampling
+from harness.plugging.plugins import Plugins
 from harness.testing import TrainerConformance, Workbench
 from harness.testing.engine import gather
 
@@ -121,11 +121,11 @@ def test_engine_and_trainer_give_the_same_outcome_for_the_same_key(bench: Workbe
     prompts = {task.id: task.prompt for task in suite.tasks_of(record, "stage1")}
     engine = bench.build("trainers", suite.trainer).engine(record.trained[0][0])
     for group in record.of("collect")[0].value.groups:
-        stream = record.of("requests")[0].value[0].key
+        key = RolloutKey(f"{suite.recipe({})['name']}/main/0", "train", "stage1", group.step, group.task, 0)
         sampling = Sampling(max_tokens=suite.max_tokens)
         requests = [
             Request(
-                dataclasses.replace(stream, task=group.task, sample=i),
+                dataclasses.replace(key, sample=i),
                 prompts[group.task],
                 sampling,
             )
@@ -154,7 +154,7 @@ def test_a_real_model_is_refused_in_words(bench: Workbench) -> None:
     folder = bench.folder / "model"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    with pytest.raises(DataError, match=r"sim\.json: is no simulated student"):
+    with pytest.raises(DataError, match=r"sim\.json: is not a simulated student"):
         read(folder)
 
 
@@ -169,8 +169,11 @@ def test_real_prompts_are_refused_in_words() -> None:
         ({"rollout": {"n": 2, "batch": 2, "top_p": 0.9}}, "rollout.top_p"),
         ({"rollout": {"n": 2, "batch": 2, "top_k": 5}}, "rollout.top_k"),
         ({"optimizer": {"lr": 1e-4, "weight_decay": 0.1}}, "optimizer.weight_decay"),
+        ({"optimizer": {"lr": 1e-4, "betas": (0.5, 0.9)}}, "optimizer.betas"),
+        ({"optimizer": {"lr": 1e-4, "epochs": 2}}, "optimizer.epochs"),
+        ({"optimizer": {"lr": 1e-4, "mini_batches": 2}}, "optimizer.mini_batches"),
     ],
 )
 def test_what_a_student_cannot_do_is_refused(bench: Workbench, stage: dict[str, Any], what: str) -> None:
-    with pytest.raises(TrainingError, match=f"stage 'stage1': the simulation has no {what}"):
+    with pytest.raises(CapabilityError, match=f"stages 'stage1'.*trainer 'sim' cannot do {what}"):
         bench.run(TestSimConformance().recipe(stage))

@@ -11,9 +11,9 @@ from harness_difficulty.pass_rate import PassRate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import RecipeError
-from harness.plugins import load
-from harness.records import Difficulty, PolicyRef
+from harness.contract.errors import RecipeError
+from harness.contract.records import Difficulty, PolicyRef
+from harness.plugging.plugins import load
 
 POLICY = PolicyRef(weights_sha="0")
 

@@ -12,7 +12,7 @@ from harness_transformers.prompts import Renderer
 from harness_transformers.weights import weights_sha
 from torch import Tensor
 
-from harness.errors import TrainingError
+from harness.contract import TrainingError
 from harness.recipe import OptimizerOptions
 from harness_torch.live import STATE, Opened
 
@@ -34,7 +34,7 @@ class Learner:
 
     @classmethod
     def of(cls, opened: Opened, before: Learner | None = None) -> Learner:
-        """Weights that were opened, with their moments where they have some."""
+        """Opened weights, with their optimizer moments if they have any."""
         learner = cls(opened.network, opened.renderer, opened.origin)
         if opened.moments is not None:
             learner.optimizer.load_state_dict(opened.moments)
@@ -49,10 +49,10 @@ class Learner:
         ]
         self.optimizer = torch.optim.AdamW(cast(Any, groups), lr=0.0, weight_decay=0.0, fused=True)
 
-    def update(self, options: OptimizerOptions, step: int, where: str) -> tuple[float, float]:
-        """One AdamW step from the gradients in place; `step` counts from 1 within the stage.
+    def update(self, options: OptimizerOptions, rate: float, where: str) -> float:
+        """One AdamW step from the gradients in place, at a learning rate.
 
-        Returns the gradient's norm before clipping, and the learning rate.
+        Returns the gradient's norm before clipping.
 
         Raises:
             TrainingError: the gradient is not finite; the weights are left as they were.
@@ -71,7 +71,6 @@ class Learner:
             )
         if options.max_grad_norm:
             torch.nn.utils.clip_grads_with_norm_(parameters, options.max_grad_norm, norm)
-        rate = options.rate(step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
             group["betas"] = options.betas
@@ -79,7 +78,7 @@ class Learner:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.network.changed()
-        return float(norm), rate
+        return float(norm)
 
     def save(self, folder: Path) -> str:
         """Write `model/`, `adapter/` under LoRA, and `trainer.pt`; returns the hash of the weights."""
@@ -91,7 +90,7 @@ class Learner:
 
 
 def finite(loss: Tensor, where: str) -> float:
-    """The loss as a number; raises TrainingError when it is not finite."""
+    """The loss as a number; raises TrainingError if it is not finite."""
     value = float(loss.detach())
     if not torch.isfinite(loss.detach()):
         raise TrainingError(

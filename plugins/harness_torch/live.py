@@ -1,8 +1,7 @@
 """What trainers in this process share: weights that live from stage to stage, and the engine on them.
 
-`torch` and `trl` differ in how they make an update. That the weights in training are opened once, go on
-under the name of the last policy, are what the engine generates with, and are forgotten when a stage
-breaks, is the same for both.
+`torch` and `trl` differ in how they make an update. Both open the weights once, keep them under the name
+of the last policy, let the engine generate with them, and drop them if a stage fails.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from harness_transformers.generation import Generator
 from harness_transformers.lora import ADAPTER, open_lora
 from harness_transformers.network import Network, open_network
 from harness_transformers.prompts import Renderer, end_tokens
+from harness_transformers.reading import reading
+from harness_transformers.weights import check_weights
 
-from harness.errors import TrainingError
-from harness.protocols import BuildContext, Policy
-from harness.records import PolicyRef
+from harness.contract import BuildContext, Policy, PolicyRef, TrainingError
 from harness_torch.live_options import LiveOptions
 
-#: Of the optimizer, below a checkpoint's folder.
+#: File with the optimizer's state, in a checkpoint's folder.
 STATE: Final = "trainer.pt"
 
 
@@ -93,6 +92,7 @@ class Live(Generic[W]):
 
         Raises:
             TrainingError: its checkpoint is another trainer's, or its adapter is not the recipe's.
+            DataError: the weights of its checkpoint have changed.
         """
         known = self._policy.ref.weights_sha if self._policy else None
         if self.weights is None or known != policy.ref.weights_sha:
@@ -101,7 +101,7 @@ class Live(Generic[W]):
         return self.weights
 
     def begin(self) -> None:
-        """From here on the live weights are no policy on disk, until a stage has ended well."""
+        """From here on the live weights are on disk nowhere, until a stage has ended well."""
         self._policy = None
 
     def end(self, policy: Policy) -> Policy:
@@ -126,21 +126,22 @@ class Live(Generic[W]):
         return self._engine
 
     def close(self) -> None:
-        """Let go of the weights."""
+        """Free the weights."""
         self.weights = self._policy = None
         self._engine.close()
 
     def _open(self, policy: Policy) -> Opened:
         options, context, checkpoint = self._options, self._context, policy.checkpoint
         origin, moments = policy.files.path, None
+        check_weights(policy)
         if checkpoint is not None:
-            try:
-                state = torch.load(checkpoint / STATE, map_location=self.device, weights_only=True)
-            except FileNotFoundError:
+            if not (checkpoint / STATE).exists():
                 raise TrainingError(
                     f"the checkpoint has no state of the trainer {self._trainer!r}", where=str(checkpoint)
-                ) from None
-            origin, moments = Path(state["origin"]), state["optimizer"]
+                )
+            with reading("the trainer's state", checkpoint / STATE):
+                state = torch.load(checkpoint / STATE, map_location=self.device, weights_only=True)
+                origin, moments = Path(state["origin"]), state["optimizer"]
         # Other weights of the same run.
         self._origin = self._origin or origin
         if context.lora is None:

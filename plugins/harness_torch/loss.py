@@ -1,18 +1,15 @@
 """The loss, token by token: every function takes and gives matrices (rows, tokens).
 
-What becomes of a matrix (all tokens alike, each sequence alike) is in the rows' weights, so that
-terms of other plugins are summed in the same way as ours.
+How a matrix becomes one number (all tokens alike, each sequence alike) is in the rows' weights, so that
+terms of other plugins are summed in the same way as the built-in ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
-
-from harness.protocols import LossTerm
 
 KlEstimator = Literal["k1", "k2", "k3"]
 
@@ -22,7 +19,7 @@ def policy_gradient(
 ) -> Tensor:
     """PPO's clipped surrogate (arXiv 1707.06347, eq. 7), negated, with clip ranges of its own for each
     side (arXiv 2503.14476). On-policy the ratio is exactly 1 and its gradient that of `logprobs`.
-    `advantages` is (rows, 1)."""
+    `advantages` is (rows, 1), or (rows, tokens) with credit per token."""
     ratio = (logprobs - old_logprobs).exp()
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     return -torch.minimum(ratio * advantages, clipped * advantages)
@@ -52,12 +49,3 @@ def token_statistics(logits: Tensor, targets: Tensor, *, entropy: bool) -> tuple
 def as_matrix(flat: Tensor, mask: Tensor) -> Tensor:
     """Values of a mask's tokens as a matrix of its shape, 0 elsewhere; differentiable."""
     return torch.zeros(mask.shape, dtype=flat.dtype, device=flat.device).masked_scatter(mask, flat)
-
-
-def sum_terms(terms: Sequence[LossTerm], available: dict[str, Tensor]) -> Tensor | None:
-    """The sum of extra terms, each given the matrices that it names; None without terms."""
-    total = None
-    for term in terms:
-        value: Tensor = term(**{name: available[name] for name in term.inputs})
-        total = value if total is None else total + value
-    return total

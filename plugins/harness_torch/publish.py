@@ -17,10 +17,9 @@ from typing import Any
 
 from harness_transformers.weights import weights_sha
 
-from harness.errors import DataError
-from harness.ledger import Line, read
+from harness.contract import DataError, digest
 from harness.recipe import load_recipe
-from harness.records import digest
+from harness.recording import Line, read
 
 MODELS = Path(__file__).parent / "models"
 
@@ -29,7 +28,7 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
     """Copy the model and write its card; returns the card.
 
     Raises:
-        DataError: the run is not finished, or never evaluated its last policy.
+        DataError: the run is not finished, or its last policy has no score.
     """
     lines = list(read(run / "ledger.jsonl"))
     opened = _last(lines, "opened")
@@ -37,6 +36,12 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
     saved = _last(lines, "checkpoint")
     if opened is None or final is None or saved is None:
         raise DataError("has no final evaluation and checkpoint", where=str(run), hint="let the run finish")
+    if final.get("refused"):
+        raise DataError(
+            f"its final evaluation has no score: {final['refused']}",
+            where=str(run),
+            hint="harness run --resume asks again for what was lost",
+        )
     file = load_recipe(run.parents[1] / "recipe.toml")
     folder = models / name
     if folder.exists():
@@ -50,7 +55,7 @@ def publish(run: Path, name: str, models: Path = MODELS) -> dict[str, Any]:
         # What the recipe says, defaults excluded: those may grow without touching this model.
         "recipe_sha": digest(file.values),
         "stream": opened["stream"],
-        # Of the weights that the recipe started from.
+        # The hash is that of the weights that the recipe started from.
         "initial_weights_sha": opened["model"]["weights_sha"],
         "weights_sha": weights_sha(folder),
         "step": saved["checkpoint"]["policy"]["step"],

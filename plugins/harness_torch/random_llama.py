@@ -8,33 +8,38 @@ from pathlib import Path
 from typing import Annotated
 
 from harness_transformers.weights import describe
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from harness.protocols import BuildContext, ModelFiles
-from harness.records import digest
+from harness.contract import BuildContext, ModelFiles, digest
+from harness.recipe import Model
 
 Count = Annotated[int, Field(gt=0)]
 
 PAD, EOS, UNKNOWN = "<pad>", "<eos>", "<unk>"
 
 
-class RandomLlamaOptions(BaseModel):
-    """Sizes, characters and seed; together they are the model."""
+class RandomLlamaOptions(Model):
+    """Sizes, characters and seed of a Llama model with random weights; together they define the model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    #: Characters, a token each, besides padding, end of sequence and unknown.
     characters: str = "0123456789+-="
+    """Characters that the tokenizer knows, one token each, besides the tokens for padding, end of sequence
+    and unknown text."""
     width: Count = 96
+    """Width of the hidden states. An even multiple of `heads`."""
     layers: Count = 3
+    """Number of transformer layers."""
     heads: Count = 3
-    #: Key-value heads; None for as many as heads.
+    """Attention heads per layer."""
     kv_heads: Count | None = None
+    """Key-value heads per layer, a divisor of `heads`. If not set, as many as `heads`."""
     mlp_width: Count = 256
+    """Width of the hidden layer of each feed-forward block."""
     context_length: Count = 128
-    #: Standard deviation of the normal distribution that matrices are drawn from.
+    """Longest prompt plus completion, in tokens."""
     initializer_range: Annotated[float, Field(gt=0)] = 0.02
+    """Standard deviation of the normal distribution that weight matrices are drawn from."""
     seed: int = 0
+    """Names the random weights."""
 
     @model_validator(mode="after")
     def _fits(self) -> RandomLlamaOptions:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import TrainingError
-from harness.protocols import BuildContext
+from harness.contract import BuildContext, TrainingError
 
 
 def reference_folder(told: str | None, context: BuildContext, origin: Path) -> Path:

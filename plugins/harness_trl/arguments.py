@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness.errors import TrainingError
+from harness.contract import TrainingError
 from harness.recipe import Conventions, Stage
 from harness_trl.options import TrlOptions
 
@@ -41,7 +41,14 @@ def arguments(
         raise TrainingError(
             "TRL cannot sample at temperature 0", where=where, hint="raise rollout.temperature"
         )
-    rows = rollout.batch * rollout.n
+    if stage.replay is not None and (options.by_trl or options.grpo.get("use_liger_kernel")):
+        how = "use_liger_kernel" if options.grpo.get("use_liger_kernel") else "completions that TRL generates"
+        raise TrainingError(
+            f"TRL cannot weight replayed completions with {how}", where=f"{where}, replay",
+            hint='leave replay out, or generate with the harness (trainer.generate = "engine")',
+        )  # fmt: skip
+    # Of one update.
+    rows = rollout.batch * rollout.n // optimizer.mini_batches
     size = micro_batch(rows, options.micro_batch_rows)
     return {
         # What a user may change, before what the recipe decides.
@@ -69,7 +76,8 @@ def arguments(
         "loss_type": LOSS_TYPES[conventions.normalise],
         # The session's advantages take the place of TRL's, which are left unscaled.
         "scale_rewards": "none",
-        "num_iterations": options.updates,
+        "num_iterations": optimizer.epochs,
+        "steps_per_generation": rows // size * optimizer.mini_batches,
         "per_device_train_batch_size": size,
         "gradient_accumulation_steps": rows // size,
         "seed": seed,

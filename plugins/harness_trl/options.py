@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, Self
 from harness_torch.live_options import LiveOptions
 from pydantic import Field, field_validator, model_validator
 
-from harness.errors import near
-from harness.recipe.stage import Count
+from harness.contract import near
+from harness.recipe import Count
 
 #: Fields of `GRPOConfig` that the recipe or the session decide, and where.
 DECIDED: Final[dict[str, str]] = {
@@ -42,11 +42,12 @@ DECIDED: Final[dict[str, str]] = {
     "multi_objective_aggregation": "reward of the stage",
     "reward_weights": "reward of the stage",
     "loss_type": "conventions.normalise",
-    "num_iterations": "the trainer's option 'updates'",
+    "num_iterations": "optimizer.epochs of the stage",
     "per_device_train_batch_size": "the trainer's option 'micro_batch_rows'",
-    "gradient_accumulation_steps": "rollout.batch of the stage and the trainer's option 'micro_batch_rows'",
+    "gradient_accumulation_steps": "rollout.batch and optimizer.mini_batches of the stage and the trainer's "
+    "option 'micro_batch_rows'",
     "generation_batch_size": "rollout.batch of the stage",
-    "steps_per_generation": "rollout.batch of the stage",
+    "steps_per_generation": "rollout.batch and optimizer.mini_batches of the stage",
     "auto_find_batch_size": "the trainer's option 'micro_batch_rows'",
     "seed": "seeds",
     "data_seed": "seeds",
@@ -78,16 +79,19 @@ SAMPLING: Final = DISTORTING | {"cache_implementation", "use_vllm", "use_transfo
 
 
 class TrlOptions(LiveOptions):
-    """What is None is taken from the recipe's `[model]` and `[resources]`."""
+    """Options of the trainer `trl`. Those that are not set are taken from the recipe's `[model]` and
+    `[resources]`."""
 
-    #: Who generates. `engine`: the harness's decoder on the live weights, where each completion depends on
-    #: its key alone. `trl`: as TRL would, by `generate`, continuous batching or vLLM. `auto`: `trl` where
-    #: `grpo` asks for vLLM or continuous batching, else `engine`.
     generate: Literal["auto", "engine", "trl"] = "auto"
-    #: Most completions of a forward and backward pass; the largest divisor of a step's rows up to this.
+    """What generates completions. `engine`: the harness's decoder on the live weights, where each
+    completion depends on its key alone. `trl`: TRL, by transformers' `generate`, continuous batching or
+    vLLM. `auto`: `trl` if `grpo` asks for vLLM or continuous batching, and else `engine`."""
     micro_batch_rows: Count = 64
-    #: Further fields of `GRPOConfig`, such as `{use_vllm = true, vllm_mode = "colocate"}`.
+    """Most completions of one forward and backward pass. The largest divisor of a step's completions up to
+    this is used."""
     grpo: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of TRL's `GRPOConfig`, such as `{use_vllm = true, vllm_mode = "colocate"}`. Fields
+    that the recipe decides are refused."""
 
     @field_validator("grpo")
     @classmethod
@@ -109,7 +113,7 @@ class TrlOptions(LiveOptions):
         lost = sorted(SAMPLING & self.grpo.keys())
         if lost and not self.by_trl:
             raise ValueError(
-                f"grpo.{lost[0]} does nothing where the harness's engine generates; set generate = 'trl'"
+                f"grpo.{lost[0]} does nothing if the harness's engine generates; set generate = 'trl'"
             )
         return self
 

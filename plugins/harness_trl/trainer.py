@@ -9,22 +9,32 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import torch
+from harness_torch.inputs import WITHOUT_LOGITS
 from harness_torch.live import Live
-from harness_torch.metrics import Phases, group_metrics
 from harness_torch.reference import reference_folder
+from harness_torch.terms import terms_of
 from harness_transformers.engine import TransformersEngine
 from harness_transformers.quiet import quiet
-from harness_transformers.saving import save
 
-from harness.errors import TrainingError
-from harness.protocols import Batch, BuildContext, Engine, Policy, Session
+from harness.contract import (
+    Batch,
+    BuildContext,
+    Engine,
+    Policy,
+    PolicyRef,
+    Rollout,
+    Session,
+    Task,
+    TrainingError,
+)
 from harness.recipe import Stage
-from harness.records import PolicyRef
+from harness.training import Step, Update, refusal
+from harness.training.drive import Drive
 from harness_trl import upstream, vllm
 from harness_trl.arguments import arguments
 from harness_trl.filling import Filling, NothingLeft
@@ -32,6 +42,8 @@ from harness_trl.grpo import StageTrainer
 from harness_trl.options import TrlOptions
 from harness_trl.rows import StepRows
 from harness_trl.weights import TrlWeights
+
+ALMOST_NONE: Final = 1e-30
 
 
 class TrlTrainer:
@@ -60,7 +72,7 @@ class TrlTrainer:
 
     @property
     def scratch(self) -> Path:
-        """Where TRL may write what nobody keeps."""
+        """Folder for what TRL writes and no one keeps."""
         return Path(self._scratch.name)
 
     def engine(self, policy: Policy) -> Engine:
@@ -81,7 +93,7 @@ class TrlTrainer:
         return self.live.end(StageRun(self, weights, stage, policy, session).run())
 
     def close(self) -> None:
-        """Let go of the weights, and of vLLM."""
+        """Free the weights, and what vLLM holds."""
         if self.live.weights is not None and self.live.weights.vllm is not None:
             vllm.close(self.live.weights.vllm)
         self.live.close()
@@ -89,38 +101,39 @@ class TrlTrainer:
 
 
 class StageRun:
-    """One stage on its way (protocol `harness_trl.grpo.Steps`)."""
+    """One stage on its way (protocols `harness_trl.grpo.Steps` and `harness.training.backend.Weights`).
+
+    TRL has a loop of its own: where it asks for a batch a step begins, and with its log line it ends.
+    """
 
     def __init__(
         self, by: TrlTrainer, weights: TrlWeights, stage: Stage, policy: Policy, session: Session
     ) -> None:
-        self.by, self.weights, self.stage, self.policy, self.session = by, weights, stage, policy, session
-        self.where = f"stage {stage.name!r}"
+        self.by, self.weights, self.stage = by, weights, stage
+        self.conventions, self.context_length = session.conventions, policy.files.context_length
         self.first_step = session.first_step
-        self.updates = by.options.updates
         self.optimizer = stage.optimizer
         self.by_sequence = session.conventions.normalise == "sequence"
-        self.step, self.saved = session.first_step + 1, session.first_step
-        self.phases = Phases()
+        self.replays = stage.replay is not None
+        self.terms = terms_of(stage, session.conventions, by.context, inputs=WITHOUT_LOGITS)
+        self.terms.load(policy)
         self.batch = Batch((), 0, 0, 0)
         self.filling = Filling(self)
+        self.drive = Drive(stage, policy, session, self)
 
     def run(self) -> Policy:
         """TRL's loop, until the session says stop or there is nothing left to learn from."""
         if self.stage.kind != "rl":
-            raise TrainingError(
-                f"cannot train a stage of kind {self.stage.kind!r}", where=self.where, allowed="rl"
-            )
-        trainer = self._trainer()
+            raise refusal(self.stage)
+        self.trainer = self._trainer()
         try:
             with quiet():
-                trainer.train()
+                self.trainer.train()
         except NothingLeft:
-            if self.saved != self.step - 1:
-                self._save(self.step - 1)
+            pass
         finally:
             self.weights.unwrap()
-        return self.policy
+        return self.drive.policy
 
     def _trainer(self) -> StageTrainer:
         from accelerate.state import AcceleratorState
@@ -134,7 +147,7 @@ class StageRun:
         by = self.by
         fields = arguments(
             self.stage,
-            self.session.conventions,
+            self.conventions,
             by.options,
             folder=by.scratch,
             seed=by.context.seed,
@@ -143,7 +156,10 @@ class StageRun:
         )
         # Where TRL looks for the reference model of a KL term.
         name = self.weights.module.config._name_or_path
-        if self.stage.loss.kl:
+        if self.terms.referred and not self.stage.loss.kl:
+            # TRL has a reference only if its own term is on; this much moves no weight.
+            fields["beta"] = ALMOST_NONE
+        if fields["beta"]:
             folder = reference_folder(by.options.reference, by.context, self.weights.origin)
             self.weights.module.config._name_or_path = str(folder)
         try:
@@ -152,18 +168,26 @@ class StageRun:
         except (ValueError, TypeError, NotImplementedError, ImportError) as error:
             raise TrainingError(
                 f"TRL refuses these settings: {error}",
-                where=f"{self.where}, trainer.grpo = {by.options.grpo}",
+                where=f"stage {self.stage.name!r}, trainer.grpo = {by.options.grpo}",
             ) from error
         finally:
             self.weights.module.config._name_or_path = name
 
     # What TRL asks --------------------------------------------------------------------------------
 
-    def fill(self, trainer: StageTrainer) -> StepRows:
-        """A step's rows (protocol `Steps`)."""
-        with self.phases("rollouts"):
-            self.batch, rows = self.filling.fill(trainer)
-        return rows
+    def fill(self) -> StepRows:
+        """A step's rows (protocol `Steps`).
+
+        Raises:
+            NothingLeft: no group was kept.
+        """
+        self.filling.clear()
+        batch = self.drive.begin()
+        if batch is None:
+            raise NothingLeft
+        self.batch = batch
+        self.terms.begin(self.drive.step)
+        return self.filling.rows(batch, self.trainer)
 
     def before_update(self, loss: float, parameters: Iterator[torch.nn.Parameter]) -> None:
         """Refuse to take a step that is not finite, and leave the weights as they are.
@@ -172,7 +196,7 @@ class StageRun:
             TrainingError: the loss or the gradient is not finite.
         """
         hint = "lower optimizer.lr, or resume from the last checkpoint with other settings"
-        where = f"{self.where}, step {self.step}"
+        where = self.drive.step.where
         if not torch.isfinite(torch.tensor(loss)):
             raise TrainingError(f"the loss is {loss}", where=where, hint=hint)
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -182,35 +206,24 @@ class StageRun:
 
     def after_update(self, logs: dict[str, float]) -> bool:
         """Report the step and obey (protocol `Steps`)."""
-        plain = group_metrics(self.stage.name, self.step, self.batch)
-        directive = self.session.finish_step(
-            replace(
-                plain,
-                loss=logs["loss"],
-                grad_norm=logs.get("grad_norm"),
-                kl=logs.get("kl"),
-                entropy=logs.get("entropy"),
-                learning_rate=logs["learning_rate"],
-                cpu_seconds=self.phases.cpu_seconds,
-                seconds=self.phases.seconds,
-                extra={"trained_tokens": float(self.filling.tokens), **self.phases.fields()},
-            )
+        update = Update(
+            loss=logs["loss"],
+            grad_norm=logs.get("grad_norm"),
+            kl=logs.get("kl"),
+            entropy=logs.get("entropy"),
+            learning_rate=logs["learning_rate"],
+            extra={"trained_tokens": float(self.filling.tokens), **self.terms.numbers()},
         )
-        if directive.evaluate:
-            self.session.evaluate(self.engine(self.step))
-        if directive.checkpoint or directive.stop is not None:
-            self._save(self.step)
-        self.step += 1
-        self.phases = Phases()
-        return directive.stop is not None
+        return self.drive.end(self.batch, update)
 
-    def engine(self, steps_done: int) -> TransformersEngine:
-        """The live weights' engine. Weights inside a stage have a name but no hash: they are not on disk."""
-        ref = self.policy.ref
-        if steps_done and (steps_done != ref.step or ref.stage != self.stage.name):
-            ref = PolicyRef(weights_sha="", stage=self.stage.name, step=steps_done)
-        return self.by.live.engine(ref, self.policy.files.context_length)
+    # What a step asks -----------------------------------------------------------------------------
 
-    def _save(self, step: int) -> None:
-        self.policy = save(self.session, self.policy, self.stage.name, step, self.weights.save)
-        self.saved = step
+    def generate(self, tasks: Sequence[Task], step: Step) -> Iterator[Rollout]:
+        return self.filling.generate(tasks, step, self.trainer)
+
+    def engine(self, policy: PolicyRef) -> TransformersEngine:
+        return self.by.live.engine(policy, self.context_length)
+
+    def save(self, folder: Path, before: Policy) -> str:
+        self.terms.save(folder, before)
+        return self.weights.save(folder)

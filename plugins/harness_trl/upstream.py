@@ -1,7 +1,7 @@
 """What we rely on of TRL beyond its documentation, in one place, checked against the version at hand.
 
-`tests/test_trl_upstream.py` says when a release changes one of these; the trainer refuses to start on
-a TRL that lacks one, by name.
+`tests/plugins/trl/test_trl_upstream.py` says when a release changes one of these; the trainer refuses to
+start on a TRL that lacks one, by name.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import inspect
 from functools import cache
 from typing import Any, Final
 
-from harness.errors import TrainingError
+from harness.contract import TrainingError
 
 #: Releases whose GRPOTrainer was read and tested: from the first up to, not including, the second.
 TESTED: Final = ("1.16.0", "1.17.0")
 
 #: Methods of GRPOTrainer that are not documented, with the parameters that we count on. The first is
-#: overridden to put the session's advantages and masks in; the second generates as TRL would.
+#: overridden to put the session's advantages and masks in; the second generates as TRL would; the third is
+#: overridden to hear of log-probabilities and entropies, for loss terms; the fourth is replaced, so that
+#: mini-batches are cut from the batch's own order.
 PRIVATE: Final[dict[str, tuple[str, ...]]] = {
     "_generate_and_score_completions": ("self", "inputs"),
     "_generate_single_turn": ("self", "prompt_ids", "images", "multimodal_fields", "num_generations"),
+    "_get_per_token_logps_and_entropies": ("self", "model", "input_ids", "attention_mask", "logits_to_keep"),
+    "_prepare_inputs": ("self", "generation_batch"),
 }
 
 
@@ -41,17 +45,17 @@ def config_fields() -> frozenset[str]:
 
 def faults(trainer: type[Any]) -> list[str]:
     """What a GRPOTrainer lacks of what we rely on, in words."""
-    found = []
+    differences = []
     for name, parameters in PRIVATE.items():
         method = getattr(trainer, name, None)
         has = tuple(inspect.signature(method).parameters)[: len(parameters)] if method else None
         if has is None:
-            found.append(f"it has no method {name}")
+            differences.append(f"it has no method {name}")
         elif has != parameters:
-            found.append(f"{name} takes ({', '.join(has)}), not ({', '.join(parameters)})")
+            differences.append(f"{name} takes ({', '.join(has)}), not ({', '.join(parameters)})")
     if "rollout_func" not in inspect.signature(trainer.__init__).parameters:
-        found.append("it takes no rollout_func")
-    return found
+        differences.append("it takes no rollout_func")
+    return differences
 
 
 @cache

@@ -1,4 +1,4 @@
-"""TRL's vLLM in this process (`vllm_mode = "colocate"`): made beside a stage's trainer, kept, and let go.
+"""TRL's vLLM in this process (`vllm_mode = "colocate"`): made once, kept for later stages, closed at the end.
 
 TRL makes it as for a process of torchrun, and says so in the environment, where the next stage's
 accelerate, and every program that the harness starts, would believe it. On a CPU, two more things are
@@ -16,7 +16,7 @@ from typing import Any, Final
 from harness_transformers.lora import LoraNetwork
 from harness_transformers.network import Network
 
-from harness.errors import TrainingError
+from harness.contract import TrainingError
 
 #: Set by TRL and by vLLM's CPU platform while they make an engine, which reads them only then. The last
 #: one preloads an allocator and torch's OpenMP into programs that have neither.
@@ -75,13 +75,13 @@ def _unmoved(network: Network) -> Iterator[None]:
 
 
 def close(vllm: Any) -> None:
-    """Let go of what a vLLM in this process holds: memory, threads, its process group."""
+    """Free what a vLLM in this process holds: memory, threads, its process group."""
     if llm := getattr(vllm, "llm", None):
         llm.llm_engine.engine_core.shutdown()
 
 
 def _colocates(config: Any) -> bool:
-    """Whether vLLM computes in this process and on its CPU. Where there is no vLLM, TRL says so."""
+    """Whether vLLM computes in this process and on its CPU. If there is no vLLM, TRL says so."""
     if not config.use_vllm or config.vllm_mode != "colocate" or find_spec("vllm") is None:
         return False
     from vllm.platforms import current_platform

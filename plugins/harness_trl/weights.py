@@ -1,7 +1,7 @@
 """The live weights between TRL's trainers: one model, one optimizer, and their form on disk.
 
-TRL makes a trainer a stage. What outlives a stage is here: the transformers module that TRL trains and
-the engine decodes from (for Llama models both are views of the same matrices), and AdamW's moments.
+TRL makes one trainer per stage. What outlives a stage is here: the transformers module that TRL trains
+and the engine decodes from (for Llama models both are views of the same matrices), and AdamW's moments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TrlWeights:
     optimizer: torch.optim.Optimizer | None = None
     #: Moments of a checkpoint that wait for an optimizer.
     waiting: dict[str, Any] | None = None
-    #: TRL's vLLM, where a recipe asks for it, made by the first stage's trainer.
+    #: TRL's vLLM, if a recipe asks for it, made by the first stage's trainer.
     vllm: Any = None
 
     @property

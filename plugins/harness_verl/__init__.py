@@ -1,9 +1,10 @@
 """The trainer `verl`: a stage as one Ray job under verl's own interpreter, driven step by step from here."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
-HARNESS_API = (1, 0)
+HARNESS_API = (2, 0)
+HARNESS_CODE = ("harness_torch", "harness_transformers", "harness_verl_worker")
 
 
 @hookimpl
@@ -15,8 +16,19 @@ def register_trainers(register: Register) -> None:
         capabilities={
             "kinds": ["rl"],
             "losses": ["kl", "entropy", "mask_truncated"],
+            "optimizer": [
+                "weight_decay",
+                "betas",
+                "max_grad_norm",
+                "warmup_steps",
+                "reset",
+                "epochs",
+                "mini_batches",
+            ],
             "curriculum_granularity": "step",
             "dynamic_sampling": True,
+            "token_credit": True,
+            "group_sizes": False,
             "in_stage_evaluation": True,
             "resume": True,
             # vLLM's sums depend on what else is in a batch, which depends on when requests arrive.
@@ -29,7 +41,6 @@ def register_trainers(register: Register) -> None:
             "python": True,
             "devices": ["cpu", "cuda"],
             "precisions": ["fp32", "bf16"],
-            "simulated": False,
         },
         extra="torch",
         summary="verl on Ray: a stage is one job on one node or many; verl may live in another environment",

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from harness_transformers.network import MODEL
+from harness_transformers.reading import reading
 from harness_transformers.weights import weights_sha
 
-from harness.errors import TrainingError
-from harness.protocols import Policy
+from harness.contract import Policy, TrainingError
 
 VERL: Final = "verl"
 #: What belongs to a model besides its weights: configuration, tokenizer, chat template, code.
@@ -61,9 +61,9 @@ def furnish(model: Path, policy: Policy) -> None:
 
 
 def state(checkpoint: Path | None) -> Path | None:
-    """verl's own folder (`global_step_<n>`) in a checkpoint, None where another trainer made it."""
-    found = sorted((checkpoint / VERL).glob("global_step_*")) if checkpoint is not None else []
-    return found[-1] if found else None
+    """verl's own folder (`global_step_<n>`) in a checkpoint, None if another trainer made it."""
+    folders = sorted((checkpoint / VERL).glob("global_step_*")) if checkpoint is not None else []
+    return folders[-1] if folders else None
 
 
 def check_workers(folder: Path, workers: int, *, where: str) -> None:
@@ -116,16 +116,17 @@ def _is_tied(policy: Path) -> bool:
     of their architecture out."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(policy, local_files_only=True).get_text_config()
+    with reading("the configuration", policy):
+        config = AutoConfig.from_pretrained(policy, local_files_only=True).get_text_config()
     return bool(config.tie_word_embeddings)
 
 
 def tensors(files: list[Path]) -> dict[str, Any]:
     """Names, types and shapes in safetensors files, by their headers."""
-    found: dict[str, Any] = {}
+    headers: dict[str, Any] = {}
     for file in files:
-        with file.open("rb") as stream:
+        with reading("the weights", file), file.open("rb") as stream:
             (size,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(size))
-        found |= {name: about for name, about in header.items() if name != "__metadata__"}
-    return found
+        headers |= {name: about for name, about in header.items() if name != "__metadata__"}
+    return headers

@@ -1,9 +1,8 @@
 """The driver's end of the socket: commands out to the job, completions in from its reward workers.
 
-It is the session's server with four calls in place of the session's own: no worker can draw tasks or end a
-step. `next` hands the job's controller its next command and takes the last one's result; `phase` says what
-it is at; reward workers `offer` completions and wait for their `outcomes`. The session itself is used by the
-driver's own thread alone.
+No worker can draw tasks or end a step. `next` hands the job's controller its next command and takes the
+last one's result; `phase` says what it is at; reward workers `offer` completions and wait for their
+`outcomes`. The session itself is used by the driver's own thread alone.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.session import StageSession
-from harness.wire import SessionServer
+from harness.training import StageSession
+from harness_verl.server import LineServer
 
 #: Seconds after which a call that waits answers with nothing, so that a client that went is noticed.
 PATIENCE: Final = 20.0
@@ -39,14 +38,14 @@ class Arrival:
     fault: str = ""
 
 
-class Hub(SessionServer):
+class Hub(LineServer):
     """One stage's. Calls of the job are answered in threads of their own; the driver uses the rest."""
 
     def __init__(self, session: StageSession, address: str, *, reached: str | None = None) -> None:
         """
         Args:
-            address: where to listen (see `harness.wire`).
-            reached: the host by which the job reaches it, where that is another than it is bound to.
+            address: where to listen (see `harness_verl.server`).
+            reached: the host by which the job reaches it, if that is another than it is bound to.
         """
         self._commands: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -59,7 +58,8 @@ class Hub(SessionServer):
         #: When the job was last heard of, and what it was at.
         self.heard = monotonic()
         self.phase = START
-        super().__init__(session, address)
+        self._session = session
+        super().__init__(address)
         if reached is not None:
             self.address = f"tcp:{reached}:{self.address.rpartition(':')[2]}"
 
@@ -82,7 +82,7 @@ class Hub(SessionServer):
             self._changed.notify_all()
 
     def answer(self, line: bytes) -> bytes:
-        """One of the job's four calls, and none of the session's: that is the driver's own to use."""
+        """One of the job's four calls; the session is the driver's own to use."""
         try:
             call = msgspec.json.decode(line, type=dict[str, Any])
             name, arguments = call.get("call"), call.get("args", [])

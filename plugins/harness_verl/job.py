@@ -1,8 +1,8 @@
 """One Ray job: a child process under verl's interpreter, watched while the driver waits for it.
 
-Every wait ends: with an answer, with the job's death or with a limit, and then nothing of the job is left.
-The limits are the recipe's: the stage's watchdog is told whenever the job is heard of, and where its alarm
-rings during a wait, the error says what verl was at.
+Every wait ends: with an answer, with the job's death or with a limit, and then nothing of the job is
+left. The limits are the recipe's: every sign of life of the job resets the stage's watchdog, and if its
+alarm rings during a wait, the error says what verl was doing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from typing import Any, Final
 import msgspec
 from harness_verl_worker import keeper
 
-from harness.errors import RecipeError, TrainingError
-from harness.watchdog import TimeUp
+from harness.contract import RecipeError, TrainingError
+from harness.support import process
+from harness.training import TimeUp
 from harness_verl.hub import START, Arrival, Hub
 from harness_verl.options import VerlOptions
 
@@ -32,12 +33,14 @@ PACKAGES: Final = ("harness_verl_worker", "harness_verl_cpu", "harness_vllm_cpu"
 LOOK: Final = 0.5
 #: Lines of a job's log that its end is explained with.
 TAIL: Final = 25
+#: Bytes of it that are read for them.
+READ: Final = 1 << 16
 CONFIG: Final = "HARNESS-CONFIG "
 REFUSED: Final = "HARNESS-REFUSED "
 CONFIGURATION: Final = 3
 ABSENT: Final = "HARNESS-NO-VERL "
 NO_VERL: Final = 4
-#: A job of which nothing is heard for so long is ended where the recipe says nothing: no hang is for ever.
+#: A job that is silent for this long is ended if the recipe sets no limit, so that no hang lasts.
 STALL_SECONDS: Final = 1800.0
 #: Longest clean end of a job: Ray takes its time on a busy machine.
 END_SECONDS: Final = 300.0
@@ -66,8 +69,8 @@ def package(name: str) -> Path:
 
 
 def environment(options: VerlOptions, folder: Path, *, device: str, threads: int) -> dict[str, str]:
-    """Of the job's processes, besides what they inherit."""
-    found = {
+    """Environment variables of the job's processes, besides those that they inherit."""
+    variables = {
         "PYTHONPATH": str(folder / "path"),
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
@@ -81,17 +84,17 @@ def environment(options: VerlOptions, folder: Path, *, device: str, threads: int
         "HARNESS_VERL_REWARD_SECONDS": str(options.reward_seconds),
     }
     if device == "cpu":
-        found |= {
+        variables |= {
             "VERL_PLATFORM": "cpu",
             "VERL_USE_EXTERNAL_MODULES": "harness_verl_cpu",
             "VLLM_CPU_KVCACHE_SPACE": "1",
             "TORCHDYNAMO_DISABLE": "1",
             "OMP_NUM_THREADS": str(threads),
         }
-    return found | options.environment
+    return variables | options.environment
 
 
-class Job:
+class RayJob:
     """The process and the hub it talks to."""
 
     def __init__(
@@ -132,12 +135,8 @@ class Job:
 
     def cpu_seconds(self) -> float:
         """CPU time of the job's processes on this machine so far: those that run, and children they had."""
-        ticks = 0
-        for process in self._below:
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-                ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        processes = map(process, self._below)
+        return sum(one.cpu_seconds + one.children_cpu_seconds for one in processes if one is not None)
 
     def start(self) -> Any:
         """Wait until it asks for its first command; what it says of itself."""
@@ -172,11 +171,11 @@ class Job:
                 continue
             one: Arrival = self._wait(completions, self.stall_seconds, done=arrived)
             if one.uid not in arrived:
-                continue  # Of a step before a resume, or sent twice.
+                continue  # It belongs to a step before a resume, or was sent twice.
             arrived[one.uid][one.sample] = one
             if len(arrived[one.uid]) == sizes[one.uid]:
-                found = arrived.pop(one.uid)
-                complete[one.uid] = [found[i] for i in sorted(found)]
+                rollouts = arrived.pop(one.uid)
+                complete[one.uid] = [rollouts[i] for i in sorted(rollouts)]
 
     def finish(self) -> None:
         """Say stop and wait for a clean end.
@@ -185,11 +184,10 @@ class Job:
             TrainingError: it ended with an error after all.
         """
         self.hub.command("stop")
-        with self._named():
-            try:
-                code = self._process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop") from None
+        try:
+            code = self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop") from None
         if code:
             raise self._fault(f"ended with exit code {code}")
 
@@ -212,25 +210,25 @@ class Job:
         self, answers: queue.SimpleQueue[Any], limit: float, done: Mapping[str, Any] | None = None
     ) -> Any:
         began = monotonic()
-        with self._named():
-            while True:
-                self._tell()
-                with contextlib.suppress(queue.Empty):
-                    return answers.get(timeout=LOOK)
-                self._look_below()
-                code = self._process.poll()
-                if code is not None:
-                    if code in (CONFIGURATION, NO_VERL):
-                        raise refused(code, self.last_words(), self.python, self.where)
-                    raise self._fault(f"died (exit code {code})")
-                if done is not None and not self.hub.results.empty() and answers.empty():
-                    raise self._fault(
-                        f"lost samples: {len(done)} groups are incomplete though verl has done with them"
-                    )
-                # The driver's own time, in which it verified, is not the job's.
-                silent = monotonic() - max(self.hub.heard, began)
-                if silent > limit:
-                    raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
+        while True:
+            self._tell()
+            with contextlib.suppress(queue.Empty):
+                return answers.get(timeout=LOOK)
+            self._look_below()
+            code = self._process.poll()
+            if code is not None:
+                if code in (CONFIGURATION, NO_VERL):
+                    raise refused(code, self.last_words(), self.python, self.where)
+                raise self._fault(f"died (exit code {code})")
+            # A sample is here before verl may be done with it (`Judge.outcome`), so in this order.
+            if done is not None and not self.hub.results.empty() and answers.empty():
+                raise self._fault(
+                    f"lost samples: {len(done)} groups are incomplete though verl has done with them"
+                )
+            # The driver's own time, in which it verified, is not the job's.
+            silent = monotonic() - max(self.hub.heard, began)
+            if silent > limit:
+                raise self._fault(f"has made no progress for {silent:.0f} s (limit {limit:g})")
 
     def _tell(self) -> None:
         """Pass on what was heard of the job. While it starts that is nothing: `start_seconds` limits that."""
@@ -238,13 +236,9 @@ class Job:
             self._told = self.hub.heard
             self.hub.progress(f"verl was at {self.hub.phase!r}")
 
-    @contextlib.contextmanager
-    def _named(self) -> Iterator[None]:
-        """The watchdog's alarm, with what was waited for."""
-        try:
-            yield
-        except TimeUp as up:
-            raise self._error(f"{up.where}: {up.what}; the verl job is at {self.hub.phase!r}") from None
+    def out_of_time(self, up: TimeUp) -> TrainingError:
+        """The watchdog's error with what verl was at, and its last words."""
+        return self._error(f"{up.where}: {up.what}; the verl job is at {self.hub.phase!r}")
 
     def _look_below(self) -> None:
         if self._process.poll() is None:
@@ -261,8 +255,10 @@ class Job:
         )
 
     def last_words(self) -> str:
-        """The end of its log."""
-        lines = self.log.read_text(errors="replace").strip().splitlines()
+        """The end of its log, of which alone it reads: logs of long jobs are large."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - READ))
+            lines = log.read().decode(errors="replace").strip().splitlines()
         return "\n    ".join(line[:400] for line in lines[-TAIL:]) or "(nothing)"
 
 
@@ -311,7 +307,7 @@ def _absent(python: str, why: str, where: str) -> RecipeError:
 
 
 def refused(code: int, words: str, python: str, where: str) -> RecipeError:
-    """Why a job ended before it began, in its words."""
+    """Why a job ended before its first task, in the job's own words."""
     mark = ABSENT if code == NO_VERL else REFUSED
     text = words[words.rindex(mark) :].removeprefix(mark) if mark in words else words
     if code == NO_VERL:
@@ -344,12 +340,12 @@ def check(
     lines = [line for line in done.stdout.splitlines() if line.startswith(CONFIG)]
     if not lines:
         raise RecipeError(f"{python} printed no configuration of verl's: {done.stderr[-1000:]}", where=where)
-    found: dict[str, Any] = msgspec.json.decode(lines[-1].removeprefix(CONFIG))
-    return found
+    settings: dict[str, Any] = msgspec.json.decode(lines[-1].removeprefix(CONFIG))
+    return settings
 
 
 def interpreter(given: Sequence[str | None], base: Path) -> str | None:
-    """The first interpreter that is named, None when none is.
+    """The first interpreter that is named, None if none is.
 
     Raises:
         RecipeError: there is none.

@@ -8,10 +8,9 @@ from typing import Any, Final
 import msgspec
 from harness_transformers.prompts import Renderer
 
-from harness.protocols import Policy
-from harness.records import PolicyRef, Request, Rollout
+from harness.contract import Policy, PolicyRef, Request, Rollout, refuse_prefix
 from harness_verl.hub import Arrival
-from harness_verl.job import Job
+from harness_verl.job import RayJob
 
 #: Requests of one command: what a line of the socket holds, not what the servers can take at once.
 CHUNK: Final = 512
@@ -21,7 +20,7 @@ class LiveEngine:
     """Generates with the weights after a step (protocol `Engine`)."""
 
     def __init__(
-        self, job: Job, renderer: Renderer, ends: frozenset[int], ref: PolicyRef, context_length: int
+        self, job: RayJob, renderer: Renderer, ends: frozenset[int], ref: PolicyRef, context_length: int
     ) -> None:
         self._job, self._renderer, self._ends, self._ref = job, renderer, ends, ref
         self._context_length = context_length
@@ -30,13 +29,15 @@ class LiveEngine:
         prompts = self._renderer.fitting(requests, self._context_length)
         for first in range(0, len(requests), CHUNK):
             chunk = requests[first : first + CHUNK]
+            for request in chunk:
+                refuse_prefix(request, "verl's own")
             asked = [{"prompt_ids": prompts[r.prompt], "sampling": sampling(r)} for r in chunk]
             answers: list[dict[str, Any]] = self._job.call("answer", requests=asked)
-            found = [
+            completions = [
                 msgspec.convert({"uid": "", "sample": i, **answer}, Arrival)
                 for i, answer in enumerate(answers)
             ]
-            for rollout in rollouts(chunk, found, self._renderer, self._ends, self._ref):
+            for rollout in rollouts(chunk, completions, self._renderer, self._ends, self._ref):
                 yield rollout
 
     def prompt_tokens(self, request: Request) -> int:

@@ -11,23 +11,21 @@ from harness_transformers.lora import ADAPTER, begin, continues, merge
 from harness_transformers.network import MODEL
 from harness_transformers.weights import weights_sha
 
-from harness.errors import TrainingError
-from harness.protocols import BuildContext, Policy
-from harness.records import digest
+from harness.contract import BuildContext, Policy, TrainingError, digest
 from harness_verl import checkpoint
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def adapter_of(policy: Policy, base: Path, context: BuildContext) -> Path:
-    """Folder of the policy's adapter; of a new one, the same for every trainer, where it has none yet.
+    """Folder of the policy's adapter; of a new one, the same for every trainer, if it has none yet.
 
     Raises:
         TrainingError: the policy's checkpoint has no adapter, or it is not the recipe's.
     """
     assert context.lora is not None
     if context.initial is None and policy.checkpoint is not None:
-        raise TrainingError("nobody says which model the adapter is for", where="model.lora")
+        raise TrainingError("an adapter's base model is not known", where="model.lora")
     if policy.checkpoint is not None:
         continues(policy.checkpoint / ADAPTER, context.lora)
         return policy.checkpoint / ADAPTER

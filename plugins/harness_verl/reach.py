@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from typing import Final
 
-from harness.errors import RecipeError
+from harness.contract import RecipeError
 
 LOOPBACK: Final = "127.0.0.1"
 #: Any address beyond this machine: the routing table says by which of ours it is reached. Nothing is sent.
@@ -24,24 +24,24 @@ def interface(listen: str | None, ray_address: str | None, nodes: int, where: st
     # On a cluster that runs already, verl spreads its reward workers over all nodes, however few train.
     if nodes == 1 and ray_address in (None, "local"):
         return LOOPBACK, LOOPBACK
-    found = outward(ray_address)
-    if ipaddress.ip_address(found).is_loopback:
+    address = outward(ray_address)
+    if ipaddress.ip_address(address).is_loopback:
         raise RecipeError(
-            f"other nodes cannot reach the driver: the only address of this machine is {found}",
+            f"other nodes cannot reach the driver: the only address of this machine is {address}",
             where=f"{where}, listen",
-            hint=f'name an interface with trainer.listen, or "{LOOPBACK}" where all nodes are this machine',
+            hint=f'name an interface with trainer.listen, or "{LOOPBACK}" if all nodes are this machine',
         )
     # The name of a machine is often its loopback address, by which nobody else reaches it.
-    return "0.0.0.0", found
+    return "0.0.0.0", address
 
 
 def outward(ray_address: str | None) -> str:
     """This machine's address on the way to a cluster's head, else to the world."""
     head = (ray_address or "").removeprefix("ray://").rpartition(":")[0]
     for host in (head, _BEYOND):
-        found = _towards(host) if host else LOOPBACK
-        if not ipaddress.ip_address(found).is_loopback:
-            return found
+        address = _towards(host) if host else LOOPBACK
+        if not ipaddress.ip_address(address).is_loopback:
+            return address
     return LOOPBACK
 
 

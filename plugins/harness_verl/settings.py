@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.errors import RecipeError
+from harness.contract import RecipeError
 from harness.recipe import Conventions, LoraOptions, Resources, Stage
 
 _AGGREGATION: Final = {"token": "token-mean", "sequence": "seq-mean-token-mean"}
@@ -21,10 +21,10 @@ _DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16"}
 _PARAMETERS: Final = {"fp32": "fp32", "bf16": "bf16"}
 #: Completions that may wait in one reward worker; Ray lets 1,000 calls into an actor.
 _WAITING: Final = 400
-#: A gradient is never clipped where the recipe says 0.
+#: A gradient is never clipped if the recipe says 0.
 _NEVER: Final = 1e30
 
-#: Of FSDP's optimizer: other engines have AdamW by another name, and no other by default.
+#: FSDP's optimizer; other engines name AdamW differently and have no other by default.
 _OPTIMIZER: Final = {
     "actor_rollout_ref.actor.optim.optimizer": "AdamW",
     "actor_rollout_ref.actor.optim.optimizer_impl": "torch.optim",
@@ -42,7 +42,7 @@ WORKER: Final = "harness_verl_worker"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Setup:
     """What a stage's configuration depends on besides the stage."""
 
     model: Path
@@ -55,7 +55,7 @@ class Job:
     ray_address: str | None = None
     #: Ray's own files; None for its default.
     ray_folder: str | None = None
-    #: Of every process of the job, on every node.
+    #: Environment variables of every process of the setup, on every node.
     environment: Mapping[str, str] | None = None
     #: Python packages to send to the nodes of a cluster.
     packages: Sequence[str] = ()
@@ -71,32 +71,33 @@ class Job:
         return self.resources.nodes * (self.resources.gpus_per_node or 1)
 
 
-def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[Any, str]]:
+def owned(stage: Stage, conventions: Conventions, setup: Setup) -> dict[str, tuple[Any, str]]:
     """verl's keys that the recipe decides: value and field of the recipe."""
     rollout, loss, optimizer = stage.rollout, stage.loss, stage.optimizer
     actor, generation = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     where = f"stages {stage.name!r}"
-    found: dict[str, tuple[Any, str]] = {}
+    settings: dict[str, tuple[Any, str]] = {}
 
     def put(key: str, value: Any, field: str) -> None:
-        found[key] = (value, field)
+        settings[key] = (value, field)
 
     put("data.train_batch_size", rollout.batch, f"{where}, rollout.batch")
-    put(f"{actor}.ppo_mini_batch_size", rollout.batch, f"{where}, rollout.batch")
-    put(f"{actor}.ppo_epochs", 1, "one update a step")
-    put(f"{actor}.shuffle", False, "one update a step")
+    mini_batch = rollout.batch // optimizer.mini_batches
+    put(f"{actor}.ppo_mini_batch_size", mini_batch, f"{where}, optimizer.mini_batches")
+    put(f"{actor}.ppo_epochs", optimizer.epochs, f"{where}, optimizer.epochs")
+    put(f"{actor}.shuffle", False, f"{where}, optimizer.mini_batches")
     put(f"{generation}.n", rollout.n, f"{where}, rollout.n")
     for name in ("temperature", "top_p"):
         put(f"{generation}.{name}", getattr(rollout, name), f"{where}, rollout.{name}")
     put(f"{generation}.top_k", rollout.top_k or -1, f"{where}, rollout.top_k")
     put("data.max_response_length", rollout.max_tokens, f"{where}, rollout.max_tokens")
-    put("data.max_prompt_length", max(1, job.context_length - rollout.max_tokens), "model.context_length")
-    put(f"{generation}.max_model_len", job.context_length, "model.context_length")
+    put("data.max_prompt_length", max(1, setup.context_length - rollout.max_tokens), "model.context_length")
+    put(f"{generation}.max_model_len", setup.context_length, "model.context_length")
     put(f"{generation}.calculate_log_probs", True, "detail")
-    put(f"{generation}.dtype", _DTYPES[job.resources.precision], "resources.precision")
+    put(f"{generation}.dtype", _DTYPES[setup.resources.precision], "resources.precision")
     put(f"{generation}.val_kwargs.do_sample", False, "evaluation")
-    put("actor_rollout_ref.model.path", str(job.model), "model.name")
-    for key, value in _lora(job).items():
+    put("actor_rollout_ref.model.path", str(setup.model), "model.name")
+    for key, value in _lora(setup).items():
         put(f"actor_rollout_ref.model.{key}", value, "model.lora")
 
     for key, value in _OPTIMIZER.items():
@@ -127,15 +128,15 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("algorithm.filter_groups.enable", False, f"{where}, gates")
 
     # Under LoRA the driver makes the policy of base and adapter.
-    contents = ["model", "optimizer", "extra", *(() if job.lora else ("hf_model",))]
+    contents = ["model", "optimizer", "extra", *(() if setup.lora else ("hf_model",))]
     put(f"{actor}.checkpoint.save_contents", contents, "checkpoints")
-    put(f"{actor}.checkpoint.save_lora_only", job.lora is not None, "checkpoints")
+    put(f"{actor}.checkpoint.save_lora_only", setup.lora is not None, "checkpoints")
     put(f"{actor}.checkpoint.load_contents", ["model", "optimizer", "extra"], "checkpoints")
     put(f"{actor}.checkpoint.async_save", False, "checkpoints")
     put("trainer.save_freq", -1, "checkpoints.every_steps")
     put("trainer.max_actor_ckpt_to_keep", None, "checkpoints.keep")
-    put("trainer.resume_mode", "resume_path" if job.resume else "disable", "checkpoints")
-    put("trainer.resume_from_path", job.resume, "checkpoints")
+    put("trainer.resume_mode", "resume_path" if setup.resume else "disable", "checkpoints")
+    put("trainer.resume_from_path", setup.resume, "checkpoints")
     put("trainer.test_freq", -1, "evaluation.every_steps")
     put("trainer.val_before_train", False, "evaluation")
     put("trainer.total_training_steps", None, f"{where}, max_steps")
@@ -144,9 +145,9 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("trainer.experiment_name", stage.name, where)
     put("trainer.use_v1", True, "trainer")
     put("trainer.v1.trainer_mode", "sync", "trainer")
-    put("trainer.device", job.device, "resources.device")
-    put("trainer.nnodes", job.resources.nodes, "resources.nodes")
-    put("trainer.n_gpus_per_node", job.resources.gpus_per_node or 1, "resources.gpus_per_node")
+    put("trainer.device", setup.device, "resources.device")
+    put("trainer.nnodes", setup.resources.nodes, "resources.nodes")
+    put("trainer.n_gpus_per_node", setup.resources.gpus_per_node or 1, "resources.gpus_per_node")
 
     put(f"{generation}.agent.default_agent_loop", "harness", "trainer")
     put(f"{generation}.agent.agent_loop_manager_class", None, "trainer")
@@ -155,79 +156,79 @@ def owned(stage: Stage, conventions: Conventions, job: Job) -> dict[str, tuple[A
     put("reward.reward_manager.source", "importlib", "verifier")
     put("reward.reward_manager.module.path", f"pkg://{WORKER}.reward", "verifier")
     put("reward.reward_manager.name", "SessionReward", "verifier")
-    put("ray_kwargs.ray_init.runtime_env", _runtime(job), "trainer.environment")
-    for key, value in _cluster(job).items():
+    put("ray_kwargs.ray_init.runtime_env", _runtime(setup), "trainer.environment")
+    for key, value in _cluster(setup).items():
         put(key, value, "trainer.ray_address")
-    return found
+    return settings
 
 
-def _lora(job: Job) -> dict[str, Any]:
-    """Of `actor_rollout_ref.model`."""
-    options = job.lora or LoraOptions()
+def _lora(setup: Setup) -> dict[str, Any]:
+    """The settings of `actor_rollout_ref.model`."""
+    options = setup.lora or LoraOptions()
     return {
-        "lora_rank": options.rank if job.lora else 0,
+        "lora_rank": options.rank if setup.lora else 0,
         "lora_alpha": options.alpha,
         "target_modules": options.targets if isinstance(options.targets, str) else list(options.targets),
         "target_parameters": None,
         "exclude_modules": None,
-        "lora_adapter_path": job.adapter,
+        "lora_adapter_path": setup.adapter,
         # Rollout servers get plain weights, as they do without adapters.
-        "lora.merge": job.lora is not None,
+        "lora.merge": setup.lora is not None,
         # verl's other backends have a rank of their own.
         "lora.rank": 0,
     }
 
 
-def _runtime(job: Job) -> dict[str, Any]:
-    runtime: dict[str, Any] = {"env_vars": dict(job.environment or {})}
-    if job.packages:
-        runtime["py_modules"] = list(job.packages)
+def _runtime(setup: Setup) -> dict[str, Any]:
+    runtime: dict[str, Any] = {"env_vars": dict(setup.environment or {})}
+    if setup.packages:
+        runtime["py_modules"] = list(setup.packages)
     return runtime
 
 
-def _cluster(job: Job) -> dict[str, Any]:
-    if job.ray_address is not None:
-        return {"ray_kwargs.ray_init.address": job.ray_address, "ray_kwargs.ray_init.num_cpus": None}
-    found: dict[str, Any] = {"ray_kwargs.ray_init.address": "local"}
-    if job.ray_folder is not None:
-        found["ray_kwargs.ray_init._temp_dir"] = job.ray_folder
-    if job.device == "cpu":
+def _cluster(setup: Setup) -> dict[str, Any]:
+    if setup.ray_address is not None:
+        return {"ray_kwargs.ray_init.address": setup.ray_address, "ray_kwargs.ray_init.num_cpus": None}
+    settings: dict[str, Any] = {"ray_kwargs.ray_init.address": "local"}
+    if setup.ray_folder is not None:
+        settings["ray_kwargs.ray_init._temp_dir"] = setup.ray_folder
+    if setup.device == "cpu":
         # Ray's resources are only numbers to it: a worker counts as a GPU, and asks for three CPUs.
-        found["ray_kwargs.ray_init.num_gpus"] = job.workers
-        found["ray_kwargs.ray_init.num_cpus"] = 12 + 4 * job.workers
-    return found
+        settings["ray_kwargs.ray_init.num_gpus"] = setup.workers
+        settings["ray_kwargs.ray_init.num_cpus"] = 12 + 4 * setup.workers
+    return settings
 
 
-def defaults(stage: Stage, job: Job) -> dict[str, Any]:
+def defaults(stage: Stage, setup: Setup) -> dict[str, Any]:
     """verl's keys with values that fit most, and any override replaces."""
     actor, generation = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
     samples = stage.rollout.batch * stage.rollout.n
-    micro = _divisor(samples // job.workers, job.micro_batch)
-    found: dict[str, Any] = {
+    micro = _divisor(samples // stage.optimizer.mini_batches // setup.workers, setup.micro_batch)
+    settings: dict[str, Any] = {
         f"{actor}.strategy": "fsdp2",
         f"{actor}.ppo_micro_batch_size_per_gpu": micro,
         "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": micro,
         f"{generation}.name": "vllm",
         f"{generation}.log_prob_micro_batch_size_per_gpu": micro,
         f"{generation}.tensor_model_parallel_size": 1,
-        "reward.num_workers": max(1 if job.device == "cpu" else 8, -(-samples // _WAITING)),
+        "reward.num_workers": max(1 if setup.device == "cpu" else 8, -(-samples // _WAITING)),
         "trainer.logger": ["console"],
         "trainer.project_name": "harness",
     }
     for model in (actor, "actor_rollout_ref.ref"):
         # The reference has settings of its own: in bf16, its KL divergence would be mostly rounding.
-        short = _PARAMETERS[job.resources.precision]
-        found[f"{model}.fsdp_config.model_dtype"] = "fp32"
-        found[f"{model}.fsdp_config.dtype"] = _DTYPES[job.resources.precision]
-        found[f"{model}.fsdp_config.mixed_precision.param_dtype"] = short
-        found[f"{model}.fsdp_config.mixed_precision.reduce_dtype"] = "fp32"
-        found[f"{model}.fsdp_config.mixed_precision.buffer_dtype"] = "fp32"
-    if job.ray_address is None:
-        found["ray_kwargs.ray_init.include_dashboard"] = False
-        if job.device == "cpu":
-            found["ray_kwargs.ray_init.object_store_memory"] = 1_000_000_000
-    if job.device == "cpu":
-        found |= {
+        short = _PARAMETERS[setup.resources.precision]
+        settings[f"{model}.fsdp_config.model_dtype"] = "fp32"
+        settings[f"{model}.fsdp_config.dtype"] = _DTYPES[setup.resources.precision]
+        settings[f"{model}.fsdp_config.mixed_precision.param_dtype"] = short
+        settings[f"{model}.fsdp_config.mixed_precision.reduce_dtype"] = "fp32"
+        settings[f"{model}.fsdp_config.mixed_precision.buffer_dtype"] = "fp32"
+    if setup.ray_address is None:
+        settings["ray_kwargs.ray_init.include_dashboard"] = False
+        if setup.device == "cpu":
+            settings["ray_kwargs.ray_init.object_store_memory"] = 1_000_000_000
+    if setup.device == "cpu":
+        settings |= {
             f"{actor}.use_torch_compile": False,
             f"{actor}.fsdp_config.use_torch_compile": False,
             "actor_rollout_ref.ref.fsdp_config.use_torch_compile": False,
@@ -241,7 +242,7 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
             f"{generation}.free_cache_engine": False,
             f"{generation}.gpu_memory_utilization": 0.3,
             f"{generation}.max_num_seqs": 64,
-            f"{generation}.max_num_batched_tokens": max(2048, job.context_length),
+            f"{generation}.max_num_batched_tokens": max(2048, setup.context_length),
             f"{generation}.checkpoint_engine.update_weights_bucket_megabytes": 256,
             f"{generation}.agent.num_workers": 1,
             f"{generation}.engine_kwargs.vllm.worker_extension_cls":
@@ -249,7 +250,7 @@ def defaults(stage: Stage, job: Job) -> dict[str, Any]:
             "transfer_queue.backend.SimpleStorage.num_data_storage_units": 1,
             "reward.reward_model.rollout.name": "vllm",
         }  # fmt: skip
-    return found
+    return settings
 
 
 def _divisor(rows: int, limit: int) -> int:
@@ -258,26 +259,28 @@ def _divisor(rows: int, limit: int) -> int:
 
 
 def settings(
-    stage: Stage, conventions: Conventions, job: Job, overrides: Sequence[str], *, where: str
+    stage: Stage, conventions: Conventions, setup: Setup, overrides: Sequence[str], *, where: str
 ) -> dict[str, Any]:
     """All of ours, as verl's configuration takes them after the user's overrides (see `collision`).
 
     Raises:
-        RecipeError: a step's rollouts cannot be divided among the workers, or an override is not for
-            adapters.
+        RecipeError: the rollouts of an update cannot be divided among the workers, or an override is not
+            for adapters.
     """
-    ours = owned(stage, conventions, job)
+    ours = owned(stage, conventions, setup)
     given = [key_of(override) for override in overrides]
-    if job.workers > 1 and (stage.rollout.batch * stage.rollout.n) % job.workers:
+    rollout, parts = stage.rollout, stage.optimizer.mini_batches
+    if setup.workers > 1 and (rollout.batch * rollout.n // parts) % setup.workers:
+        divided = f" in {parts} mini-batches" if parts > 1 else ""
         raise RecipeError(
-            f"{stage.rollout.batch} x {stage.rollout.n} rollouts a step are not a multiple of the "
-            f"{job.workers} workers",
+            f"{rollout.batch} x {rollout.n} rollouts per step{divided} are not a multiple of the "
+            f"{setup.workers} workers",
             where=f"{where}, stages {stage.name!r}, rollout",
         )
     other_engine = any(key_of(o) == "model_engine" and o.partition("=")[2] != _FSDP_ENGINE for o in overrides)
-    if job.lora is not None:
+    if setup.lora is not None:
         _check_adaptable(overrides, other_engine, where)
-    kept = {k: v for k, v in defaults(stage, job).items() if not any(_touches(key, k) for key in given)}
+    kept = {k: v for k, v in defaults(stage, setup).items() if not any(_touches(key, k) for key in given)}
     if other_engine:
         ours = {key: value for key, value in ours.items() if key not in _OPTIMIZER}
         kept = {key: value for key, value in kept.items() if not _FSDP.search(key)}
@@ -302,10 +305,10 @@ def _check_adaptable(overrides: Sequence[str], other_engine: bool, where: str) -
 
 
 def collision(override: str) -> None:
-    """Raise ValueError when an override of verl's settings touches what the recipe decides."""
+    """Raise ValueError if an override of verl's settings touches what the recipe decides."""
     key = key_of(override)
     # With what is decided for this machine alone among it.
-    some = Job(Path(), 1, "cpu", Resources(), ray_folder="ray")
+    some = Setup(Path(), 1, "cpu", Resources(), ray_folder="ray")
     for mine, (_, field) in owned(Stage(name="one"), Conventions(), some).items():
         if _touches(key, mine):
             raise ValueError(

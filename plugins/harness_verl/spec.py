@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
 from harness.recipe import Conventions, Stage
 from harness_verl import job, settings
 from harness_verl.options import VerlOptions
@@ -33,7 +33,7 @@ def specification(
     if start.reference is not None:
         variables["HARNESS_VERL_REFERENCE"] = str(start.reference)
     cluster = options.ray_address is not None
-    about = settings.Job(
+    about = settings.Setup(
         model=start.model,
         context_length=start.context_length,
         device=device,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.protocols import BuildContext, Policy
+from harness_transformers.weights import check_weights
+
+from harness.contract import BuildContext, Policy
 from harness.recipe import Stage
 from harness_verl import checkpoint, lora
 
@@ -20,7 +22,7 @@ class Start:
     resume: Path | None = None
     #: verl's checkpoint of the stage before, for the optimizer's moments.
     optimizer: Path | None = None
-    #: The reference model of a KL term, where it is not the base of an adapter.
+    #: The reference model of a KL term, if it is not the base of an adapter.
     reference: Path | None = None
     #: Under LoRA: the adapter, of which `model` is the base.
     adapter: Path | None = None
@@ -31,7 +33,9 @@ def start_of(stage: Stage, policy: Policy, context: BuildContext, first_step: in
 
     Raises:
         TrainingError: verl's checkpoint does not fit the number of workers.
+        DataError: the weights of the policy's checkpoint have changed.
     """
+    check_weights(policy)
     folder = checkpoint.state(policy.checkpoint)
     if folder is not None:
         resources = context.resources

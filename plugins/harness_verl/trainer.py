@@ -1,4 +1,4 @@
-"""The trainer `verl`: the loop of every trainer, with verl doing the work in a job of its own.
+"""The trainer `verl`: verl does the work in a job of its own, one command of the loop at a time.
 
 A stage is one Ray job. The driver keeps what all trainers share: it draws tasks, renders prompts, judges
 completions as groups finish, computes advantages and decides; verl generates, updates and writes
@@ -13,21 +13,31 @@ import json
 import shutil
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 from types import SimpleNamespace
 from typing import Any
 
-from harness_torch.metrics import group_metrics
 from harness_transformers.lora import ADAPTER
 from harness_transformers.prompts import Renderer, end_tokens
-from harness_transformers.saving import save
 
-from harness.errors import TrainingError
-from harness.protocols import Batch, BuildContext, Engine, GroupStream, Policy, Session
+from harness.contract import (
+    Batch,
+    BuildContext,
+    Engine,
+    Group,
+    GroupStream,
+    Policy,
+    PolicyRef,
+    Request,
+    Rollout,
+    Session,
+    Task,
+    TrainingError,
+)
 from harness.recipe import Conventions, Stage
-from harness.records import Group, PolicyRef, Request, Rollout, StepMetrics, Task
+from harness.training import Backend, Step, TimeUp, Update, silence
+from harness.training.drive import drive
 from harness_verl import checkpoint, job, lora
 from harness_verl.hub import Arrival, Hub
 from harness_verl.live import LiveEngine, rollouts
@@ -41,7 +51,7 @@ class VerlTrainer:
     """Trains stages under verl (protocol `Trainer`)."""
 
     def __init__(self, options: VerlOptions | None, context: BuildContext) -> None:
-        """Raises RecipeError when the interpreter is not there, or has no verl."""
+        """Raises RecipeError if the interpreter is not there, or has no verl."""
         self.options = options or VerlOptions()
         self.context = context
         self.device = device_of(context.resources.device)
@@ -95,13 +105,15 @@ class VerlTrainer:
             self._engine.close()
 
 
-class _Stage:
-    """One stage on its way."""
+class _Stage(Backend):
+    """One stage's job (protocol `Backend`)."""
 
     def __init__(
         self, trainer: VerlTrainer, stage: Stage, policy: Policy, session: Session, stack: ExitStack
     ) -> None:
         self.trainer, self.stage, self.policy, self.session = trainer, stage, policy, session
+        #: The step under way, and the last one that made an update.
+        self._step, self._updated = 0, session.first_step
         self.where = f"trainer 'verl', stage {stage.name!r}"
         self._numbers = itertools.count()
         #: This step's groups by their name at verl: where the samples of a task begin.
@@ -120,56 +132,50 @@ class _Stage:
             self.job.close()
             raise
 
-    # The loop of every trainer --------------------------------------------------------------------
-
     def run(self) -> Policy:
         failed = True
         try:
-            policy = self._run()
+            self._begin()
+            policy = drive(self.stage, self.policy, self.session, self, clock=self._cpu)
             self.job.finish()
             failed = False
             return policy
+        except TimeUp as up:
+            # Wherever the driver stood when it rang: verl is what the stage waits for.
+            silence()
+            raise self.job.out_of_time(up) from None
+        except BaseException:
+            silence()
+            raise
         finally:
             self.job.close(keep_log=failed)
 
-    def _run(self) -> Policy:
-        session = self.session
-        started = self.job.start()
-        if started["step"] != session.first_step:
+    def _begin(self) -> None:
+        started, first_step = self.job.start(), self.session.first_step
+        if started["step"] != first_step:
             raise TrainingError(
-                f"verl begins after step {started['step']}, the session after {session.first_step}",
+                f"verl begins after step {started['step']}, the session after {first_step}",
                 where=self.where,
             )
-        step, saved = session.first_step + 1, session.first_step
-        while True:
-            cpu, wall = self._cpu(), perf_counter()
-            self._names.clear()
-            batch = session.collect(self._generate)
-            if not batch.groups:
-                return self.policy if saved == step - 1 else self._save(step - 1)
-            metrics = self._update(step, batch)
-            directive = session.finish_step(
-                replace(metrics, cpu_seconds=max(0.0, self._cpu() - cpu), seconds=perf_counter() - wall)
-            )
-            if directive.evaluate:
-                session.evaluate(self._live_engine(step))
-            if directive.checkpoint or directive.stop is not None:
-                self.policy, saved = self._save(step), step
-            if directive.stop is not None:
-                return self.policy
-            step += 1
 
     def _cpu(self) -> float:
         return process_time() + self.job.cpu_seconds()
 
-    def _generate(self, tasks: Sequence[Task]) -> GroupStream:
-        return GroupStream(self._groups(tasks))
+    # What the loop asks ---------------------------------------------------------------------------
 
-    def _groups(self, tasks: Sequence[Task]) -> Generator[Sequence[Rollout], Sequence[Group], None]:
+    def generate(self, tasks: Sequence[Task], step: Step) -> GroupStream:
+        if self._step != step.number:
+            self._step = step.number
+            self._names.clear()
+        return GroupStream(self._groups(tasks, step))
+
+    def _groups(
+        self, tasks: Sequence[Task], step: Step
+    ) -> Generator[Sequence[Rollout], Sequence[Group], None]:
         """Groups as verl finishes them; what was kept goes back to its reward workers."""
         asked: dict[str, Sequence[Request]] = {}
         rows = []
-        for requests in self.session.requests(tasks):
+        for requests in step.requests(tasks):
             uid = f"{self.stage.name.encode().hex()}x{next(self._numbers)}"
             asked[uid] = requests
             self._names[requests[0].key.task, requests[0].key.sample] = uid
@@ -177,7 +183,9 @@ class _Stage:
         self.hub.command("generate", rows=rows)
         sizes = {uid: len(requests) for uid, requests in asked.items()}
         for complete in self.job.groups(sizes):
-            made = {uid: self._rollouts(asked[uid], found) for uid, found in complete.items()}
+            made = {
+                uid: self._rollouts(asked[uid], answers, step.policy) for uid, answers in complete.items()
+            }
             kept = yield [rollout for group in made.values() for rollout in group]
             by_key = {group.rollouts[0].key: group for group in kept if group.rollouts}
             for uid, group in made.items():
@@ -190,60 +198,54 @@ class _Stage:
                 where=self.where,
             )
 
-    def _update(self, step: int, batch: Batch) -> StepMetrics:
+    def update(self, batch: Batch, step: Step) -> Update:
         groups = {}
         for group in batch.groups:
             assert group.rollouts is not None
             key = group.rollouts[0].key
             groups[self._names[key.task, key.sample]] = {
-                "advantages": group.advantages, "masked": self._masked(group),
+                "advantages": [s.advantage if s.credit is None else s.credit for s in group.samples],
+                "masked": self._masked(group),
             }  # fmt: skip
         given = [rollout for group in batch.groups for rollout in group.rollouts or ()]
         if all(rollout.finish == "abort" for rollout in given):
             # Nobody would take the new weights.
             raise TrainingError(
                 f"verl answered none of the step's {batch.rollouts} requests: {given[0].reason}",
-                where=f"{self.where}, step {step}",
+                where=f"{self.where}, step {step.number}",
                 hint=f"the job's log is {self.job.log}",
             )
-        rate = self.stage.optimizer.rate(step)
-        said: Mapping[str, float | str] = self.job.call("update", groups=groups, rate=rate)
+        said: Mapping[str, float | str] = self.job.call("update", groups=groups, rate=step.rate)
+        self._updated = step.number
         # What is not finite comes as text, for the session to refuse by name.
-        found = {name: float(value) for name, value in said.items()}
-        missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in found]
+        numbers = {name: float(value) for name, value in said.items()}
+        missing = [name for name in ("actor/loss", "actor/grad_norm") if name not in numbers]
         if missing:
-            raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step}")
-        return replace(
-            group_metrics(self.stage.name, step, batch),
-            learning_rate=rate,
-            loss=found["actor/loss"],
-            grad_norm=found["actor/grad_norm"],
-            kl=found.get("actor/kl_loss"),
-            entropy=found.get("actor/entropy"),
-            extra={f"verl/{name}": value for name, value in found.items() if _worth_keeping(name)},
+            raise TrainingError(f"verl reported no {missing[0]}", where=f"{self.where}, step {step.number}")
+        return Update(
+            loss=numbers["actor/loss"],
+            grad_norm=numbers["actor/grad_norm"],
+            kl=numbers.get("actor/kl_loss"),
+            entropy=numbers.get("actor/entropy"),
+            extra={f"verl/{name}": value for name, value in numbers.items() if _worth_keeping(name)},
         )
 
     def _masked(self, group: Group) -> list[bool]:
         cut = group.truncated if self.stage.loss.mask_truncated else (False,) * group.size
         return [reward is None or out for reward, out in zip(group.rewards, cut, strict=True)]
 
-    def _save(self, step: int) -> Policy:
-        def write(folder: Path) -> str:
-            self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
-            if self.start.adapter is None:
-                return checkpoint.adopt(folder, self.policy, step, where=self.where)
-            # The newest checkpoint is never pruned while it is that.
-            newest = self.policy.checkpoint
-            before = self.start.adapter if newest is None else newest / ADAPTER
-            return lora.adopt(
-                folder, self.policy, step, base=self.start.model, before=before, where=self.where
-            )
+    def save(self, folder: Path, before: Policy) -> str:
+        self.job.call("save", folder=str((folder / checkpoint.VERL).resolve()))
+        if self.start.adapter is None:
+            return checkpoint.adopt(folder, before, self._updated, where=self.where)
+        # The newest checkpoint is never pruned while it is that.
+        adapter = self.start.adapter if before.checkpoint is None else before.checkpoint / ADAPTER
+        return lora.adopt(
+            folder, before, self._updated, base=self.start.model, before=adapter, where=self.where
+        )
 
-        return save(self.session, self.policy, self.stage.name, step, write)
-
-    def _live_engine(self, step: int) -> LiveEngine:
-        ref, room = self._ref(step), self.start.context_length
-        return LiveEngine(self.job, self.renderer, self.ends, ref, room)
+    def engine(self, policy: PolicyRef) -> LiveEngine:
+        return LiveEngine(self.job, self.renderer, self.ends, policy, self.start.context_length)
 
     # Rows and rollouts ----------------------------------------------------------------------------
 
@@ -259,20 +261,14 @@ class _Stage:
             "max_tokens": requests[0].sampling.max_tokens,
         }
 
-    def _rollouts(self, requests: Sequence[Request], completions: Sequence[Arrival]) -> list[Rollout]:
-        return rollouts(requests, completions, self.renderer, self.ends, self._ref(requests[0].key.step - 1))
-
-    def _ref(self, step: int) -> PolicyRef:
-        """The live weights after a step."""
-        ref = self.policy.ref
-        if step == 0 or (ref.stage, ref.step) == (self.stage.name, step):
-            return ref
-        # Weights inside a stage have a name but no hash: they are not on disk.
-        return PolicyRef(weights_sha="", stage=self.stage.name, step=step)
+    def _rollouts(
+        self, requests: Sequence[Request], completions: Sequence[Arrival], policy: PolicyRef
+    ) -> list[Rollout]:
+        return rollouts(requests, completions, self.renderer, self.ends, policy)
 
     # The job --------------------------------------------------------------------------------------
 
-    def _start(self) -> job.Job:
+    def _start(self) -> job.RayJob:
         trainer, session = self.trainer, self.session
         folder, start = job.place(), self.start
         try:
@@ -283,7 +279,7 @@ class _Stage:
             # On a cluster PYTHONPATH is not among them: packages travel with the job.
             spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
             logs, stall = trainer.context.cache / "verl-logs", trainer.context.resources.stall_seconds
-            return job.Job(
+            return job.RayJob(
                 trainer.python, folder, logs, spec, variables | reach, self.hub, trainer.options, stall,
                 self.where,
             )  # fmt: skip
@@ -293,7 +289,7 @@ class _Stage:
 
 
 def _outcomes(kept: Group | None, size: int) -> list[dict[str, Any]]:
-    """What reward workers are told of a group's samples; those of a discarded one count for nothing."""
+    """The answers to reward workers about a group's samples; those of a discarded group count for nothing."""
     if kept is None:
         return [{"reward": None, "status": "discarded", "score": None}] * size
     judged = zip(kept.rewards, kept.statuses, kept.scores, strict=True)

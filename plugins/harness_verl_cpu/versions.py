@@ -9,5 +9,5 @@ VERSIONS = {"verl": "0.9.1", **versions.VERSIONS}
 
 
 def mismatches() -> list[str]:
-    """What is installed in another version than the tested one, in words; empty when all fit."""
+    """What is installed in another version than the tested one, in words; empty if all fit."""
     return versions.mismatches(VERSIONS)

@@ -4,8 +4,8 @@
 
 A Ray job is dozens of processes in sessions of their own. This process adopts all of them (it is a
 subreaper, Linux only), and ends every one, with the shared memory they hold, when the command ends, when
-its own standard input closes (its parent is gone) or when it is told to (SIGTERM). Where the parent is
-gone it removes FOLDER, too: nobody else will.
+its own standard input closes (its parent is gone) or when it is told to (SIGTERM). If the parent is gone
+it removes FOLDER, too, because no other process will.
 """
 
 from __future__ import annotations
@@ -34,38 +34,37 @@ def descendants(root: int) -> set[int]:
     """All processes below one."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name, in brackets, may hold anything.
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        with contextlib.suppress(OSError, KeyError):
+            parent = int(_status(int(entry.name))["PPid"])
             parents.setdefault(parent, []).append(int(entry.name))
-    found: set[int] = set()
+    below: set[int] = set()
     waiting = [root]
     while waiting:
         for child in parents.get(waiting.pop(), ()):
-            found.add(child)
+            below.add(child)
             waiting.append(child)
-    return found
+    return below
 
 
 def family(token: str, folder: Path) -> set[int]:
     """All processes of a job, whoever their parent is now: those with its token in their environment or
     its folder as theirs, and what is below them. Zombies are none."""
-    found: set[int] = set()
+    members: set[int] = set()
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             its = token.encode() in (entry / "environ").read_bytes()
             if its or Path(os.readlink(entry / "cwd")).is_relative_to(folder):
-                found.add(int(entry.name))
-    below = {child for process in found for child in descendants(process)}
-    return {process for process in found | below if _runs(process)} - {os.getpid()}
+                members.add(int(entry.name))
+    below = {child for process in members for child in descendants(process)}
+    return {process for process in members | below if _runs(process)} - {os.getpid()}
 
 
 def sweep(token: str, folder: Path, seconds: float) -> None:
     """End a job that has no keeper any more, with the shared memory that it holds; at most so long."""
     end = time.monotonic() + seconds
-    while (found := family(token, folder)) and time.monotonic() < end:
-        held = segments(found)
-        for process in found:
+    while (living := family(token, folder)) and time.monotonic() < end:
+        held = segments(living)
+        for process in living:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)
         for segment in held:
@@ -76,9 +75,14 @@ def sweep(token: str, folder: Path, seconds: float) -> None:
 
 def _runs(process: int) -> bool:
     with contextlib.suppress(OSError):
-        stat = Path(f"/proc/{process}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+        return _status(process)["State"][0] not in "ZX"
     return False
+
+
+def _status(process: int) -> dict[str, str]:
+    """What Linux says of a process, by name (/proc/<pid>/status). This file runs without the harness."""
+    lines = Path(f"/proc/{process}/status").read_text(errors="replace").splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 def segments(processes: set[int]) -> set[str]:
@@ -113,9 +117,9 @@ class Keeper:
     def end(self, code: int) -> None:
         """End everything and exit."""
         with self._lock:
-            while found := descendants(os.getpid()):
-                self._held |= segments(found)
-                for process in found:
+            while living := descendants(os.getpid()):
+                self._held |= segments(living)
+                for process in living:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process, signal.SIGKILL)
                 with contextlib.suppress(ChildProcessError):

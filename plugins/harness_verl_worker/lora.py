@@ -65,5 +65,5 @@ def write_adapter(engine: Any, folder: Path, rank: int) -> None:
 
 def _full(tensor: Any) -> torch.Tensor:
     """A tensor from its shards, or a copy of a whole one."""
-    found: torch.Tensor = tensor.to(get_device_id())
-    return found.full_tensor() if hasattr(found, "full_tensor") else found.detach().clone()
+    moved: torch.Tensor = tensor.to(get_device_id())
+    return moved.full_tensor() if hasattr(moved, "full_tensor") else moved.detach().clone()

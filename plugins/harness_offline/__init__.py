@@ -1,7 +1,7 @@
 """Engines without a model: fixed answers for tests and benches, recorded ones for re-scoring."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
 
 @hookimpl
@@ -10,13 +10,13 @@ def register_engines(register: Register) -> None:
         "echo",
         "harness_offline.echo:Echo",
         options="harness_offline.echo:EchoOptions",
-        capabilities={"weights": False},
+        capabilities={"weights": False, "fixed_weights": True},
         summary="answers at once with a fixed text, the prompt, or a given share of right answers",
     )
     register(
         "replay",
         "harness_offline.replay:Replay",
         options="harness_offline.replay:ReplayOptions",
-        capabilities={"weights": False},
+        capabilities={"weights": False, "fixed_weights": True},
         summary="gives back the rollouts of a ledger or a jsonl file",
     )

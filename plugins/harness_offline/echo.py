@@ -8,34 +8,43 @@ rollout is right depends on its key alone.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import model_validator
 
-from harness.errors import DataError, EngineError
-from harness.protocols import BuildContext, Policy
-from harness.recipe.stage import Model, Plugin, Share
-from harness.records import PolicyRef, Request, Rollout
-from harness.seeds import seed_of
+from harness.contract import (
+    BuildContext,
+    DataError,
+    EngineError,
+    Policy,
+    PolicyRef,
+    Request,
+    Rollout,
+    kind,
+    refuse_prefix,
+    seed_of,
+)
+from harness.recipe import Model, Plugin, Share
 
 NAME: Final = "echo"
 
 
 class EchoOptions(Model):
-    """What is answered: the first of `text`, right answers and the prompt that is given."""
+    """What the engine answers. Give at most one of `text`, `answers` and `tasks`; without any of them it
+    answers with the prompt."""
 
-    #: The same text every time.
     text: str | None = None
-    #: Right answers by task id.
+    """The same text for every request."""
     answers: dict[str, str] | None = None
-    #: Task sources whose gold answers are the right ones.
-    tasks: tuple[Plugin, ...] = ()
-    #: Share of rollouts that get the right answer.
+    """Right answers by task id."""
+    tasks: Annotated[tuple[Plugin, ...], kind("task_sources")] = ()
+    """Plugins of kind `task_sources` whose gold answers are the right answers."""
     right: Share = 1.0
-    #: What the others get.
+    """Share of rollouts that get the right answer, from 0 to 1."""
     wrong: str = ""
-    #: What stands around a right answer, `{}`.
+    """What the other rollouts get."""
     form: str = "{}"
+    """Text around a right answer, which stands in the place of the first `{}`."""
 
     @model_validator(mode="after")
     def _one_rule(self) -> EchoOptions:
@@ -56,6 +65,7 @@ class Echo:
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
         """Yield the rollouts in the order of the requests; raises EngineError for a task without answer."""
         for request in requests:
+            refuse_prefix(request, "echo")
             content = self._answer(request).encode()
             limit = request.sampling.max_tokens
             yield Rollout(

@@ -15,30 +15,40 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from harness.datafiles import resolve
-from harness.errors import DataError, EngineError
-from harness.protocols import BuildContext, Policy
-from harness.recipe.stage import Model
-from harness.records import Request, Rollout, RolloutKey, convert, encode
+from harness.contract import (
+    BuildContext,
+    DataError,
+    EngineError,
+    Policy,
+    Request,
+    Rollout,
+    RolloutKey,
+    convert,
+    encode,
+    refuse_prefix,
+)
+from harness.planning import resolve
+from harness.recipe import Model
 
 NAME: Final = "replay"
 
 
 class ReplayOptions(Model):
-    """What is replayed."""
+    """Which recorded rollouts are given back."""
 
-    #: A ledger or a jsonl file of rollouts: relative to the recipe, or `data:<path>`.
     path: str
-    #: `key` wants the same place in the same run; `sample` only the same task and sample number, of
-    #: which the file's last one counts.
+    """A ledger, or a jsonl file of rollouts: relative to the recipe, or `data:<path>` for the folder that
+    HARNESS_DATA names."""
     match: Literal["key", "sample"] = "key"
+    """Which recorded rollout answers a request. `key`: the one with the same key, so from the same place in
+    the same run. `sample`: the last one in the file with the same task and sample number."""
 
 
 class Replay:
     """Gives recorded rollouts back under the keys that are asked for."""
 
     def __init__(self, options: ReplayOptions, context: BuildContext) -> None:
-        """Raises DataError when a line is no rollout and no ledger line, or there is no rollout at all."""
+        """Raises DataError if a line is neither a rollout nor a ledger line, or if no rollout is there."""
         self._match = options.match
         self._path = resolve(options.path, context, where=f"engine {NAME!r}, path")
         #: Where a rollout stands: start and end of its line in bytes, its place in the line's group.
@@ -55,6 +65,7 @@ class Replay:
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
         """Yield the recorded rollouts in the order of the requests; raises EngineError for a missing one."""
         for request in requests:
+            refuse_prefix(request, "replay")
             yield self._find(request)
 
     def prompt_tokens(self, request: Request) -> int:
@@ -123,5 +134,5 @@ def _rollouts(line: dict[str, Any]) -> list[Any]:
     if line["t"] == "sample":
         return [line["rollout"]]
     if line["t"] == "group":
-        return list(line["group"]["rollouts"] or ())
+        return list(line["group"].get("rollouts", ()))
     return []

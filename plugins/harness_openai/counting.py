@@ -9,9 +9,7 @@ from typing import Any
 
 import msgspec
 
-from harness.errors import EngineError
-from harness.protocols import BuildContext, ModelFiles
-from harness.records import Request
+from harness.contract import BuildContext, EngineError, ModelFiles, Request
 from harness_openai.options import OpenAIOptions
 from harness_openai.protocol import Mode, error_text, prompt_fields
 

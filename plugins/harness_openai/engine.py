@@ -9,15 +9,25 @@ that were finished have been handed over.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from time import monotonic
+from typing import Final
 
 import aiohttp
 
-from harness.errors import EngineError
-from harness.protocols import BuildContext, Policy
-from harness.records import PolicyRef, Request, Rollout
+from harness.contract import (
+    BuildContext,
+    EngineError,
+    Policy,
+    PolicyRef,
+    RecipeError,
+    Request,
+    Rollout,
+    Served,
+)
 from harness_openai import protocol
 from harness_openai.calls import CONNECT_SECONDS, Caller
 from harness_openai.counting import PromptCounter
@@ -25,20 +35,24 @@ from harness_openai.faults import Broken, Busy, Dropped, Gone, Refused
 from harness_openai.fleet import Fleet, Server, pause
 from harness_openai.options import OpenAIOptions
 
+log = logging.getLogger(__name__)
+_NUMBERS: Final = re.compile(r"[0-9]+")
+
 
 class OpenAIEngine:
     """Generates with whatever the servers serve; weights cannot be sent to them."""
 
     def __init__(self, options: OpenAIOptions, context: BuildContext) -> None:
-        """Raises EngineError when the variable that should hold the key is not set."""
+        """Raises EngineError if the variable that should hold the key is not set."""
         self.options = options
         self.mode: protocol.Mode = options.prompt or context.render
         self._key = _key(options.api_key_env)
         self._policy: PolicyRef | None = None
+        self._said: set[tuple[str, str]] = set()
         self._counter = PromptCounter(options, context, self.mode, self._key)
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
-        """One rollout a request, as they finish.
+        """One rollout per request, as they finish.
 
         Raises:
             EngineError: a server serves another model or refuses the key; or no server was usable for
@@ -56,12 +70,47 @@ class OpenAIEngine:
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
+    def served(self) -> Served:
+        """The model that the servers serve; they are asked now, once.
+
+        Raises:
+            RecipeError: one serves another model, or refuses the key.
+            EngineError: none of them answers.
+        """
+        return asyncio.run(self._ask_models())
+
+    async def _ask_models(self) -> Served:
+        async with self._session() as http:
+            fleet = self._fleet(http)
+            try:
+                await fleet.start()
+            except EngineError as error:
+                raise RecipeError(
+                    error.what, where=error.where, allowed=error.allowed, hint=error.hint
+                ) from None
+        cards = [server.card for server in fleet.servers if server.card is not None]
+        if not cards:
+            raise EngineError(
+                "no server answers: " + "; ".join(f"{s.url}: {s.fault}" for s in fleet.servers),
+                where="engine 'openai'",
+                hint="start the server first, or mend its address: servers",
+            )
+        lengths = [card.max_model_len for card in cards if card.max_model_len]
+        return Served(cards[0].id, min(lengths, default=None))
+
+    def _session(self) -> aiohttp.ClientSession:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
+
+    def _fleet(self, http: aiohttp.ClientSession) -> Fleet:
+        return Fleet(Caller(http, self._key, self.options.api_key_env), self.options)
+
     def prompt_tokens(self, request: Request) -> int:
-        """Length of the rendered prompt, in tokens; raises EngineError where nothing can count it."""
+        """Length of the rendered prompt, in tokens; raises EngineError if nothing can count it."""
         return self._counter.count(request)
 
     def sync_weights(self, policy: Policy) -> None:
-        """Name the weights that the servers serve; raises EngineError when asked to change them."""
+        """Name the weights that the servers serve; raises EngineError if asked to change them."""
         if self._policy is not None and self._policy.weights_sha != policy.ref.weights_sha:
             raise EngineError(
                 "servers keep the weights that they were started with", where="engine 'openai'",
@@ -75,11 +124,8 @@ class OpenAIEngine:
 
     async def _run(self, requests: Sequence[Request], results: asyncio.Queue[Rollout | None]) -> None:
         try:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-            async with aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), timeout=timeout
-            ) as http:
-                fleet = Fleet(Caller(http, self._key, self.options.api_key_env), self.options)
+            async with self._session() as http:
+                fleet = self._fleet(http)
                 await fleet.start()
                 await self._work(fleet, requests, results)
         finally:
@@ -120,6 +166,7 @@ class OpenAIEngine:
                 fleet.trouble(server, busy, request.key.seed)
             except Refused as refusal:
                 fleet.worked(server)
+                self._say_once(server, refusal)
                 return self._aborted(request, server, f"{server.url} refused it: {refusal}")
             except (Gone, Dropped, Broken) as fault:
                 failed.append(f"{server.url}: {fault}")
@@ -141,7 +188,18 @@ class OpenAIEngine:
         card = server.card
         assert card is not None, "a server without a card is not ready"
         body = protocol.body(request, card.id, self.mode, card.dialect, self.options)
-        return protocol.answer(await fleet.call(server, protocol.PATHS[self.mode], body), request)
+        return protocol.answer(
+            await fleet.call(server, protocol.PATHS[self.mode], body), request, self.options
+        )
+
+    def _say_once(self, server: Server, refusal: Refused) -> None:
+        """Name a refusal at its first time: the others of its kind stand in their samples' verdicts."""
+        kind = server.url, _NUMBERS.sub("#", str(refusal))
+        if kind not in self._said:
+            self._said.add(kind)
+            log.warning(
+                "%s refuses requests: %s (said once; each sample keeps its reason)", *kind[:1], refusal
+            )
 
     def _rollout(self, request: Request, server: Server, answer: protocol.Answer, seconds: float) -> Rollout:
         return Rollout(

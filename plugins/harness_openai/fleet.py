@@ -1,25 +1,27 @@
 """The servers: which is usable, which is asked next, which is looked at.
 
 A server is `ready`, `suspect` (a connection ended without an answer: no new requests until it was looked
-at) or `lost` (looked at again and again, with growing pauses). One task a server looks at its model
+at) or `lost` (looked at again and again, with growing pauses). One task per server looks at its model
 list: at once when it is suspect, every few seconds otherwise, so that a server which hangs is found out
-before the deadline of its requests. Requests under way at a server that is lost are cut short and
-asked elsewhere.
+before the deadline of its requests. Requests under way at a server that is lost are cut short and asked
+elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, Literal
 
-from harness.errors import EngineError
-from harness.seeds import seed_of
+from harness.contract import EngineError, counted, seed_of
 from harness_openai.calls import CONNECT_SECONDS, Caller
 from harness_openai.faults import Broken, Busy, Dropped, Fault, Gone
 from harness_openai.options import OpenAIOptions
 from harness_openai.protocol import Card, cards
+
+log = logging.getLogger(__name__)
 
 #: Longest pause, in seconds.
 MAX_PAUSE: Final = 30.0
@@ -180,7 +182,7 @@ class Fleet:
         except _OtherModel as other:
             raise EngineError(
                 str(other), where=f"engine 'openai', {server.url}", allowed=other.served,
-                hint="set model to what the servers serve",
+                hint="name the model as its servers do",
             ) from None  # fmt: skip
         except Fault as fault:
             server.fault = str(fault)
@@ -208,6 +210,8 @@ class Fleet:
             else:
                 misses = 0
                 if server.state != "ready":
+                    if server.state == "lost":
+                        log.warning("server %s is back", server.url)
                     server.state = "ready"
                     if server.troubles == 0:
                         server.down_since = None
@@ -216,18 +220,27 @@ class Fleet:
 
     async def _look(self, server: Server) -> Card:
         seconds = min(CONNECT_SECONDS, self._options.health_every)
-        found = cards(await self._caller.call("GET", server.url + "/models", None, seconds))
-        wanted, served = self._options.model, ", ".join(card.id for card in found)
-        if wanted is None and len(found) == 1:
-            return found[0]
-        match = [card for card in found if card.id == wanted]
+        listed = cards(await self._caller.call("GET", server.url + "/models", None, seconds))
+        wanted, served = self._options.model, ", ".join(card.id for card in listed)
+        if wanted is None and len(listed) == 1:
+            return listed[0]
+        match = [card for card in listed if card.id == wanted]
         if match:
             return match[0]
         what = f"does not serve {wanted!r}" if wanted else "does not serve exactly one model"
         raise _OtherModel(what, served or "(nothing)")
 
     def _lose(self, server: Server, fault: Fault) -> None:
+        known = server.state != "lost"
         self._down(server, "lost", fault)
+        if known:
+            others = sum(s.state == "ready" for s in self.servers)
+            then = (
+                f"its requests go to {counted(others, 'other')}"
+                if others
+                else f"waiting for it for at most {self._options.patience:g} s"
+            )
+            log.warning("server %s is lost: %s; %s", server.url, fault, then)
         for task in server.under_way:
             task.cancel()
 

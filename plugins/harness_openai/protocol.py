@@ -1,8 +1,8 @@
 """OpenAI's protocol as pure functions: a request's body, and what an answer means.
 
-vLLM is told from other servers by the model card it gives (`owned_by`). It takes more fields: token
-ids come back, and every sampling default that it would read from the model's generation config is
-set, for a rollout must be drawn as its `Sampling` says.
+vLLM is recognised by the model card it gives (`owned_by`). It takes more fields: token ids come back,
+and every sampling default that it would read from the model's generation config is set, because a
+rollout must be drawn as its `Sampling` says.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct, field
 
-from harness.records import Finish, Request
-from harness_openai.faults import Broken
+from harness.contract import Finish, Request, refuse_prefix
+from harness.support import GAVE_UP, content, finish_of, plain
+from harness_openai.faults import Broken, Refused
 from harness_openai.options import OpenAIOptions
 
 Dialect = Literal["openai", "vllm"]
 Mode = Literal["chat", "raw"]
 PATHS: Final[dict[Mode, str]] = {"chat": "/chat/completions", "raw": "/completions"}
-
-_FINISHES: Final[dict[str, Finish]] = {"stop": "stop", "length": "length", "content_filter": "abort"}
 
 
 class Card(Struct):
@@ -51,13 +50,13 @@ class _Logprobs(Struct):
 
 
 class _Message(Struct):
-    content: str | None = None
+    content: str | list[Any] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
 
 
 class _Choice(Struct):
-    finish_reason: str | None
+    finish_reason: str | None = None
     text: str | None = None
     message: _Message | None = None
     logprobs: _Logprobs | None = None
@@ -77,7 +76,7 @@ class _Answer(Struct):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A completion as a server gave it; ids are empty where it gives none."""
+    """A completion as a server gave it; ids are empty if it gives none."""
 
     text: str
     finish: Finish
@@ -89,15 +88,17 @@ class Answer:
 
 def body(request: Request, model: str, mode: Mode, dialect: Dialect, options: OpenAIOptions) -> bytes:
     """The JSON of one request, seeded by its key."""
+    refuse_prefix(request, "openai")
     sampling = request.sampling
     fields: dict[str, Any] = {
         "model": model,
-        "seed": request.key.seed,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         options.limit_field: sampling.max_tokens,
         **prompt_fields(request, mode),
     }
+    if options.seed_bits:
+        fields["seed"] = request.key.seed % 2**options.seed_bits
     if sampling.stop:
         fields["stop"] = list(sampling.stop)
     if sampling.top_k:
@@ -117,33 +118,41 @@ def prompt_fields(request: Request, mode: Mode) -> dict[str, Any]:
     return {"prompt": "\n".join(m.content for m in request.prompt)}
 
 
-def cards(content: bytes) -> list[Card]:
+def cards(given: bytes) -> list[Card]:
     """The models that a server lists; raises Broken for rubbish."""
-    found: _Cards = _decoded(content, _Cards)
-    return found.data
+    page: _Cards = _decoded(given, _Cards)
+    return page.data
 
 
-def answer(content: bytes, request: Request) -> Answer:
+def answer(given: bytes, request: Request, options: OpenAIOptions) -> Answer:
     """What a server answered.
 
     A server that parses reasoning out of the text (`reasoning`, `reasoning_content`) has it put back
-    between `<think>` tags, the closing one only where thinking ended: verifiers judge what was written.
+    between `<think>` tags, the closing one only if thinking ended: verifiers judge what was written.
 
     Raises:
-        Broken: it is no answer to the request.
+        Broken: it does not answer the request.
+        Refused: it answers, in words that nobody knows: asking again would give them again.
     """
-    found: _Answer = _decoded(content, _Answer)
-    if len(found.choices) != 1:
-        raise Broken(f"rubbish: {len(found.choices)} choices where 1 was asked for")
-    choice = found.choices[0]
-    finish = _FINISHES.get(choice.finish_reason or "")
+    completion: _Answer = _decoded(given, _Answer)
+    if len(completion.choices) != 1:
+        raise Broken(f"rubbish: {len(completion.choices)} choices where 1 was asked for")
+    choice = completion.choices[0]
+    if choice.finish_reason is None:
+        raise Broken("rubbish: no finish_reason")
+    finish = finish_of(choice.finish_reason, options.finish)
+    if finish == "abort" and plain(choice.finish_reason) in GAVE_UP:
+        raise Broken(f"the server gave up: finish_reason {choice.finish_reason!r}")
     if finish is None:
-        raise Broken(f"rubbish: finish_reason {choice.finish_reason!r}")
-    text = _text(choice)
+        raise Refused(
+            f"finish_reason {choice.finish_reason!r} has no known meaning; say it: "
+            f'finish = {{ {choice.finish_reason} = "stop" }} or "length"'
+        )
+    text = _text(choice, finish)
     if text is None:
         raise Broken("rubbish: a choice without text")
     ids = tuple(choice.token_ids or ())
-    tokens = len(ids) or found.usage.completion_tokens
+    tokens = len(ids) or completion.usage.completion_tokens
     if tokens is None:
         raise Broken("rubbish: neither token ids nor usage.completion_tokens, so its length is unknown")
     if tokens > request.sampling.max_tokens or (text and tokens <= 0):
@@ -152,45 +161,53 @@ def answer(content: bytes, request: Request) -> Answer:
         text=text,
         finish=finish,
         tokens=tokens,
-        prompt_ids=tuple(found.prompt_token_ids or choice.prompt_token_ids or ()),
+        prompt_ids=tuple(completion.prompt_token_ids or choice.prompt_token_ids or ()),
         completion_ids=ids,
         logprobs=_logprobs(choice.logprobs, len(ids)),
     )
 
 
-def error_text(content: bytes) -> str:
+def error_text(given: bytes) -> str:
     """The message of an error's body, on one line, bounded."""
     try:
-        found = msgspec.json.decode(content)
-        found = found.get("error", found) if isinstance(found, dict) else found
-        text = str(found.get("message", found) if isinstance(found, dict) else found)
+        content = msgspec.json.decode(given)
+        content = content.get("error", content) if isinstance(content, dict) else content
+        text = str(content.get("message", content) if isinstance(content, dict) else content)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        text = content.decode(errors="replace")
+        text = given.decode(errors="replace")
     return " ".join(text.split())[:300]
 
 
-def _decoded(content: bytes, kind: Any) -> Any:
+def _decoded(given: bytes, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(given, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Broken(f"rubbish: {error}; it starts with {content[:60]!r}") from None
+        raise Broken(f"rubbish: {error}; it starts with {given[:60]!r}") from None
 
 
-def _text(choice: _Choice) -> str | None:
+def _text(choice: _Choice, finish: Finish) -> str | None:
     if choice.message is None:
         return choice.text
     thought = choice.message.reasoning or choice.message.reasoning_content
-    if not thought:
-        return choice.message.content or ""
     said = choice.message.content or ""
-    ended = bool(said) or choice.finish_reason == "stop"
+    if isinstance(said, list):
+        parts = [part for part in said if not thought or not content.is_thought(part)]
+        try:
+            said = content.joined(parts, ended=finish == "stop")
+        except content.UnknownPart as part:
+            raise Refused(f"the content holds {part}, which is neither text nor thinking") from None
+    if not thought:
+        return said
+    ended = bool(said) or finish == "stop"
     return f"<think>{thought}{'</think>' if ended else ''}{said}"
 
 
-def _logprobs(found: _Logprobs | None, tokens: int) -> tuple[float, ...] | None:
-    """One natural-log probability a token, None where the server gave another number of them."""
-    if found is None or not tokens:
+def _logprobs(logprobs: _Logprobs | None, tokens: int) -> tuple[float, ...] | None:
+    """One natural-log probability per token; None if the server gave another number of them."""
+    if logprobs is None or not tokens:
         return None
-    values = found.token_logprobs if found.content is None else [token.logprob for token in found.content]
+    values = (
+        logprobs.token_logprobs if logprobs.content is None else [token.logprob for token in logprobs.content]
+    )
     known = [value for value in values or () if value is not None and math.isfinite(value)]
     return tuple(known) if len(known) == tokens else None

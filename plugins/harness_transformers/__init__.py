@@ -1,9 +1,11 @@
 """Models in transformers' form, and the engine that generates with them in this process."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
-HARNESS_API = (1, 0)
+HARNESS_API = (2, 0)
+#: Modules that other plugins may import.
+PUBLIC = ("device", "engine", "generation", "lora", "network", "prompts", "quiet", "reading", "weights")
 
 
 @hookimpl
@@ -23,7 +25,7 @@ def register_engines(register: Register) -> None:
         "transformers",
         "harness_transformers.engine:TransformersEngine",
         options="harness_transformers.engine:EngineOptions",
-        capabilities={"logprobs": True, "live_weights": True},
+        capabilities={"prefix": True},
         extra="torch",
         summary="generates in this process with transformers models; own fast decoder for Llama",
     )

@@ -9,8 +9,13 @@ from __future__ import annotations
 import inspect
 from typing import Any, cast
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from harness_transformers.rows import Rows
+
+Array = npt.NDArray[Any]
 
 
 def left_padded(prompts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,42 +34,36 @@ def positions_of(mask: Tensor) -> Tensor:
 
 
 class CausalDecoding:
-    """Completions in the making. Slot `p * G + g` is completion g of prompt p."""
+    """Completions in the making, a row of the cache for each slot, and for those that are done until
+    `Rows` drops them."""
 
-    def __init__(self, model: nn.Module, prompts: Tensor, lengths: Tensor, group: int, limit: int) -> None:
-        """Prefill prompts (P, longest), padded on the right, for `group` completions each."""
+    def __init__(self, model: nn.Module, prompts: Tensor, lengths: Tensor) -> None:
+        """Prefill prompts (P, longest), padded on the right, a slot for each."""
         self.model = model
         ids, mask = left_padded(prompts, lengths)
         out = model(input_ids=ids, attention_mask=mask, position_ids=positions_of(mask), use_cache=True)
         self.cache: Any = out.past_key_values
-        if group > 1:
-            self.cache.batch_repeat_interleave(group)
-        self.mask = mask.repeat_interleave(group, 0)
-        self.next = lengths.repeat_interleave(group)
-        self.logits: Tensor = out.logits[:, -1].float().repeat_interleave(group, 0)
+        self.mask, self.next = mask, lengths
+        self.rows = Rows(len(prompts), prompts.device)
+        self.logits: Tensor = out.logits[:, -1].float()
 
-    def step(self, tokens: Tensor) -> Tensor:
-        """Append one token a slot; return the logits of the next, (slots, vocabulary)."""
+    def step(self, tokens: Array, parents: Array) -> Tensor:
+        """Go on with new slots, (new slots,) both; return the next token's logits, (slots, vocabulary)."""
+        appended, moved = self.rows.continued(tokens, parents)
+        if moved is not None:
+            self.cache.batch_select_indices(moved)
+            self.mask, self.next = self.mask[moved], self.next[moved]
         self.mask = torch.cat((self.mask, self.mask.new_ones(len(self.mask), 1)), 1)
         out = self.model(
-            input_ids=tokens[:, None],
+            input_ids=appended[:, None],
             attention_mask=self.mask,
             position_ids=self.next[:, None],
             past_key_values=self.cache,
             use_cache=True,
         )
         self.next = self.next + 1
-        self.logits = out.logits[:, -1].float()
+        self.logits = self.rows.of_slots(out.logits[:, -1]).float()
         return self.logits
-
-    def keep(self, alive: Tensor) -> Tensor | None:
-        """Drop finished slots when a fifth of them has; the old slot of each new one, None if none moved."""
-        old = alive.nonzero().squeeze(1)
-        if not len(old) or len(old) > 0.8 * len(alive):
-            return None
-        self.cache.batch_select_indices(old)
-        self.mask, self.next, self.logits = self.mask[old], self.next[old], self.logits[old]
-        return old
 
 
 def completion_logits(

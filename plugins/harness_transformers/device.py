@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.util import find_spec
+
 import torch
 
-from harness.errors import EngineError
+from harness.contract import EngineError
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one.
+    """`auto` is CUDA if there is one.
 
     Raises:
-        EngineError: `cuda` where torch sees none.
+        EngineError: `cuda` if torch sees none.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -24,3 +27,9 @@ def set_threads(count: int | None) -> None:
     """Bound torch's threads in this process; None leaves them."""
     if count is not None and torch.get_num_threads() != count:
         torch.set_num_threads(count)
+
+
+@cache
+def compiles() -> bool:
+    """Whether numba is there (the extra `fast`), which compiles `kernels.py`."""
+    return find_spec("numba") is not None

@@ -6,34 +6,40 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from harness.errors import EngineError
-from harness.protocols import BuildContext, Policy
-from harness.records import PolicyRef, Request, Rollout
+from harness.contract import BuildContext, EngineError, Policy, PolicyRef, Request, Rollout
+from harness.recipe import Model
 from harness_transformers.device import resolve_device, set_threads
 from harness_transformers.generation import Generator
 from harness_transformers.network import open_network
 from harness_transformers.prompts import Renderer, end_tokens
+from harness_transformers.weights import check_weights
 
 
-class EngineOptions(BaseModel):
-    """Options of the engine `transformers`. What is None is taken from the recipe."""
+class EngineOptions(Model):
+    """Options of the engine `transformers`. Those that are not set are taken from the recipe's `[model]`
+    and `[resources]`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    #: `chat` renders prompts with the tokenizer's chat template, `raw` joins their texts.
     prompt: Literal["chat", "raw"] | None = None
+    """How messages become a prompt: `chat` renders them with the tokenizer's chat template, `raw` joins
+    their texts. If not set, `model.prompt` of the recipe decides."""
     device: Literal["auto", "cpu", "cuda"] | None = None
-    #: `bf16` computes matrix products in bfloat16 over fp32 weights.
+    """Device of the model; `auto` takes a GPU if there is one. If not set, `resources.device` of the recipe
+    decides."""
     precision: Literal["fp32", "bf16"] | None = None
+    """Precision of matrix products; weights stay fp32. If not set, `resources.precision` of the recipe
+    decides."""
     threads: int | None = Field(default=None, gt=0)
-    #: Most completions decoded together.
+    """CPU threads of PyTorch. If not set, `resources.threads` of the recipe decides."""
     batch_rows: int = Field(default=256, gt=0)
-    #: Most tokens (prompts, and completions at full length) of a batch: bounds the cache's memory.
+    """Most completions that are decoded together."""
     batch_tokens: int = Field(default=262_144, gt=0)
-    #: False decodes Llama models with transformers' own forward too.
+    """Most tokens (prompts, and completions at full length) that are decoded together. It bounds the memory
+    of the key-value cache."""
     own_decoder: bool = True
+    """Whether Llama models are decoded by this project's own code. False uses transformers' forward pass
+    for them too, which is slower and gives the same numbers."""
 
 
 class TransformersEngine:
@@ -51,10 +57,15 @@ class TransformersEngine:
         self._context_length = 0
 
     def sync_weights(self, policy: Policy) -> None:
-        """Open the policy's folder; nothing happens when its weights are already here."""
+        """Open the policy's folder; nothing happens when its weights are already here.
+
+        Raises:
+            DataError: it is a run's checkpoint whose weights have changed.
+        """
         if self._policy is not None and self._policy.weights_sha == policy.ref.weights_sha:
             self._policy = policy.ref
             return
+        check_weights(policy)
         network = open_network(
             policy.files.path,
             device=self.device.type,
@@ -85,7 +96,7 @@ class TransformersEngine:
         return self._ready()[1]
 
     def rollouts(self, requests: Sequence[Request]) -> Iterator[Rollout]:
-        """One rollout a request as they finish, without an event loop.
+        """One rollout per request as they finish, without an event loop.
 
         Raises:
             EngineError: no weights yet, or a prompt and its completion exceed the context.
@@ -95,7 +106,7 @@ class TransformersEngine:
         yield from generator.rollouts(requests, policy)
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
-        """One rollout a request, as they finish; other coroutines run between two."""
+        """One rollout per request, as they finish; other coroutines run between two."""
         for rollout in self.rollouts(requests):
             yield rollout
             await asyncio.sleep(0)
@@ -105,7 +116,7 @@ class TransformersEngine:
         return len(self._ready()[0].renderer.prompt_ids(request.prompt))
 
     def close(self) -> None:
-        """Let go of the weights."""
+        """Free the weights."""
         self._generator = self._policy = None
 
     def _ready(self) -> tuple[Generator, PolicyRef]:

@@ -1,7 +1,10 @@
-"""Requests to rollouts: requests of one prompt share its prefill, finished completions leave the batch.
+"""Requests to rollouts: requests of one prompt share its prefill and all that they begin alike, and finished
+completions leave the batch.
 
-What a completion draws depends on its key, its position and the weights; batching changes neither
-(beyond the rounding of matrix products of another shape).
+Completions of one prompt are the same computation until they first draw different tokens. Until then they
+are decoded once, in one slot; where they part, the slot's cache is copied. What a completion draws depends
+on its key, its position and the weights; batching changes neither (beyond the rounding of matrix products of
+another shape).
 """
 
 from __future__ import annotations
@@ -10,16 +13,21 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from harness import seeds
-from harness.records import Finish, PolicyRef, Request, Rollout, Sampling
+from harness.contract import Finish, PolicyRef, Request, Rollout, Sampling, uniforms
 from harness_transformers.network import Decoding, Network
 from harness_transformers.prompts import Renderer
-from harness_transformers.sampling import draw
+from harness_transformers.sampling import draw_rows
+
+Array = npt.NDArray[Any]
+
+#: Positions whose uniform numbers are made at once.
+_AHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +53,21 @@ class Generator:
     batch_tokens: int = 262_144
 
     def rollouts(self, requests: Sequence[Request], policy: PolicyRef) -> Iterator[Rollout]:
-        """One rollout a request, as they finish."""
+        """One rollout per request, as they finish."""
         for sampling, prompts in _by_prompt(requests, self.renderer):
             for batch in self._batches(prompts, sampling):
                 yield from _Batch(self, batch, sampling, policy).run()
 
     def _batches(self, prompts: list[Prompt], sampling: Sampling) -> Iterator[list[Prompt]]:
-        """Prompts of one group size and similar length, within the limits."""
-        prompts = sorted(prompts, key=lambda p: (len(p.requests), len(p.ids)))
+        """Prompts of similar length, within the limits."""
         batch: list[Prompt] = []
-        for prompt in prompts:
-            group = len(prompt.requests)
-            rows = (len(batch) + 1) * group
-            full = (
-                rows > self.batch_rows or rows * (len(prompt.ids) + sampling.max_tokens) > self.batch_tokens
-            )
-            if batch and (full or group != len(batch[0].requests)):
+        rows = 0
+        for prompt in sorted(prompts, key=lambda p: len(p.ids)):
+            rows += len(prompt.requests)
+            tokens = rows * (len(prompt.ids) + sampling.max_tokens)
+            if batch and (rows > self.batch_rows or tokens > self.batch_tokens):
                 yield batch
-                batch = []
+                batch, rows = [], len(prompt.requests)
             batch.append(prompt)
         if batch:
             yield batch
@@ -94,65 +99,60 @@ class _Batch:
         yield from self._decode()
 
     def _decode(self) -> Iterator[Rollout]:
-        requests = [(request, prompt) for prompt in self.prompts for request in prompt.requests]
-        row_seeds = np.array([request.key.seed for request, _ in requests], dtype=np.uint64)
-        limit, device = self.sampling.max_tokens, self.by.device
-        decoding = self._prefill()
-        tokens = torch.zeros(len(requests), limit, dtype=torch.long)
-        logprobs = torch.zeros(len(requests), limit)
-        ends = torch.tensor(sorted(self.by.ends), device=device)
-        #: Row of each slot, and whether that row is still being written.
-        rows = torch.arange(len(requests))
-        alive = torch.ones(len(requests), dtype=torch.bool)
+        rows = [(request, prompt) for prompt in self.prompts for request in prompt.requests]
+        seeds = np.array([request.key.seed for request, _ in rows], dtype=np.uint64)
+        limit = self.sampling.max_tokens
+        decoding = self._prefill(len(rows))
+        given = _given([request.prefix_ids for request, _ in rows])
+        tokens = np.zeros((len(rows), limit), dtype=np.int64)
+        logprobs = np.zeros((len(rows), limit), dtype=np.float32)
+        ends = np.array(sorted(self.by.ends), dtype=np.int64)
+        #: Rows that are still being written, and the slot that each is decoded in.
+        live = np.arange(len(rows))
+        slots = np.repeat(np.arange(len(self.prompts)), [len(p.requests) for p in self.prompts])
         for position in range(limit):
-            uniforms = torch.from_numpy(seeds.uniforms(row_seeds[rows.numpy()], position)).to(device)
-            drawn, drawn_logprobs = draw(decoding.logits, uniforms, self.sampling)
-            stays = alive.nonzero().squeeze(1)
-            tokens[rows[stays], position] = drawn[stays].cpu()
-            logprobs[rows[stays], position] = drawn_logprobs[stays].cpu()
-            stopped = alive & torch.isin(drawn, ends).cpu()
+            prefix = given[live, position] if position < given.shape[1] else None
+            if position % _AHEAD == 0:
+                positions = np.arange(position, position + _AHEAD)[:, None]
+                numbers = uniforms(seeds, positions)
+            drawn, chances = draw_rows(
+                decoding.logits, slots, numbers[position % _AHEAD, live], self.sampling, prefix
+            )
+            tokens[live, position] = drawn
+            logprobs[live, position] = chances
+            stopped = np.isin(drawn, ends)
             if self.sampling.stop:
-                stopped |= alive & self._at_stop_string(tokens, rows, alive, position + 1)
-            last = position + 1 == limit
-            done = alive if last else stopped
+                stopped |= self._at_stop_string(tokens[live, : position + 1])
+            done = np.ones_like(stopped) if position + 1 == limit else stopped
             if done.any():
-                slots = done.nonzero().squeeze(1).tolist()
+                made = zip(live[done].tolist(), stopped[done].tolist(), strict=True)
                 yield from self._finish(
-                    [(*requests[rows[s]], int(rows[s]), "stop" if stopped[s] else "length") for s in slots],
+                    [(*rows[row], row, "stop" if stop else "length") for row, stop in made],
                     tokens[:, : position + 1],
                     logprobs,
                 )
-                alive = alive & ~done
-                if not alive.any():
+                live, slots, drawn = live[~done], slots[~done], drawn[~done]
+                if not len(live):
                     return
-                old = decoding.keep(alive.to(device))
-                if old is not None:
-                    drawn, old = drawn[old], old.cpu()
-                    rows, alive = rows[old], alive[old]
-            decoding.step(drawn)
+            parents, appended, slots = merged(slots, drawn)
+            decoding.step(appended, parents)
 
-    def _prefill(self) -> Decoding:
+    def _prefill(self, rows: int) -> Decoding:
         lengths = torch.tensor([len(prompt.ids) for prompt in self.prompts])
         ids = torch.zeros(len(self.prompts), int(lengths.max()), dtype=torch.long)
         for row, prompt in zip(ids, self.prompts, strict=True):
             row[: len(prompt.ids)] = torch.tensor(prompt.ids)
-        return self.by.network.decode(
-            ids.to(self.by.device),
-            lengths.to(self.by.device),
-            len(self.prompts[0].requests),
-            self.sampling.max_tokens,
-        )
+        device = self.by.device
+        return self.by.network.decode(ids.to(device), lengths.to(device), rows, self.sampling.max_tokens)
 
-    def _at_stop_string(self, tokens: Tensor, rows: Tensor, alive: Tensor, length: int) -> Tensor:
-        """Slots whose text holds a stop string; the whole text, since a tokenizer may merge across."""
-        slots = alive.nonzero().squeeze(1)
-        texts = self.by.renderer.texts(tokens[rows[slots], :length].tolist())
-        hit = torch.zeros_like(alive)
-        hit[slots] = torch.tensor([any(stop in text for stop in self.sampling.stop) for text in texts])
-        return hit
+    def _at_stop_string(self, tokens: Array) -> Array:
+        """Which completions (rows, length) hold a stop string; the whole text, since a tokenizer may merge
+        across."""
+        texts = self.by.renderer.texts(tokens.tolist())
+        return np.array([any(stop in text for stop in self.sampling.stop) for text in texts])
 
     def _finish(
-        self, done: list[tuple[Request, Prompt, int, Finish]], tokens: Tensor, logprobs: Tensor
+        self, done: list[tuple[Request, Prompt, int, Finish]], tokens: Array, logprobs: Array
     ) -> Iterator[Rollout]:
         length = tokens.shape[1]
         rows = [row for _, _, row, _ in done]
@@ -173,10 +173,32 @@ class _Batch:
                 sampling=self.sampling,
                 logprobs=tuple(chance),
                 seconds=seconds,
+                prefix=len(request.prefix_ids),
             )
+
+
+def merged(slots: Array, tokens: Array) -> tuple[Array, Array, Array]:
+    """Completions (rows,) that have drawn the same tokens so far go on as one.
+
+    Returns:
+        The slot that each new slot continues and the token that it appends, (new slots,) both, in the order
+        of `slots`; and each row's new slot, (rows,).
+    """
+    both = slots << 32 | tokens
+    distinct, new = np.unique(both, return_inverse=True)
+    return distinct >> 32, distinct & 0xFFFFFFFF, new
+
+
+def _given(prefixes: Sequence[tuple[int, ...]]) -> Array:
+    """Tokens that completions begin with, (rows, longest), -1 for those that are drawn. A completion that
+    is continued draws at each position what it would have drawn unbroken."""
+    given = np.full((len(prefixes), max(map(len, prefixes))), -1, dtype=np.int64)
+    for row, prefix in zip(given, prefixes, strict=True):
+        row[: len(prefix)] = prefix
+    return given
 
 
 def _before(text: str, stops: tuple[str, ...]) -> str:
     """The text up to the first stop string."""
-    found = [text.find(stop) for stop in stops if stop in text]
-    return text[: min(found)] if found else text
+    positions = [text.find(stop) for stop in stops if stop in text]
+    return text[: min(positions)] if positions else text

@@ -6,8 +6,8 @@ the layers once, and its keys and values serve all of its completions, in genera
 matrices) are stored as one each, so that a layer is four matrix products; the transformers module's
 own parameters become views of that storage, so that it always has the live weights and can save them.
 
-Shapes: P prompts, G completions a prompt, T tokens, d model width, H heads, K key-value heads, D
-width of a head.
+Shapes: P prompts, G completions per prompt, T tokens, d model width, H heads, K key-value heads, D width
+of a head.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class LlamaWeights:
     rope_scale: float
 
     def matrices_in(self, dtype: torch.dtype) -> LlamaWeights:
-        """A copy that computes its matrix products in `dtype`; itself when it already does."""
+        """A copy that computes its matrix products in `dtype`; itself if it already does."""
         if self.head.dtype == dtype:
             return self
         layers = tuple(layer.matrices_in(dtype) for layer in self.layers)
@@ -75,10 +75,10 @@ class LlamaWeights:
 
     def parameters(self) -> list[Tensor]:
         """The trainable tensors, each once."""
-        found = [self.embedding, self.norm]
+        tensors = [self.embedding, self.norm]
         for layer in self.layers:
-            found += [value for f in fields(layer) if (value := getattr(layer, f.name)) is not None]
-        return found if self.head is self.embedding else [*found, self.head]
+            tensors += [value for f in fields(layer) if (value := getattr(layer, f.name)) is not None]
+        return tensors if self.head is self.embedding else [*tensors, self.head]
 
 
 def is_llama(config: Any) -> bool:
@@ -197,14 +197,14 @@ class Packing:
 
     #: Which positions of (rows, longest) are tokens.
     mask: Tensor
-    #: Packed index of every position, any token's where there is none: (rows * longest,).
+    #: Packed index of every position, any token's if there is none: (rows * longest,).
     pad: Tensor
     #: Position, in the flattened rows, of every token: (tokens,).
     tokens: Tensor
 
     @classmethod
     def of(cls, lengths: Tensor, longest: int) -> Packing:
-        """Of rows padded on the right."""
+        """The packing of rows of these lengths, padded on the right."""
         mask = torch.arange(longest, device=lengths.device) < lengths[:, None]
         flat = mask.flatten()
         return cls(mask, (flat.cumsum(0) - 1).clamp(min=0), flat.nonzero().squeeze(1))
@@ -241,7 +241,7 @@ class Prefix:
 def prefill(w: LlamaWeights, prompts: Tensor, lengths: Tensor) -> Prefix:
     """Run prompts (P, longest) once, padded on the right: a causal query never sees what is after it.
 
-    The last layer computes only what completions need: all keys and values, one query a prompt.
+    The last layer computes only what completions need: all keys and values, one query per prompt.
     """
     packing = Packing.of(lengths, prompts.shape[1])
     turn = rotary(w, packing.tokens % prompts.shape[1])

@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, nn
 
-from harness.errors import TrainingError, near
+from harness.contract import TrainingError, near, seed_of
 from harness.recipe import LoraOptions
-from harness.seeds import seed_of
 from harness_transformers.network import MODEL, CausalNetwork, open_module
 from harness_transformers.quiet import quiet
+from harness_transformers.reading import reading
 
 #: Below a checkpoint's folder.
 ADAPTER: Final = "adapter"
@@ -72,7 +72,7 @@ def begin(base: Path, options: LoraOptions, folder: Path, *, seed: int) -> None:
     """Write the adapter that a run begins with, for a trainer in another process.
 
     Raises:
-        TrainingError: `targets` names what is no linear layer inside the model.
+        TrainingError: `targets` names something that is not a linear layer inside the model.
     """
     _begun(open_module(base), options, seed).save_pretrained(folder, save_embedding_layers=False)
 
@@ -81,8 +81,9 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
     """Write base plus adapter as a model of its own."""
     from peft import PeftModel
 
-    with quiet():
-        peft = PeftModel.from_pretrained(cast(Any, open_module(base)), adapter)
+    module = open_module(base)
+    with quiet(), reading("the adapter", adapter):
+        peft = PeftModel.from_pretrained(cast(Any, module), adapter)
     save_merged(peft, folder)
 
 
@@ -103,16 +104,16 @@ def merged(base: nn.Module) -> dict[str, Tensor]:
     from peft.tuners.lora import LoraLayer
 
     layers = {name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)}
-    found = {}
+    weights = {}
     with torch.no_grad():
         for name, tensor in base.state_dict().items():
             layer, inside, last = name.partition(".base_layer.")
             if inside and last == "weight":
-                # One sum at a time on the device, where a second model may have no room.
+                # One sum at a time on the device, if a second model may have no room.
                 tensor = tensor + cast(Any, layers[layer]).get_delta_weight(_NAME)
             if inside or name.rpartition(".lora_")[0] not in layers:
-                found[f"{layer}.{last}" if inside else name] = tensor.cpu()
-    return found
+                weights[f"{layer}.{last}" if inside else name] = tensor.cpu()
+    return weights
 
 
 def _begun(module: nn.Module, options: LoraOptions, seed: int) -> Any:
@@ -163,14 +164,16 @@ def _check_targets(base: Any, options: LoraOptions) -> None:
 
 def continues(adapter: Path, options: LoraOptions) -> None:
     """Raise TrainingError unless an adapter is there, and the recipe's."""
-    try:
-        config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TrainingError("the checkpoint has no adapter", where=str(adapter)) from None
-    for name, asked, key in (("rank", options.rank, "r"), ("alpha", options.alpha, "lora_alpha")):
-        if config[key] != asked:
+    file = adapter / "adapter_config.json"
+    if not file.exists():
+        raise TrainingError("the checkpoint has no adapter", where=str(adapter))
+    with reading("the adapter", file):
+        config = json.loads(file.read_text(encoding="utf-8"))
+        rank, alpha = config["r"], config["lora_alpha"]
+    for name, asked, stored in (("rank", options.rank, rank), ("alpha", options.alpha, alpha)):
+        if stored != asked:
             raise TrainingError(
-                f"the checkpoint's adapter has {name} {config[key]}, the recipe {asked}",
+                f"the checkpoint's adapter has {name} {stored}, the recipe {asked}",
                 where=f"model.lora.{name}",
                 hint="an adapter goes on as it began; start another run for another one",
             )
@@ -180,5 +183,5 @@ def _continued(module: nn.Module, adapter: Path, options: LoraOptions) -> Any:
     from peft import PeftModel
 
     continues(adapter, options)
-    with quiet():
+    with quiet(), reading("the adapter", adapter):
         return PeftModel.from_pretrained(cast(Any, module), adapter, is_trainable=True)

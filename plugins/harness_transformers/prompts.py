@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import EngineError
-from harness.records import Message, Request
+from harness.contract import EngineError, Message, Request
+from harness_transformers.reading import reading
 
 
 class Renderer:
@@ -30,9 +30,17 @@ class Renderer:
 
     @classmethod
     def open(cls, path: Path, mode: Literal["chat", "raw"]) -> Renderer:
+        """The tokenizer of a folder.
+
+        Raises:
+            DataError: it cannot be read.
+            EngineError: as the constructor.
+        """
         from transformers import AutoTokenizer
 
-        return cls(AutoTokenizer.from_pretrained(path, local_files_only=True), mode)
+        with reading("the tokenizer", path):
+            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+        return cls(tokenizer, mode)
 
     def prompt_ids(self, prompt: tuple[Message, ...]) -> tuple[int, ...]:
         """The prompt's token ids."""
@@ -49,12 +57,19 @@ class Renderer:
         """Token ids of each distinct prompt, none of which a server would have to cut.
 
         Raises:
-            EngineError: a prompt has no tokens, or exceeds the context together with its completion.
+            EngineError: a prompt has no tokens, or exceeds the context together with its completion, or a
+                completion would begin with as many tokens as it may have.
         """
-        found: dict[tuple[Message, ...], tuple[int, ...]] = {}
-        for request in {(r.prompt, r.sampling.max_tokens): r for r in requests}.values():
-            ids = found.setdefault(request.prompt, self.prompt_ids(request.prompt))
+        prompts: dict[tuple[Message, ...], tuple[int, ...]] = {}
+        for request in {(r.prompt, r.sampling.max_tokens, len(r.prefix_ids)): r for r in requests}.values():
+            ids = prompts.setdefault(request.prompt, self.prompt_ids(request.prompt))
             where, longest = f"task {request.key.task!r}", request.sampling.max_tokens
+            if len(request.prefix_ids) >= longest:
+                raise EngineError(
+                    f"begins with {len(request.prefix_ids)} tokens, of at most {longest}",
+                    where=where,
+                    hint="raise max_tokens: it counts the prefix, too",
+                )
             if not ids:
                 raise EngineError("its prompt has no tokens", where=where)
             if len(ids) + longest > context_length:
@@ -64,7 +79,7 @@ class Renderer:
                     where=where,
                     hint="lower max_tokens, or drop such tasks",
                 )
-        return found
+        return prompts
 
     def text_ids(self, text: str) -> tuple[int, ...]:
         """Token ids of a text; no special token is added."""

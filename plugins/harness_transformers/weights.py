@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DataError
-from harness.protocols import ModelFiles
+from harness.contract import DataError, ModelFiles, Policy
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 #: Names under which configs declare the longest sequence.
@@ -21,7 +20,7 @@ def weights_sha(folder: Path) -> str:
     Raises:
         DataError: the folder has no weights.
     """
-    files = next((found for pattern in _WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
+    files = next((matches for pattern in _WEIGHTS if (matches := sorted(folder.glob(pattern)))), [])
     if not files:
         raise DataError("has no weight file", where=str(folder), allowed=", ".join(_WEIGHTS))
     sha = hashlib.blake2b(digest_size=8)
@@ -30,6 +29,23 @@ def weights_sha(folder: Path) -> str:
             while block := stream.read(1 << 20):
                 sha.update(block)
     return sha.hexdigest()
+
+
+def check_weights(policy: Policy) -> None:
+    """Compare the weights of a run's checkpoint with the hash that the run recorded of them; others, such as
+    a base model, are what the run's identity is about.
+
+    Raises:
+        DataError: the weights have changed since, or there are none.
+    """
+    if policy.checkpoint is None:
+        return
+    folder, recorded = policy.files.path, policy.ref.weights_sha
+    if (sha := weights_sha(folder)) != recorded:
+        raise DataError(
+            f"the checkpoint's weights have changed: their hash is {sha}, and the run recorded {recorded}",
+            where=str(folder), hint="restore the folder, or start a new run",
+        )  # fmt: skip
 
 
 def describe(folder: Path, *, context_length: int | None = None) -> ModelFiles:

@@ -1,9 +1,10 @@
 """Engine `vllm`: vLLM in processes of this machine, under an interpreter that may be another one's."""
 
 from harness import hookimpl
-from harness.plugins import Register
+from harness.plugging import Register
 
-HARNESS_API = (1, 0)
+HARNESS_API = (2, 0)
+HARNESS_CODE = ("harness_transformers",)
 
 
 @hookimpl
@@ -12,7 +13,7 @@ def register_engines(register: Register) -> None:
         "vllm",
         "harness_vllm.engine:VllmEngine",
         options="harness_vllm.options:VllmOptions",
-        capabilities={"logprobs": True},
+        capabilities={"prefix": True},
         extra="torch",
-        summary="vLLM in one process a replica; its environment may be another than the harness's",
+        summary="vLLM in one process per replica; its environment may be another than the harness's",
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
 
-from harness.errors import EngineError
-from harness.records import Message, PolicyRef, Request, Rollout
+from harness.contract import EngineError, Message, PolicyRef, Request, Rollout
 from harness_vllm.options import VllmOptions
 from harness_vllm.process import Message as Line
 from harness_vllm.process import Replica
@@ -27,6 +26,8 @@ class Dispatch:
     options: VllmOptions
     policy: PolicyRef
     prompts: Mapping[tuple[Message, ...], tuple[int, ...]]
+    #: Texts of completions by their ids.
+    texts: Callable[[Sequence[Sequence[int]]], Sequence[str]]
     #: Numbers of requests, never repeated: a late answer to an earlier call is known as one.
     numbers: Iterator[int]
     waiting: deque[Request] = field(default_factory=deque)
@@ -34,7 +35,7 @@ class Dispatch:
     under_way: dict[Replica, dict[int, tuple[Request, float]]] = field(default_factory=dict)
 
     async def run(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
-        """One rollout a request; raises EngineError when all replicas are dead for good."""
+        """One rollout per request; raises EngineError if all replicas are dead for good."""
         loop = asyncio.get_running_loop()
         lines: asyncio.Queue[tuple[Replica, Line]] = asyncio.Queue()
         self.waiting.extend(requests)
@@ -78,7 +79,11 @@ class Dispatch:
             request, number = self.waiting.popleft(), next(self.numbers)
             self.under_way[replica][number] = (request, monotonic())
             replica.send(
-                {"id": number, "prompt": self.prompts[request.prompt], "sampling": _sampling(request)}
+                {
+                    "id": number,
+                    "prompt": self.prompts[request.prompt] + request.prefix_ids,
+                    "sampling": _sampling(request),
+                }
             )
 
     def _take(self, replica: Replica, line: Line) -> Rollout | None:
@@ -103,6 +108,13 @@ class Dispatch:
         if "error" in line:
             reason = f"vLLM refused it: {line['error']}"[:500]
             return Rollout(completion_ids=(), text="", finish="abort", reason=reason, **same)
+        if request.prefix_ids:
+            # Of what it was given vLLM says neither text nor log-probabilities.
+            ids = request.prefix_ids + tuple(line["ids"])
+            (text,) = self.texts([ids])
+            return Rollout(
+                completion_ids=ids, text=text, finish=line["finish"], prefix=len(request.prefix_ids), **same
+            )
         return Rollout(
             completion_ids=tuple(line["ids"]),
             text=line["text"],
@@ -147,6 +159,6 @@ def _sampling(request: Request) -> dict[str, Any]:
         "temperature": how.temperature,
         "top_p": how.top_p,
         "top_k": how.top_k,
-        "max_tokens": how.max_tokens,
+        "max_tokens": how.max_tokens - len(request.prefix_ids),
         "stop": list(how.stop),
     }

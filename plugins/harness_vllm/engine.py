@@ -1,10 +1,10 @@
-"""The engine `vllm`: data-parallel by processes, one a replica, without Ray.
+"""The engine `vllm`: data-parallel by processes, one per replica, without Ray.
 
 Prompts are rendered here, by the same tokenizer code as the engine `transformers`, and sent as token
 ids. New weights mean new processes: vLLM's own reload leaves an output head that is tied to the
 embedding as it was (measured on 0.28), and a stale head gives wrong completions without an error.
 
-A replica that dies is started again so many times; its requests go to the others meanwhile.
+A replica that dies is started again up to `restarts` times; its requests go to the others meanwhile.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from typing import Any, Final
 import msgspec
 from harness_transformers.prompts import Renderer
 
-from harness.errors import EngineError
-from harness.protocols import BuildContext, Policy
-from harness.records import Request, Rollout
+from harness.contract import BuildContext, EngineError, Policy, Request, Rollout
 from harness_vllm.dispatch import Dispatch, died
 from harness_vllm.options import VllmOptions
 from harness_vllm.process import Replica
@@ -35,7 +33,7 @@ class VllmEngine:
     """Generates with the policy that `sync_weights` gave last."""
 
     def __init__(self, options: VllmOptions | None, context: BuildContext) -> None:
-        """Raises EngineError when there is no such interpreter."""
+        """Raises EngineError if there is no such interpreter."""
         self.options = options or VllmOptions()
         self.mode = self.options.prompt or context.render
         self.precision = self.options.precision or context.resources.precision
@@ -72,7 +70,7 @@ class VllmEngine:
         self._policy = policy
 
     async def generate(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
-        """One rollout a request, as they finish.
+        """One rollout per request, as they finish.
 
         Raises:
             EngineError: no weights yet, a prompt and its completion exceed the context, or all replicas
@@ -82,7 +80,7 @@ class VllmEngine:
             return
         renderer, policy = self._ready()
         prompts = renderer.fitting(requests, policy.files.context_length)
-        dispatch = Dispatch(self.replicas, self.options, policy.ref, prompts, self._numbers)
+        dispatch = Dispatch(self.replicas, self.options, policy.ref, prompts, renderer.texts, self._numbers)
         try:
             async for rollout in dispatch.run(requests):
                 yield rollout
@@ -121,7 +119,7 @@ class VllmEngine:
             given.pop(name, None)
         given |= {"VLLM_NO_USAGE_STATS": "1", "PYTHONUNBUFFERED": "1"}
         if options.tensor_parallel == 1:
-            # One process a replica instead of three: a third of the memory.
+            # One process per replica instead of three: a third of the memory.
             given.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         if options.eager:
             given.setdefault("TORCHDYNAMO_DISABLE", "1")

@@ -6,33 +6,36 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from harness.recipe.fields import Seconds
-from harness.recipe.stage import Count, Model
+from harness.recipe import Count, Model, Seconds
 
 
 class VllmOptions(Model):
-    """How many replicas run, under which interpreter. What is None is taken from the recipe."""
+    """How many vLLM replicas run, and how. Options that are not set are taken from the recipe."""
 
-    #: Interpreter of the environment that has vLLM; None for this one. `~` and `$NAME` are expanded.
     python: str | None = None
-    #: Processes, each with the whole model.
+    """Python interpreter of the environment that has vLLM; `~` and `$NAME` are expanded. If not set, this
+    one."""
     replicas: Count = 1
-    #: GPUs of one replica.
+    """Number of processes, each with the whole model."""
     tensor_parallel: Count = 1
-    #: `chat` renders prompts with the tokenizer's chat template, `raw` joins their texts.
+    """GPUs per replica."""
     prompt: Literal["chat", "raw"] | None = None
+    """How messages become a prompt: `chat` renders them with the tokenizer's chat template, `raw` joins
+    their texts. If not set, `model.prompt` of the recipe decides."""
     precision: Literal["fp32", "bf16"] | None = None
-    #: No graphs and no compilation: starts sooner, generates more slowly.
+    """Precision of the weights and of computing. If not set, `resources.precision` of the recipe decides."""
     eager: bool = False
-    #: Most requests under way at one replica.
+    """Whether vLLM runs without CUDA graphs and compilation. It then starts sooner and generates more
+    slowly."""
     concurrency: Count = 256
-    #: How often a replica that died is started again within one `generate`.
+    """Most requests under way per replica."""
     restarts: Annotated[int, Field(ge=0)] = 1
-    #: Longest start of a replica.
+    """How many times a dead replica is started again during one call of `generate`."""
     start_seconds: Seconds = 900.0
-    #: A replica that has requests and makes no step for so long is taken for dead.
+    """Longest start of a replica, in seconds."""
     stall_seconds: Seconds = 300.0
-    #: Further arguments of vLLM's `EngineArgs`, such as `gpu_memory_utilization`.
+    """Seconds without a step after which a replica that has requests counts as dead."""
     engine: dict[str, Any] = Field(default_factory=dict)
-    #: Environment variables of the replicas, such as `VLLM_CPU_KVCACHE_SPACE`.
+    """Further arguments of vLLM's `EngineArgs`, such as `{gpu_memory_utilization = 0.8}`."""
     environment: dict[str, str] = Field(default_factory=dict)
+    """Environment variables of the replicas, by name, such as `{VLLM_CPU_KVCACHE_SPACE = "4"}`."""

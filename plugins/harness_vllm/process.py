@@ -63,7 +63,7 @@ class Replica:
         self.process.wait()
 
     def close(self) -> None:
-        """End of input, and a hard end where that is not heeded."""
+        """End the input, and kill the process if it does not exit."""
         self.listen(None)
         self._outbox.put(None)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -82,16 +82,16 @@ def _take(engine: Any, command: dict[str, Any], out: Any) -> None:
 
 
 def _answer(done: Any) -> dict[str, Any]:
-    number, found = int(done.request_id), done.outputs[0]
-    if found.finish_reason not in ("stop", "length"):
-        return {"id": number, "error": f"vLLM ended it with {found.finish_reason!r}"}
-    ids = list(found.token_ids)
-    logprobs = [float(at[token].logprob) for token, at in zip(ids, found.logprobs, strict=True)]
+    number, output = int(done.request_id), done.outputs[0]
+    if output.finish_reason not in ("stop", "length"):
+        return {"id": number, "error": f"vLLM ended it with {output.finish_reason!r}"}
+    ids = list(output.token_ids)
+    logprobs = [float(at[token].logprob) for token, at in zip(ids, output.logprobs, strict=True)]
     return {
         "id": number,
         "ids": ids,
-        "text": found.text,
-        "finish": found.finish_reason,
+        "text": output.text,
+        "finish": output.finish_reason,
         "logprobs": logprobs,
     }
 

@@ -1,6 +1,6 @@
 """The engine `vllm`: its processes, real ones and really killed, around a stand-in for vLLM itself.
 
-`tests/test_vllm_real.py` runs vLLM.
+`tests/plugins/vllm/test_vllm_real.py` runs vLLM.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from harness_transformers.prompts import Renderer
 from harness_vllm.engine import SCRIPT, VllmEngine
 from harness_vllm.options import VllmOptions
 
-from harness.errors import EngineError
-from harness.protocols import ModelFiles, Policy
+from harness.contract.errors import EngineError
+from harness.contract.protocols import ModelFiles, Policy
+from harness.contract.records import Message, PolicyRef, Request, Rollout, Sampling
 from harness.recipe.errors import validated
-from harness.records import Message, PolicyRef, Request, Rollout, Sampling
 from harness.testing import EngineConformance
 from harness.testing.plugin import Build
-from tests.builders import context, key
+from tests.support.builders import context, key
+from tests.support.engines import gathered
+from tests.support.places import SUPPORT
 
-STAND_IN = str(Path(__file__).parent / "support" / "fake_vllm")
+STAND_IN = str(SUPPORT / "fake_vllm")
 SMALL = RandomLlamaOptions(width=32, layers=1, heads=2, mlp_width=48)
 
 Make = Callable[..., VllmEngine]
@@ -70,15 +72,8 @@ def asks(count: int, *, prompt: str = "1+2=", max_tokens: int = 12) -> list[Requ
 
 
 def run(engine: VllmEngine, requests: Sequence[Request], during: Any = None) -> list[Rollout]:
-    async def collect() -> list[Rollout]:
-        found = []
-        async for rollout in engine.generate(requests):
-            found.append(rollout)
-            if during:
-                during(len(found))
-        return found
-
-    return asyncio.run(asyncio.wait_for(collect(), 60))
+    """All rollouts; `during(number so far)` is called after each."""
+    return gathered(engine, requests, during and (lambda some: during(len(some))))
 
 
 def ids(rollouts: Sequence[Rollout]) -> dict[int, tuple[int, ...]]:
@@ -112,16 +107,16 @@ def test_requests_are_spread_over_the_replicas(make: Make) -> None:
 def test_a_killed_replica_costs_nothing(make: Make) -> None:
     expected = ids(run(make(), asks(80)))
     engine = make(replicas=2, concurrency=4, restarts=0)
-    found = run(engine, asks(80), lambda n: os.kill(engine.replicas[0].process.pid, 9) if n == 9 else None)
-    assert ids(found) == expected
+    rollouts = run(engine, asks(80), lambda n: os.kill(engine.replicas[0].process.pid, 9) if n == 9 else None)
+    assert ids(rollouts) == expected
     assert [replica.state for replica in engine.replicas] == ["dead", "ready"]
 
 
 def test_a_lone_replica_is_started_again(make: Make) -> None:
     engine = make(concurrency=4, restarts=1)
     first = engine.replicas[0].process.pid
-    found = run(engine, asks(40), lambda n: os.kill(first, 9) if n == 9 else None)
-    assert len(ids(found)) == 40
+    rollouts = run(engine, asks(40), lambda n: os.kill(first, 9) if n == 9 else None)
+    assert len(ids(rollouts)) == 40
     assert engine.replicas[0].process.pid != first
     assert len(run(engine, asks(5))) == 5
 
@@ -133,18 +128,18 @@ def test_one_that_died_between_two_calls_is_started_again(make: Make) -> None:
 
 
 def test_all_replicas_dead_is_an_error_after_what_was_finished(make: Make) -> None:
-    engine, found = make(replicas=2, concurrency=2, restarts=0), []
+    engine, rollouts = make(replicas=2, concurrency=2, restarts=0), []
 
     async def collect() -> None:
         async for rollout in engine.generate(asks(200)):
-            found.append(rollout)
-            if len(found) == 10:
+            rollouts.append(rollout)
+            if len(rollouts) == 10:
                 for replica in engine.replicas:
                     os.killpg(replica.process.pid, signal.SIGKILL)
 
     with pytest.raises(EngineError, match=r"replica \d died 1 times(.|\n)*noise on standard output"):
         asyncio.run(asyncio.wait_for(collect(), 60))
-    assert len(found) >= 10
+    assert len(rollouts) >= 10
 
 
 def test_a_replica_that_stalls_is_taken_for_dead(make: Make) -> None:

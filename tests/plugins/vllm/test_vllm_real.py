@@ -6,7 +6,6 @@ process of the test run: an instance takes 3 to 4 GB.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,10 +22,11 @@ from harness_transformers.engine import EngineOptions, TransformersEngine
 from harness_vllm.engine import VllmEngine
 from harness_vllm.options import VllmOptions
 
-from harness.protocols import Engine, ModelFiles, Policy
-from harness.records import Message, PolicyRef, Request, Rollout, RolloutKey, Sampling
+from harness.contract.protocols import Engine, ModelFiles, Policy
+from harness.contract.records import Message, PolicyRef, Request, Rollout, RolloutKey, Sampling
 from harness.testing import EngineConformance
-from tests.builders import context
+from tests.support.builders import context
+from tests.support.engines import gathered
 from tests.support.heavy import SMALL, VllmServe, smollm2, vllm_python, vllm_serve
 
 pytestmark = pytest.mark.heavy
@@ -69,9 +69,9 @@ def reference(weights: Policy) -> dict[str, Rollout]:
     """Greedy completions of the engine `transformers`."""
     engine = TransformersEngine(EngineOptions(device="cpu"), context())
     engine.sync_weights(weights)
-    found = {r.key.task: r for r in run(engine, asks(GREEDY, samples=1))}
+    greedy = {r.key.task: r for r in run(engine, asks(GREEDY, samples=1))}
     engine.close()
-    return found
+    return greedy
 
 
 def asks(sampling: Sampling, *, samples: int) -> list[Request]:
@@ -83,27 +83,20 @@ def asks(sampling: Sampling, *, samples: int) -> list[Request]:
 
 
 def run(engine: Engine, requests: Sequence[Request], during: Any = None) -> list[Rollout]:
-    async def collect() -> list[Rollout]:
-        found = []
-        async for rollout in engine.generate(requests):
-            found.append(rollout)
-            if during:
-                during(len(found))
-        return found
-
-    return asyncio.run(asyncio.wait_for(collect(), 300))
+    """All rollouts; `during(number so far)` is called after each."""
+    return gathered(engine, requests, during and (lambda some: during(len(some))), seconds=300)
 
 
 def check_agreement(engine: Engine, reference: dict[str, Rollout]) -> None:
-    found = {r.key.task: r for r in run(engine, asks(GREEDY, samples=1))}
-    assert {task: r.prompt_ids for task, r in found.items()} == {
+    answered = {r.key.task: r for r in run(engine, asks(GREEDY, samples=1))}
+    assert {task: r.prompt_ids for task, r in answered.items()} == {
         task: r.prompt_ids for task, r in reference.items()
     }
-    same = [task for task, r in reference.items() if found[task].completion_ids == r.completion_ids]
+    same = [task for task, r in reference.items() if answered[task].completion_ids == r.completion_ids]
     print(f"greedy completions equal to those of transformers: {len(same)} of {len(reference)}")
     assert len(same) >= AGREE
     for task in same:
-        theirs, ours = found[task], reference[task]
+        theirs, ours = answered[task], reference[task]
         assert (theirs.text, theirs.finish) == (ours.text, ours.finish)
         assert theirs.logprobs is not None
         assert ours.logprobs is not None
@@ -120,6 +113,7 @@ def running(python: str, weights: Policy) -> Iterator[VllmEngine]:
 
 class TestEngineVllm(EngineConformance):
     name = "vllm"
+    sampling_goes_on = False
     prompts = PROMPTS[:3]
 
     @pytest.fixture
@@ -140,10 +134,10 @@ class TestEngineVllm(EngineConformance):
         expected = {r.key: r.completion_ids for r in run(running, requests)}
         first = running.replicas[0].process.pid
         running.options = running.options.model_copy(update={"concurrency": 8})
-        found = run(running, requests, lambda n: os.kill(first, 9) if n == 5 else None)
+        rollouts = run(running, requests, lambda n: os.kill(first, 9) if n == 5 else None)
         assert running.replicas[0].process.pid != first
-        assert {r.key for r in found} == set(expected)
-        assert [r.reason for r in found if r.finish == "abort"] == []
+        assert {r.key for r in rollouts} == set(expected)
+        assert [r.reason for r in rollouts if r.finish == "abort"] == []
 
 
 @pytest.fixture(scope="class")
@@ -154,6 +148,8 @@ def server(python: str, weights: Policy) -> Iterator[VllmServe]:
 
 class TestVllmServe(EngineConformance):
     name = "openai"
+    #: Where an engine is only made, and asked for nothing.
+    options = {"servers": ["http://localhost:9/v1"]}
     prompts = PROMPTS[:3]
 
     @pytest.fixture
@@ -184,9 +180,9 @@ class TestVllmServe(EngineConformance):
         assert theirs.prompt_tokens(request) == len(one.prompt_ids)
 
     def test_a_request_beyond_the_context_is_an_abort_with_the_reason(self, engine: OpenAIEngine) -> None:
-        (found,) = run(engine, asks(Sampling(max_tokens=1020), samples=1)[:1])
-        assert found.finish == "abort"
-        assert "1024" in found.reason
+        (rollout,) = run(engine, asks(Sampling(max_tokens=1020), samples=1)[:1])
+        assert rollout.finish == "abort"
+        assert "1024" in rollout.reason
 
     def test_a_killed_server_costs_nothing_once_it_is_back(
         self, server: VllmServe, engine: OpenAIEngine
@@ -203,7 +199,7 @@ class TestVllmServe(EngineConformance):
                 restarts[0].start()
 
         requests = asks(Sampling(max_tokens=24), samples=2)
-        found = run(engine, requests, strike)
+        rollouts = run(engine, requests, strike)
         restarts[0].join()
-        assert {r.key for r in found} == {r.key for r in requests}
-        assert [r.reason for r in found if r.finish == "abort"] == []
+        assert {r.key for r in rollouts} == {r.key for r in requests}
+        assert [r.reason for r in rollouts if r.finish == "abort"] == []

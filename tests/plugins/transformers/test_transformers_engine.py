@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from harness_transformers.engine import EngineOptions, TransformersEngine
 from harness_transformers.folder import FolderLoader, FolderOptions
 from harness_transformers.prompts import Renderer
 from harness_transformers.weights import describe, weights_sha
-from live_session import context, gather
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from harness.errors import DataError, EngineError
-from harness.protocols import ModelFiles, Policy
-from harness.records import Message, PolicyRef, Request, RolloutKey, Sampling
+from harness.contract.errors import DataError, EngineError
+from harness.contract.protocols import ModelFiles, Policy
+from harness.contract.records import Message, PolicyRef, Request, RolloutKey, Sampling
+from tests.support.live_session import context, gather
 
 SMALL = RandomLlamaOptions(width=32, layers=2, heads=2, mlp_width=48, initializer_range=0.25)
 
@@ -169,14 +170,14 @@ def test_bf16_generates(files: ModelFiles, tmp_path: Path) -> None:
 
 
 def test_folder_is_described_from_its_files(files: ModelFiles, tmp_path: Path) -> None:
-    found = FolderLoader(FolderOptions(), context(tmp_path, model=str(files.path))).load()
-    assert found == ModelFiles(files.path, files.weights_sha, 128, chat=False)
+    loaded = FolderLoader(FolderOptions(), context(tmp_path, model=str(files.path))).load()
+    assert loaded == ModelFiles(files.path, files.weights_sha, 128, chat=False)
 
 
 def test_relative_folders_start_at_the_recipe(files: ModelFiles, tmp_path: Path) -> None:
     where = context(tmp_path, model=files.path.name, base=files.path.parent)
-    found = FolderLoader(FolderOptions(), where).load()
-    assert found.path == files.path
+    loaded = FolderLoader(FolderOptions(), where).load()
+    assert loaded.path == files.path
 
 
 def test_hash_covers_content_and_nothing_else(files: ModelFiles, tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_a_checkpoint_s_folder_names_the_model_in_it(files: ModelFiles, tmp_path
 
 def test_a_name_that_is_neither_folder_nor_on_the_hub(tmp_path: Path) -> None:
     loader = FolderLoader(FolderOptions(offline=True), context(tmp_path, model="nobody/nothing"))
-    with pytest.raises(DataError, match="'nobody/nothing' is no folder"):
+    with pytest.raises(DataError, match="'nobody/nothing': there is no such folder, and the Hub"):
         loader.load()
 
 
@@ -244,3 +245,43 @@ def test_random_llama_is_its_options(tmp_path: Path) -> None:
 def test_random_llama_refuses_sizes_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RandomLlamaOptions(**options)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_completion_goes_on_from_its_own_beginning(files: ModelFiles, tmp_path: Path, own: bool) -> None:
+    """Continued at any token, it is the completion that it would have been unbroken."""
+    made = engine(tmp_path, own_decoder=own)
+    made.sync_weights(policy(files))
+    asked = [request(sample=i, max_tokens=9) for i in range(3)]
+    whole = {r.key: r for r in made.rollouts(asked)}
+    for cut in (1, 4):
+        begun = [
+            replace(a, prefix_ids=whole[a.key].completion_ids[:cut])
+            for a in asked
+            if len(whole[a.key].completion_ids) > cut
+        ]
+        assert begun
+        for rollout in made.rollouts(begun):
+            unbroken = whole[rollout.key]
+            assert rollout.completion_ids == unbroken.completion_ids
+            assert rollout.text == unbroken.text
+            assert rollout.logprobs == pytest.approx(unbroken.logprobs, abs=1e-5)
+            assert (rollout.prefix, rollout.generated) == (cut, unbroken.tokens - cut)
+
+
+def test_what_is_continued_differently_is_scored_as_given(files: ModelFiles, tmp_path: Path) -> None:
+    made = engine(tmp_path)
+    made.sync_weights(policy(files))
+    (plain,) = made.rollouts([request(max_tokens=6)])
+    other = tuple(3 + (token + 1) % 5 for token in plain.completion_ids[:2])
+    (changed,) = made.rollouts([replace(request(max_tokens=6), prefix_ids=other)])
+    assert changed.completion_ids[:2] == other
+    assert changed.logprobs is not None
+    assert len(changed.logprobs) == len(changed.completion_ids) <= 6
+
+
+def test_a_beginning_that_leaves_no_room_is_refused(files: ModelFiles, tmp_path: Path) -> None:
+    made = engine(tmp_path)
+    made.sync_weights(policy(files))
+    with pytest.raises(EngineError, match="begins with 4 tokens, of at most 4"):
+        list(made.rollouts([replace(request(max_tokens=4), prefix_ids=(3, 4, 5, 6))]))

@@ -14,12 +14,14 @@ from harness_tasks.chain import ArithmeticChain, ChainOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import DataError, EngineError, RecipeError
-from harness.ledger import Ledger
-from harness.protocols import Engine, ModelFiles, Policy
+from harness.contract.errors import DataError, EngineError, RecipeError
+from harness.contract.protocols import Engine, ModelFiles, Policy
+from harness.contract.records import PolicyRef, Request, Rollout, Verdict, encode
 from harness.recipe.errors import validated
-from harness.records import Group, PolicyRef, Request, Rollout, Verdict, encode
-from tests.builders import context, key, request, rollout
+from harness.recording.groups import group_line
+from harness.recording.ledger import SCHEMA, Ledger
+from harness.testing import group_with
+from tests.support.builders import context, key, request, rollout
 
 
 def generated(engine: Engine, requests: Sequence[Request]) -> list[Rollout]:
@@ -42,18 +44,22 @@ def replay(path: Path, **options: Any) -> Replay:
 
 
 def test_echo_gives_the_prompt_back() -> None:
-    (found,) = generated(echo(), [request("naïve?")])
-    assert found.text == "naïve?"
-    assert found.finish == "stop"
-    assert bytes(found.completion_ids).decode() == "naïve?"
-    assert found.key == key()
-    assert len(found.prompt_ids) == echo().prompt_tokens(request("naïve?")) == 7
+    (rollout,) = generated(echo(), [request("naïve?")])
+    assert rollout.text == "naïve?"
+    assert rollout.finish == "stop"
+    assert bytes(rollout.completion_ids).decode() == "naïve?"
+    assert rollout.key == key()
+    assert len(rollout.prompt_ids) == echo().prompt_tokens(request("naïve?")) == 7
 
 
 def test_echo_gives_a_fixed_text_cut_at_max_tokens() -> None:
-    found = generated(echo(text="12345"), [request(max_tokens=n) for n in (4, 5, 6)])
-    assert [(r.text, r.finish) for r in found] == [("1234", "length"), ("12345", "stop"), ("12345", "stop")]
-    assert [len(r.completion_ids) for r in found] == [4, 5, 5]
+    rollouts = generated(echo(text="12345"), [request(max_tokens=n) for n in (4, 5, 6)])
+    assert [(r.text, r.finish) for r in rollouts] == [
+        ("1234", "length"),
+        ("12345", "stop"),
+        ("12345", "stop"),
+    ]
+    assert [len(r.completion_ids) for r in rollouts] == [4, 5, 5]
     (split,) = generated(echo(text="aé"), [request(max_tokens=2)])
     assert (split.text, split.finish, len(split.completion_ids)) == ("a", "length", 2)
 
@@ -62,17 +68,17 @@ def test_echo_gives_a_fixed_text_cut_at_max_tokens() -> None:
 def test_echo_is_right_by_key_in_the_asked_for_share(share: float, step: int) -> None:
     engine = echo(answers={"t": "yes"}, right=share, wrong="no")
     requests = [request(at=key(sample=i, step=step)) for i in range(400)]
-    found = generated(engine, requests)
-    assert {r.text for r in found} <= {"yes", "no"}
-    assert abs(sum(r.text == "yes" for r in found) / 400 - share) < 0.15
-    assert generated(engine, requests[::-1]) == found[::-1]
+    rollouts = generated(engine, requests)
+    assert {r.text for r in rollouts} <= {"yes", "no"}
+    assert abs(sum(r.text == "yes" for r in rollouts) / 400 - share) < 0.15
+    assert generated(engine, requests[::-1]) == rollouts[::-1]
 
 
 def test_echo_asks_task_sources_for_right_answers() -> None:
     engine = echo(tasks=[{"name": "arithmetic-chain", "strata": "3"}])
     task = ArithmeticChain(ChainOptions(strata="3"), context()).draw("3", 5)
     assert generated(engine, [request(at=key(task.id))])[0].text == task.answer
-    with pytest.raises(EngineError, match=r"no right answer for task 'x/1'.*is no task of it"):
+    with pytest.raises(EngineError, match=r"no right answer for task 'x/1'.*is not a task of this source"):
         generated(engine, [request(at=key("x/1"))])
 
 
@@ -107,22 +113,12 @@ def recorded() -> list[Rollout]:
 def test_replay_gives_the_rollouts_of_a_ledger_back(tmp_path: Path) -> None:
     one, two, three = recorded()
     verdict = Verdict(status="pass", score=1.0, verifier="exact", verifier_hash="h")
-    group = Group(
-        task="t",
-        subject="t",
-        step=0,
-        rollouts=(one, two),
-        statuses=("pass", "fail"),
-        scores=(1.0, 0.0),
-        rewards=(1.0, 0.0),
-        lengths=(1, 1),
-        truncated=(False, False),
-    )
+    group = group_with([1.0, 0.0], rollouts=(one, two))
     path = tmp_path / "ledger.jsonl"
     with Ledger(path) as ledger:
-        ledger.append("opened", schema=1)
-        ledger.append("group", stage="s", group=group)
-        ledger.append("group", stage="s", group=replace(group, rollouts=None))
+        ledger.append("opened", schema=SCHEMA)
+        ledger.append("group", stage="s", group=group_line(group, "sample"))
+        ledger.append("group", stage="s", group=group_line(group, "group"))
         ledger.append("sample", name="before", stage="s", step=0, rollout=three, verdict=verdict)
     path.write_bytes(path.read_bytes() + b'{"t":"samp')
     engine = replay(path)
@@ -146,8 +142,8 @@ def test_replay_may_match_task_and_sample_alone(tmp_path: Path) -> None:
     wanted = key("t", 1, run="other/run/7", step=9)
     with pytest.raises(EngineError, match=r'"other/run/7".* was not recorded\n.*match = "sample"'):
         generated(replay(path), [request(at=wanted)])
-    (found,) = generated(replay(path, match="sample"), [request(at=wanted)])
-    assert (found.text, found.key) == ("answer 1", wanted)
+    (rollout,) = generated(replay(path, match="sample"), [request(at=wanted)])
+    assert (rollout.text, rollout.key) == ("answer 1", wanted)
     with pytest.raises(EngineError, match="was not recorded\n  next: record it first"):
         generated(replay(path, match="sample"), [request(at=key("t", 3))])
 

@@ -1,0 +1,169 @@
+"""Servers that are lost, come back, or serve another model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="needs the extra 'openai'")
+
+
+from harness.contract.errors import EngineError
+from harness.contract.records import Rollout
+from tests.support.engines import gathered
+from tests.support.openai_engine import asks, engine, texts
+from tests.support.openai_server import serving, spawn
+
+
+def test_a_server_that_hangs_as_a_whole_is_found_out_before_the_deadline() -> None:
+    with serving(seconds=0.05) as good, serving() as bad:
+
+        def freeze(so_far: Sequence[Rollout]) -> None:
+            bad.script.always = "deaf"
+
+        started = time.monotonic()
+        rollouts = gathered(engine(bad.url, good.url, deadline=50.0, concurrency=2), asks(30), freeze)
+        assert time.monotonic() - started < 20
+    assert len(rollouts) == 30
+    assert all(r.finish != "abort" for r in rollouts)
+
+
+def test_a_killed_server_costs_nothing_and_comes_back() -> None:
+    with serving() as healthy:
+        expected = texts(gathered(engine(healthy.url), asks(60)))
+    with ExitStack() as stack:
+        first = stack.enter_context(spawn(seconds=0.05))
+        second = stack.enter_context(spawn(seconds=0.05))
+        back: list[Any] = []
+
+        def events(so_far: Sequence[Rollout]) -> None:
+            if len(so_far) == 10:
+                os.kill(first.process.pid, signal.SIGKILL)
+                first.process.wait()
+            if len(so_far) == 25:
+                back.append(stack.enter_context(spawn(seconds=0.05, port=first.port)))
+            if len(so_far) == 40:
+                second.kill()
+
+        # The second dies, too: the last rollouts can only come from the first, started again.
+        rollouts = gathered(engine(first.url, second.url, concurrency=3, patience=30.0), asks(60), events)
+    assert len(rollouts) == 60
+    assert texts(rollouts) == expected
+    assert [r.reason for r in rollouts if r.finish == "abort"] == []
+
+
+def test_a_lost_server_is_said_once_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with spawn(seconds=0.05) as first, spawn(seconds=0.05) as second:
+
+        def events(so_far: Sequence[Rollout]) -> None:
+            if len(so_far) == 10:
+                first.kill()
+
+        gathered(engine(first.url, second.url, concurrency=3, patience=30.0), asks(40), events)
+    lost = [record.getMessage() for record in caplog.records]
+    assert len(lost) == 1
+    assert lost[0].startswith(f"server {first.url} is lost: no connection")
+    assert lost[0].endswith("; its requests go to 1 other")
+    assert "\n" not in lost[0]
+
+
+def test_the_only_server_lost_says_how_long_it_is_waited_for() -> None:
+    said: list[str] = []
+
+    class Restart(logging.Handler):
+        """Starts the server again as soon as it is said to be lost."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+            if "is lost" in said[-1]:
+                stack.enter_context(spawn(seconds=0.05, port=first.port))
+
+    handler = Restart()
+    logger = logging.getLogger("harness_openai.fleet")
+    logger.addHandler(handler)
+    try:
+        with ExitStack() as stack:
+            first = stack.enter_context(spawn(seconds=0.05))
+            gathered(
+                engine(first.url, concurrency=2, patience=30.0), asks(20),
+                lambda so_far: first.kill() if len(so_far) == 5 else None,
+            )  # fmt: skip
+    finally:
+        logger.removeHandler(handler)
+    assert [line.partition(": ")[0] for line in said] == [
+        f"server {first.url} is lost",
+        f"server {first.url} is back",
+    ]
+    assert said[0].endswith("; waiting for it for at most 30 s")
+
+
+def test_all_servers_gone_is_an_error_after_what_was_finished() -> None:
+    with spawn(seconds=0.02) as first, spawn(seconds=0.02) as second:
+        subject, rollouts = engine(first.url, second.url, concurrency=2), []
+
+        async def collect() -> None:
+            async for rollout in subject.generate(asks(200)):
+                rollouts.append(rollout)
+                if len(rollouts) == 20:
+                    first.kill()
+                    second.kill()
+
+        started = time.monotonic()
+        with pytest.raises(EngineError, match=r"no server was usable for 1 s: .*no connection.*; "):
+            asyncio.run(asyncio.wait_for(collect(), 60))
+        assert 1.0 < time.monotonic() - started < 15
+    assert len(rollouts) >= 20
+    assert all(r.finish != "abort" for r in rollouts)
+
+
+def test_servers_that_are_not_there_are_an_error_in_bounded_time() -> None:
+    with pytest.raises(EngineError, match="no server was usable"):
+        gathered(engine("http://127.0.0.1:9/v1"), asks(2))
+
+
+def test_a_server_that_starts_late_is_used() -> None:
+    with spawn() as placeholder:
+        port = placeholder.port
+    with ExitStack() as stack:
+        timer = threading.Timer(0.5, lambda: stack.enter_context(spawn(port=port)))
+        timer.start()
+        rollouts = gathered(engine(f"http://127.0.0.1:{port}/v1", patience=30.0), asks(3))
+        timer.join()
+    assert len(rollouts) == 3
+
+
+def test_a_wrong_model_is_named_before_the_start() -> None:
+    with serving(model="other") as server:
+        with pytest.raises(EngineError, match=r"does not serve 'tiny'(.|\n)*allowed: other"):
+            gathered(engine(server.url, model="tiny"), asks(2))
+        assert server.bodies == []
+
+
+def test_a_server_that_comes_back_with_another_model_is_left_alone() -> None:
+    with spawn(seconds=0.05) as first, serving(seconds=0.05) as second, ExitStack() as stack:
+
+        def swap(so_far: Sequence[Rollout]) -> None:
+            if len(so_far) == 5:
+                first.kill()
+                stack.enter_context(spawn(model="other", port=first.port))
+
+        rollouts = gathered(engine(first.url, second.url, model="tiny", concurrency=2), asks(40), swap)
+    assert len(rollouts) == 40
+    assert all(r.finish != "abort" for r in rollouts)
+
+
+def test_requests_go_where_the_fewest_are_under_way() -> None:
+    with serving(seconds=0.02) as quick, serving(seconds=0.2) as slow:
+        gathered(engine(quick.url, slow.url, concurrency=4), asks(60))
+    assert len(quick.bodies) > 3 * len(slow.bodies) > 0
+    for server in (quick, slow):
+        assert server.most <= 4

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.errors import DataError
-from harness.protocols import BuildContext
-from harness.records import Task
+from harness.contract import BuildContext, DataError, Task
 from harness_benchmarks.catalogue import ENTRIES, Entry
+from harness_benchmarks.errata import known_faults
 from harness_benchmarks.options import BenchmarkOptions
+from harness_benchmarks.readers import with_names
 from harness_benchmarks.rows import Place, fingerprint, locate, read_tasks
 
 
@@ -20,16 +20,17 @@ class CatalogueBenchmark:
         """Raises DataError: the data is not there, does not fit, or is not complete."""
         self.name, self.version = entry.name, entry.version
         place = Place(entry.repo, entry.split, entry.config, options.revision or entry.revision, entry.gated)
-        found = locate(entry.file, place, options.source, context, f"benchmark {entry.name!r}")
-        self._tasks = read_tasks(found, entry.read, options.seed)
+        located = locate(entry.file, place, options.source, context, f"benchmark {entry.name!r}")
+        self._tasks = read_tasks(located, with_names(entry.read), options.seed)
         if len(self._tasks) not in entry.problems:
             raise DataError(
                 f"has {len(self._tasks)} problems, so it is not {entry.name}",
-                where=str(found.path),
+                where=str(located.path),
                 allowed=" or ".join(map(str, entry.problems)),
             )
+        self._tasks = known_faults(entry.name, self._tasks)
         #: Where the rows came from, and their hash: recorded with every result.
-        self.origin: dict[str, Any] = {**found.origin, "sha": fingerprint(self._tasks)}
+        self.origin: dict[str, Any] = {**located.origin, "sha": fingerprint(self._tasks)}
 
     def tasks(self) -> Sequence[Task]:
         """All problems in the benchmark's order, without a profile's wording."""

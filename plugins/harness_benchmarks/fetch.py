@@ -12,8 +12,12 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+#: The module of `datasets` that reads JSON.
+JSON_LOADER: Final = "datasets.packaged_modules.json.json"
 
 
 def main(asked: dict[str, Any]) -> dict[str, str]:
@@ -21,7 +25,6 @@ def main(asked: dict[str, Any]) -> dict[str, str]:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    from datasets import load_dataset
     from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import (
@@ -37,10 +40,7 @@ def main(asked: dict[str, Any]) -> dict[str, str]:
         if asked.get("file"):
             _take_file(asked, commit)
             return {"commit": commit}
-        rows = load_dataset(
-            asked["repo"], asked["config"], split=asked["split"], revision=commit,
-            cache_dir=str(Path(asked["folder"]) / "arrow"),
-        )  # fmt: skip
+        rows = _rows(asked, commit)
     except GatedRepoError as error:
         return _fault("gated", error)
     except RevisionNotFoundError as error:
@@ -59,11 +59,48 @@ def main(asked: dict[str, Any]) -> dict[str, str]:
     scratch = target.with_name(f"{target.name}.{os.getpid()}")
     with scratch.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            file.write(json.dumps(row, ensure_ascii=False, default=_told) + "\n")
         file.flush()
         os.fsync(file.fileno())
     scratch.replace(target)
     return {"commit": commit}
+
+
+def _rows(asked: dict[str, Any], commit: str) -> Iterable[Any]:
+    """The split's rows: those of JSON files as they are written, others as `datasets` gives them.
+
+    `datasets` reads a column of JSON that mixes types as other values ("007" as 7, "null" as nothing), and
+    rows with certain columns as an agent's traces.
+    """
+    from datasets import DownloadManager, load_dataset, load_dataset_builder
+
+    where: dict[str, Any] = {"revision": commit, "cache_dir": str(Path(asked["folder"]) / "arrow")}
+    builder = load_dataset_builder(asked["repo"], asked["config"], **where)
+    files = (builder.config.data_files or {}).get(asked["split"])
+    if not files or type(builder).__module__ != JSON_LOADER or getattr(builder.config, "field", None):
+        rows: Iterable[Any] = load_dataset(asked["repo"], asked["config"], split=asked["split"], **where)
+        return rows
+    manager = DownloadManager()
+    return _written(manager.iter_files(manager.download_and_extract(list(files))))
+
+
+def _written(paths: Iterable[str]) -> Iterator[Any]:
+    """The rows of JSON files: one per line, or all of them in one list."""
+    for path in paths:
+        with open(path, encoding="utf-8-sig") as file:
+            start = file.read(1)
+            while start.isspace():
+                start = file.read(1)
+            file.seek(0)
+            if start == "[":
+                yield from json.load(file)
+            else:
+                yield from (json.loads(line) for line in file if line.strip())
+
+
+def _told(value: Any) -> Any:
+    """A value that JSON has no form for, as text; bytes only if they are text."""
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
 def _take_file(asked: dict[str, Any], commit: str) -> None:
@@ -71,10 +108,10 @@ def _take_file(asked: dict[str, Any], commit: str) -> None:
     from huggingface_hub import hf_hub_download
 
     scratch = Path(asked["folder"]) / f".files-{os.getpid()}"
-    found = hf_hub_download(
+    downloaded = hf_hub_download(
         asked["repo"], asked["file"], repo_type="dataset", revision=commit, local_dir=scratch
     )
-    Path(found).replace(Path(asked["folder"]) / f"{asked['stem']}@{commit}.jsonl")
+    Path(downloaded).replace(Path(asked["folder"]) / f"{asked['stem']}@{commit}.jsonl")
     shutil.rmtree(scratch, ignore_errors=True)
 
 

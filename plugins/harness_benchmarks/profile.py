@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from harness.protocols import BuildContext
+from harness.contract import BuildContext
 
 
 class PackagedProfile:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from harness_tasks.rows import RowFault
 
-from harness.records import AnswerSpec, Message, Task
-from harness.seeds import generator
+from harness.contract import AnswerSpec, Message, Task, generator
 
 Row = Mapping[str, Any]
 #: (row, position in the split, seed) -> task; None leaves the row out.
@@ -28,8 +27,24 @@ _FUNCTION: Final = re.compile(r"^def (\w+)", re.MULTILINE)
 LETTERS: Final = "ABCDEFGHIJ"
 
 
+#: Columns in which data sets name their problems.
+_NAMED: Final = ("id", "ID", "unique_id", "task_id", "question_id", "problem_id", "Record ID")
+
+
+def with_names(read: Reader) -> Reader:
+    """The reader's tasks with their other names in `meta["names"]`: what the data set itself calls them, by
+    which other tools' outputs may name them."""
+
+    def reading(row: Row, position: int, seed: int) -> Task | None:
+        task = read(row, position, seed)
+        names = {str(row[name]) for name in _NAMED if isinstance(row.get(name), str | int)}
+        return task and replace(task, meta={**task.meta, "names": sorted(names - {task.id})})
+
+    return reading
+
+
 def text(row: Row, *names: str) -> str:
-    """The first of these fields that is there; raises RowFault when none is, or it is no text."""
+    """The first of these fields that is there; raises RowFault if none is, or if it is not text."""
     for name in names:
         if name in row:
             value = row[name]
@@ -74,15 +89,15 @@ class Integers:
         )
 
     def _identity(self, row: Row, position: int) -> tuple[str, str]:
-        """The id and the paper, the same from every copy: by the row's own name where it has one, else
+        """The id and the paper, the same from every copy: by the row's own name if it has one, else
         by its place (15 problems a paper)."""
         named = next((str(row[n]) for n in ("id", "ID") if n in row), "")
         if not self.papers:
             number = int(named.rpartition("-")[2]) if re.fullmatch(r"(?:.*-)?\d+", named) else position
             return f"{self.prefix}-{number:02d}", ""
-        found = _PAPER.fullmatch(named)
-        paper = found[1] if found else ("I" if position < 15 else "II")
-        number = int(found[2]) if found else position % 15 + 1
+        match = _PAPER.fullmatch(named)
+        paper = match[1] if match else ("I" if position < 15 else "II")
+        number = int(match[2]) if match else position % 15 + 1
         return f"{self.prefix}-{paper}-{number:02d}", paper
 
 
@@ -225,7 +240,7 @@ def _program(identity: str, problem: str, answer: Mapping[str, Any], solution: s
 
 
 def _last_box(solution: str) -> str:
-    """The last balanced `\\boxed{}` of a solution; raises RowFault when there is none."""
+    """The last balanced `\\boxed{}` of a solution; raises RowFault if there is none."""
     starts = [match.end() for match in _BOX.finditer(solution)]
     for start in reversed(starts):
         depth = 1

@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from harness_tasks.rows import MAX_FAULTS, RowFault
+from harness_tasks.rows import MAX_FAULTS, RowFault, no_rows
 
-from harness.errors import DataError, PluginError
-from harness.protocols import BuildContext
-from harness.records import Task, digest
-from harness.requirements import missing_requirements
+from harness.contract import BuildContext, DataError, PluginError, Task, digest
+from harness.plugging import missing_requirements
 from harness_benchmarks.options import Where
 from harness_benchmarks.readers import Reader
 
 log = logging.getLogger(__name__)
 
+#: Part of the names of fetched rows: another one when they would be written otherwise.
+FORM: Final = "as-written"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
@@ -42,7 +42,7 @@ class Place:
     config: str | None = None
     revision: str | None = None
     gated: bool = False
-    #: Path of a jsonl file in the repository, where its rows are not read as a data set's.
+    #: Path of a jsonl file in the repository, if its rows are not read as a data set's.
     file: str | None = None
 
 
@@ -86,7 +86,7 @@ def fetched(place: Place, cache: Path, name: str) -> Found:
     stem = (
         place.file.removesuffix(".jsonl")
         if place.file
-        else "-".join(filter(None, (place.config, place.split)))
+        else "-".join(filter(None, (place.config, place.split, FORM)))
     )
     pinned = place.revision if place.revision and _COMMIT.fullmatch(place.revision) else None
     note = folder / f"{stem}@{place.revision or 'unpinned'}.json"
@@ -152,32 +152,38 @@ def _fetch(place: Place, folder: Path, stem: str, commit: str | None, name: str)
     )  # fmt: skip
 
 
-def read_tasks(found: Found, read: Reader, seed: int = 0, limit: int | None = None) -> list[Task]:
-    """The tasks of a file.
+def read_tasks(
+    located: Found, read: Reader, seed: int = 0, limit: int | None = None, lines: dict[str, int] | None = None
+) -> list[Task]:
+    """The tasks of a file; `lines` takes their line numbers by id.
 
     Raises:
-        DataError: rows do not fit, or two have one id; up to 10 are named as file:line:field.
+        DataError: rows do not fit, or two have one id; up to 10 are named as file:line:field. Or there is
+            no row at all.
     """
     tasks: list[Task] = []
-    lines: dict[str, int] = {}
+    lines = {} if lines is None else lines
     faults: list[str] = []
-    for position, (number, row) in enumerate(_rows(found.path, faults)):
+    number = 0
+    for position, (number, row) in enumerate(_rows(located.path, faults)):
         if limit is not None and len(tasks) >= limit:
             break
         try:
             task = read(row, position, seed)
         except RowFault as fault:
-            faults.append(f"{found.path}:{number}:{fault.field}: {fault.what}")
+            faults.append(f"{located.path}:{number}:{fault.field}: {fault.what}")
             continue
         if task is None:
             continue
         if task.id in lines:
-            faults.append(f"{found.path}:{number}: id {task.id!r} is already on line {lines[task.id]}")
+            faults.append(f"{located.path}:{number}: id {task.id!r} is already on line {lines[task.id]}")
         lines[task.id] = number
         tasks.append(task)
     if faults:
         more = f"\nand {len(faults) - MAX_FAULTS} rows more" if len(faults) > MAX_FAULTS else ""
         raise DataError("\n".join(faults[:MAX_FAULTS]) + more)
+    if not number:
+        raise no_rows(located.path)
     return tasks
 
 
@@ -200,4 +206,4 @@ def _rows(path: Path, faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]
             if isinstance(row, dict):
                 yield number, row
             else:
-                faults.append(f"{path}:{number}: is no object but {type(row).__name__}")
+                faults.append(f"{path}:{number}: is not an object but {type(row).__name__}")

@@ -11,9 +11,7 @@ from typing import Any, Final
 
 from harness_tasks.rows import RowFault
 
-from harness.errors import DataError, RecipeError, near
-from harness.protocols import BuildContext
-from harness.records import AnswerSpec, Message, Task, convert
+from harness.contract import AnswerSpec, BuildContext, DataError, Message, RecipeError, Task, convert, near
 from harness_benchmarks.catalogue import ENTRIES
 from harness_benchmarks.options import HubOptions
 from harness_benchmarks.readers import Reader, text
@@ -31,11 +29,12 @@ class HubSource:
         """Raises DataError for rows that do not fit, RecipeError for options that do not."""
         self._options = options
         where = f"task source {NAME!r}"
-        found, read = _rows_of(options, context, where)
-        tasks = read_tasks(found, read, 0, options.limit)
+        located, read = _rows_of(options, context, where)
+        self._path, self._lines = located.path, dict[str, int]()
+        tasks = read_tasks(located, read, 0, options.limit, self._lines)
         if not tasks:
-            raise DataError("no row is left", where=str(found.path))
-        self.origin = found.origin
+            raise DataError("no row is left", where=str(located.path))
+        self.origin = located.origin
         self._tasks = {task.id: self._worded(task) for task in tasks}
         self._ids = list(self._tasks)
 
@@ -44,17 +43,21 @@ class HubSource:
         return self._ids
 
     def draw(self, subject: str, index: int) -> Task:
-        """The task of this id, whatever the index; raises DataError when there is none."""
+        """The task of this id, whatever the index; raises DataError if there is none."""
         return self.get(subject)
 
     def get(self, task_id: str) -> Task:
-        """The task of this id; raises DataError when there is none."""
+        """The task of this id; raises DataError if there is none."""
         task = self._tasks.get(task_id)
         if task is None:
             raise DataError(
                 f"no task {task_id!r}", where=f"task source {NAME!r}", allowed=near(task_id, self._ids)
             )
         return task
+
+    def place(self, task_id: str) -> str:
+        """Where the task's answer stands: `file:line:field`."""
+        return f"{self._path}:{self._lines[task_id]}:{self._options.fields.answer}"
 
     def _worded(self, task: Task) -> Task:
         content = self._options.template.replace("{problem}", task.prompt[-1].content)

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil, comb
 
-from harness.errors import RecipeError
-from harness.protocols import BuildContext, ScoredSample
-from harness.recipe.stage import Count, Model, Share
+from harness.contract import BuildContext, RecipeError, ScoredSample
+from harness.recipe import Count, Model, Share
 
 
 class StabilityOptions(Model):
-    """Which numbers."""
+    """Which G-Pass@k figures are computed (arXiv 2412.13147)."""
 
-    #: Samples a draw; None for half of the samples that every problem has.
     k: Count | None = None
+    """Samples per draw. If not set, half of the samples that every problem has."""
     thresholds: tuple[Share, ...] = (0.5, 0.75, 1.0)
+    """Shares of the k samples that must pass, each of which gives one figure `g-pass@k_<threshold>`."""
 
 
 class Stability:

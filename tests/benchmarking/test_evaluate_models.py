@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
-from support.data import data_folder
-from support.evaluations import evaluate, lines, math500_rows, write_rows
-from support.runs import harness
+
+from harness.cli.evaluations import UNANSWERED
+from tests.support.data import data_folder
+from tests.support.evaluations import evaluate, lines, math500_rows, write_rows
+from tests.support.runs import harness
 
 pytest.importorskip("math_verify")
 pytest.importorskip("torch")
@@ -88,7 +90,8 @@ def test_slices_of_real_benchmarks_with_a_real_model(tmp_path: Path) -> None:
         "--profile", "greedy-smoke", "--limit", "2", "--override", "sampling.max_tokens=96",
         cwd=tmp_path, seconds=1800, HARNESS_CACHE=cache, HARNESS_DATA=str(data_folder()),
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    # So small a model may answer almost nothing: that is said, and it is no failure.
+    assert done.returncode in (0, UNANSWERED), done.stdout + done.stderr
     folder = tmp_path / "runs" / "smollm2-135m-instruct-greedy-smoke-1"
     assert {e["heldout"] for e in lines(folder, "evaluation")} == {"aime24", "aime25", "math500", "gsm8k"}
     assert len(lines(folder, "sample")) == 8

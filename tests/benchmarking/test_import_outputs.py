@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.evaluations import evaluate, lines, math500_rows, write_rows
+
+from tests.support.evaluations import evaluate, lines, math500_rows, write_rows
 
 pytest.importorskip("math_verify")
 
@@ -93,5 +94,5 @@ def test_rows_of_one_model_are_picked(home: Path) -> None:
     name = outputs(home, rows)
     for model, score in (("x", 1.0), ("y", 0.25)):
         evaluate(home, *IMPORT, name, "--where", f"model={model}", "--model", model)
-        found = json.loads(evaluate(home, "report", f"runs/{model}-greedy-smoke-1", "--json"))
-        assert found["benchmarks"]["math500"]["scores"]["mean"] == score
+        report = json.loads(evaluate(home, "report", f"runs/{model}-greedy-smoke-1", "--json"))
+        assert report["benchmarks"]["math500"]["scores"]["mean"] == score

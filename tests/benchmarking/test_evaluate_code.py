@@ -11,12 +11,12 @@ import pytest
 from harness_benchmarks.benchmark import CatalogueBenchmark
 from harness_benchmarks.catalogue import ENTRIES
 from harness_benchmarks.options import BenchmarkOptions
-from support.data import data_folder
-from support.evaluations import evaluate, lines
-from support.sandboxes import build_context, contained
 
-from harness.protocols import BuildContext
-from harness.records import PolicyRef, Rollout, RolloutKey, Sampling, encode
+from harness.contract.protocols import BuildContext
+from harness.contract.records import PolicyRef, Rollout, RolloutKey, Sampling, encode
+from tests.support.data import data_folder
+from tests.support.evaluations import evaluate, lines
+from tests.support.sandboxes import build_context, contained
 
 WINDOW = "livecodebench-v5-public@2024-08-01..2025-02-01"
 PROBLEMS = 12
@@ -35,8 +35,8 @@ def home(tmp_path: Path) -> Path:
 def walls(domain: str) -> list[str]:
     """A small sandbox of the kind that this machine has."""
     settings = {"name": f'"{contained()}"', "slots": "2", "memory_mb": "1024"}
-    found = [f"domains.{domain}.verifier.sandbox.{key}={value}" for key, value in settings.items()]
-    return [word for setting in found for word in ("--override", setting)]
+    options = [f"domains.{domain}.verifier.sandbox.{key}={value}" for key, value in settings.items()]
+    return [word for setting in options for word in ("--override", setting)]
 
 
 def take_in(home: Path) -> str:
@@ -78,8 +78,12 @@ def test_recorded_programs_are_scored_and_scored_again_by_the_other_grader(home:
     kept = json.loads(evaluate(home, "report", run, "--scoring", "0", "--json"))
     assert kept["verifiers"] == strict["verifiers"]
 
+    (home / "source.toml").write_text(
+        'title = "Programs"\nurl = "https://example.org/p"\nlicence = "MIT"\n'
+        "retrieved = 2026-11-30\nunknown = []\n"
+    )
     for folder in ("runs/as-it-was", run, "runs/as-it-was"):
-        evaluate(home, "board", "add", folder)
+        evaluate(home, "board", "add", folder, "--source", "source.toml")
     entries = [json.loads(path.read_text()) for path in (home / "leaderboards").rglob("entries/*.json")]
     assert sorted(name for entry in entries for name in entry["verifiers"]) == ["lcb-reference", "lcb-strict"]
     evaluate(home, "board", "build", "--out", "site")
@@ -126,7 +130,7 @@ def test_humaneval_and_mbpp_are_judged_by_their_asserts(home: Path) -> None:
         home, "eval", "solutions", "-b", "humaneval,mbpp", "--profile", "greedy-smoke", "--limit", "4",
         "--engine", "replay", "--set", 'path="recorded.jsonl"', "--set", 'match="sample"', *walls("code"),
     )  # fmt: skip
-    assert said.count("75.0%") == 2
+    assert said.count("75.0\u2009%") == 2
     samples = lines(home / "runs" / "solutions-greedy-smoke-1", "sample")
     assert {s["verdict"]["verifier"] for s in samples} == {"code"}
     assert sorted(s["verdict"]["status"] for s in samples if s["heldout"] == "humaneval")[1:] == ["pass"] * 3

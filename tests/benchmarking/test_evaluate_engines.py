@@ -11,27 +11,29 @@ pytest.importorskip("gguf", reason="needs the extra 'gguf'")
 pytest.importorskip("aiohttp", reason="needs the extra 'openai'")
 pytest.importorskip("math_verify", reason="needs the extra 'math'")
 
-from harness.plan import cache_folder
+from harness.cli.evaluations import UNANSWERED
+from harness.support.folders import cache_folder
 from tests.support.data import data_folder
 from tests.support.evaluations import lines
 from tests.support.heavy import SMALL, smollm2, vllm_python, vllm_serve
 from tests.support.runs import harness
 
 BENCHMARKS = ("aime24", "aime25", "math500", "gsm8k")
-MODEL = "smollm2-135m-instruct"
+LOADED = ("smollm2-135m-instruct", "--loader", "gguf")
 
 pytestmark = pytest.mark.heavy
 
 
-def evaluated(home: Path, engine: Sequence[str]) -> Path:
+def evaluated(home: Path, engine: Sequence[str], model: Sequence[str] = LOADED) -> Path:
     """The folder of an evaluation on two problems of each benchmark."""
     home.mkdir()
     done = harness(
-        "eval", MODEL, "--loader", "gguf", "-b", ",".join(BENCHMARKS), "--profile", "greedy-smoke",
+        "eval", *model, "-b", ",".join(BENCHMARKS), "--profile", "greedy-smoke",
         "--limit", "2", "--override", "sampling.max_tokens=48", *engine,
         cwd=home, seconds=900, HARNESS_CACHE=str(cache_folder()), HARNESS_DATA=str(data_folder()),
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    # So small a model may answer almost nothing: that is said, and it is no failure.
+    assert done.returncode in (0, UNANSWERED), done.stdout + done.stderr
     (folder,) = (home / "runs").iterdir()
     return folder
 
@@ -45,8 +47,8 @@ def test_slices_of_real_benchmarks_through_transformers_vllm_and_a_server(tmp_pa
         "vllm": evaluated(tmp_path / "b", (*vllm, "--set", f"environment={environment}")),
     }
     with vllm_serve(python, smollm2()) as server:
-        openai = ("--engine", "openai", "--set", f"servers=['{server.url}']", "--set", f"model={server.name}")
-        folders["openai"] = evaluated(tmp_path / "c", openai)
+        openai = ("--engine", "openai", "--set", f"servers={server.url}")
+        folders["openai"] = evaluated(tmp_path / "c", openai, model=(server.name,))
     texts, hashes = {}, set()
     for engine, folder in folders.items():
         assert {e["heldout"] for e in lines(folder, "evaluation")} == set(BENCHMARKS), engine

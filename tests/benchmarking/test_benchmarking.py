@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import builders
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,33 +12,41 @@ from hypothesis import strategies as st
 
 from harness import statistics
 from harness.benchmarking.profile import Profile, load_profile
-from harness.benchmarking.scores import scored
-from harness.benchmarking.tail import gold_in_tail
-from harness.benchmarking.tally import Tally
-from harness.errors import CapabilityError, RecipeError
-from harness.plugins import load
+from harness.contract.errors import CapabilityError, RecipeError
+from harness.contract.records import Verdict
+from harness.evaluating.recording import refusal
+from harness.evaluating.scores import pass_ks, scored
+from harness.evaluating.tail import gold_in_tail
+from harness.plugging.plugins import load
+from harness.statistics.tally import Tally, total
+from tests.support import builders
 
-STATUSES = ("pass", "fail", "no_answer", "timeout", "infra_error")
-Sample = tuple[str, str, str]
+STATUSES = ("pass", "fail", "partial", "no_answer", "timeout", "infra_error")
+Sample = tuple[str, str, str, float]
 
 
 def tally(samples: list[Sample]) -> Tally:
     made = Tally()
-    for i, (status, answer, finish) in enumerate(samples):
-        add(made, i, status, answer, finish)
+    for i, (status, answer, finish, score) in enumerate(samples):
+        add(made, i, status, answer, finish, score)
     return made
 
 
-def add(made: Tally, i: int, status: str, answer: str | None = "1", finish: str = "stop") -> None:
+def add(
+    made: Tally, i: int, status: str, answer: str | None = "1", finish: str = "stop", score: float = 1.0
+) -> None:
     made.add(
-        i, status=status, score=None if status == "infra_error" else float(status == "pass"),
-        extracted=answer, finish=finish, tokens=10, tail=False,
+        i, status=status, score=score if status in ("pass", "partial") else None, extracted=answer,
+        finish=finish, tokens=10, tail=False,
     )  # fmt: skip
 
 
 samples_of = st.lists(
     st.tuples(
-        st.sampled_from(STATUSES), st.sampled_from("abc"), st.sampled_from(("stop", "length", "abort"))
+        st.sampled_from(STATUSES),
+        st.sampled_from("abc"),
+        st.sampled_from(("stop", "length", "abort")),
+        st.floats(0, 1),
     ),
     max_size=20,
 )
@@ -69,6 +76,71 @@ def test_a_second_judgement_changes_nothing_and_a_first_one_mends_a_failure(samp
     assert (made.infra, made.samples, made.missing(len(samples))) == (0, len(samples), [])
 
 
+@given(samples_of)
+def test_a_sample_counts_if_and_only_if_its_verdict_says_that_it_was_judged(samples: list[Sample]) -> None:
+    """One rule for training, measuring and evaluating."""
+    verdicts = [
+        Verdict(
+            status="infra_error" if finish == "abort" else status,  # type: ignore[arg-type]
+            score=None, verifier="v", verifier_hash="h",
+        )
+        for status, _, finish, _ in samples
+    ]  # fmt: skip
+    made = tally(samples)
+    assert made.samples == sum(verdict.judged for verdict in verdicts)
+    assert made.infra == len(samples) - made.samples
+    assert made.passes == sum(verdict.status == "pass" for verdict in verdicts)
+
+
+@given(st.lists(samples_of, max_size=5))
+def test_problems_are_counted_together_as_their_samples_would_be(problems: list[list[Sample]]) -> None:
+    counts = total(tally(samples).counts() for samples in problems)
+    together = tally([sample for samples in problems for sample in samples]).counts()
+    assert counts.problems == len(problems)
+    for name in ("samples", "passes", "tokens", "truncated", "no_answer", "timeout", "infra"):
+        assert getattr(counts, name) == getattr(together, name)
+    assert counts.score == pytest.approx(together.score)
+
+
+@given(st.lists(samples_of, min_size=1, max_size=5), st.integers(1, 4))
+def test_a_score_is_refused_exactly_while_a_sample_is_missing_or_unjudged(
+    problems: list[list[Sample]], wanted: int
+) -> None:
+    names = [f"p{i}" for i in range(len(problems))]
+    tallies = {name: tally(samples[:wanted]) for name, samples in zip(names, problems, strict=True)}
+    complete = all(made.samples == wanted for made in tallies.values())
+    assert (refusal(tallies, wanted, len(names), names) == "") == complete
+    assert (refusal(tallies, wanted, len(names)) == "") == complete, "nor does it need the names"
+
+
+def test_a_refusal_says_how_many_and_which_first() -> None:
+    tallies = {
+        "a": tally([("pass", "1", "stop", 1.0), ("fail", "1", "abort", 0.0)]),
+        "b": tally([("infra_error", "1", "stop", 0.0), ("pass", "1", "stop", 1.0)]),
+    }
+    assert refusal(tallies, 2, 3, ["a", "b", "c"]) == (
+        "3 of 6 samples are missing, 1 of which the engine gave up (first: 'a'); "
+        "1 of 6 samples could not be judged (first: 'b')"
+    )
+    assert refusal({}, 2, 1) == "2 of 2 samples are missing"
+
+
+@pytest.mark.parametrize(
+    ("samples", "ks"),
+    [
+        (1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (64, [1, 2, 4, 8, 16, 32, 64]),
+        (1000, [*(1 << i for i in range(10)), 1000]), (1024, [1 << i for i in range(11)]),
+        (5000, [1 << i for i in range(11)]),
+    ],
+)  # fmt: skip
+def test_pass_at_k_is_given_for_powers_of_two_and_for_all_samples(samples: int, ks: list[int]) -> None:
+    assert pass_ks(samples) == ks
+    half = tally([("pass" if i % 2 else "fail", "x", "stop", 1.0) for i in range(samples)])
+    made = scored([builders.task(id="a")], {"a": half})
+    assert list(made.pass_at) == ks
+    assert all(0 <= value <= 1 for value in made.pass_at.values())
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), min_size=1, max_size=12))
 def test_the_majority_is_that_of_the_statistics(votes: list[tuple[str, bool]]) -> None:
     made = Tally()
@@ -83,7 +155,7 @@ def test_scores_are_those_of_the_statistics() -> None:
     marks = rng.random((12, 8)) < rng.random((12, 1))
     tasks = [builders.task(id=f"t{i}", tags=(f"level={i % 3}",)) for i in range(12)]
     tallies = {
-        t.id: tally([("pass" if right else "fail", "x" if right else "y", "stop") for right in row])
+        t.id: tally([("pass" if right else "fail", "x" if right else "y", "stop", 1.0) for right in row])
         for t, row in zip(tasks, marks, strict=True)
     }
     made = scored(tasks, tallies)

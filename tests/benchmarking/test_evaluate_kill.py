@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support.evaluations import LEDGER, evaluate, lines, math500_rows, write_rows
+
+from tests.support.evaluations import LEDGER, evaluate, lines, math500_rows, write_rows
 
 pytest.importorskip("math_verify")
 

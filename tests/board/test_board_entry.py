@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from studies import make_study
 
 from harness.board.build import entries, entry
 from harness.board.check import check_entry, check_file, read_entry
 from harness.board.entry import Entry
-from harness.errors import DataError, LedgerError
+from harness.contract.errors import DataError, LedgerError
 from harness.readout import read_study
 from harness.statistics import score_counts
+from tests.support.studies import make_study, spoil
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def edited(made, **changes):
 def test_an_entry_carries_what_a_reader_must_know(made):
     assert made.model.name == "chain-334k"
     assert made.recipe.arm == "staged"
+    assert not made.recipe.simulated
     assert made.recipe.sha == "4f1e2d3c4b5a6978"
     assert made.score.metric == "avg@4"
     assert [s.seed for s in made.seeds] == [0, 1, 2]
@@ -118,6 +119,20 @@ def test_samples_that_could_not_be_judged_reach_the_entry(tmp_path):
     made = entry(read_study(folder), "uniform", "strata-7-12", "quickstart")
     assert made.health.infra_errors == 1
     assert any("could not be judged" in f.what for f in check_entry(made))
+
+
+def test_an_evaluation_that_lost_samples_makes_no_entry(tmp_path):
+    folder = make_study(tmp_path, steps=8, per_stratum=2, arms={"uniform": (0.1, 0.1)}, seed_list=(0, 1))
+    spoil(folder / "uniform" / "seed-1")
+    with pytest.raises(LedgerError, match=r"seed 1: 'strata-7-12' has no score: 1 of 12 samples could not"):
+        entry(read_study(folder), "uniform", "strata-7-12", "quickstart")
+
+
+def test_pass_at_k_is_given_for_all_samples_of_a_seed(tmp_path):
+    arms = {"uniform": (0.1, 0.1)}
+    folder = make_study(tmp_path, steps=8, per_stratum=2, samples=6, arms=arms, seed_list=(0,))
+    made = entry(read_study(folder), "uniform", "strata-7-12", "quickstart")
+    assert list(made.score.pass_at) == ["2", "4", "6"]
 
 
 def test_a_hostile_name_makes_a_harmless_file_name(made):

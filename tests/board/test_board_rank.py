@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from studies import make_study
 
 from harness.board.build import entries
 from harness.board.entry import Entry
 from harness.board.rank import labels, rank
 from harness.readout import read_study
+from tests.support.studies import make_study
 
 
 def ranked(tmp_path, arms, **options):

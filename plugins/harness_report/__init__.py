@@ -2,14 +2,16 @@
 
 from harness import hookimpl
 
+PUBLIC = ("charts", "pictures")
+
 
 @hookimpl
 def register_reporters(register):  # type: ignore[no-untyped-def]
     register(
         "page",
         "harness_report.page:PageReporter",
-        options="harness_report.options:PageOptions",
-        summary="report/index.html: arms compared, curves, difficulty, costs",
+        options="harness_report.options:StudyPageOptions",
+        summary="report/index.html: arms compared, curves, difficulty, costs; a page of samples per run",
     )
     register(
         "markdown",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.support import percent
+
 #: Chart size in SVG units, which are pixels at the width of a phone.
 WIDTH, HEIGHT = 360, 250
 #: Width of pictures that stand two in a row; their text grows on a phone, by the style sheet.
@@ -41,6 +43,9 @@ class Line:
     mean: str
     seeds: Sequence[str]
     dots: Sequence[Dot]
+    #: Outline of the intervals around it; empty without them.
+    band: str = ""
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """One arm's (cost, score) curves, one a seed."""
+    """One arm's (cost, score) curves, one per seed."""
 
     name: str
     colour: int
@@ -147,7 +152,7 @@ def _line(curves: Curves, x: Scale, y: Scale, unit: str) -> Line:
         Dot(
             x.at(g),
             y.at(m),
-            f"{curves.name}, {g:,.0f} {unit}: {100 * m:.1f} %"
+            f"{curves.name}, {g:,.0f} {unit}: {percent(m)}"
             + (f" ({100 * a:.1f} to {100 * b:.1f} over {len(seeds)} seeds)" if many else ""),
         )
         for g, m, a, b in zip(grid, mean, low, high, strict=True)
@@ -164,9 +169,9 @@ def _line(curves: Curves, x: Scale, y: Scale, unit: str) -> Line:
 def mean_curve(
     seeds: Sequence[Sequence[tuple[float, float]]],
 ) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Cost, mean, lowest and highest score of several curves where all of them run.
+    """Cost, mean, lowest and highest score of several curves if all of them run.
 
-    Curves are read between their points by straight lines; the grid is the first curve's costs where
+    Curves are read between their points by straight lines; the grid is the first curve's costs if
     all curves share it, and as many even steps otherwise.
     """
     if not seeds:
@@ -225,8 +230,10 @@ def bin_of(rate: float) -> int:
     return 6 if rate >= 1 else min(5, 1 + int(rate * 5 - 1e-12))
 
 
-def histogram(title: str, groups: Sequence[tuple[str, int, Sequence[float]]], x_label: str) -> BarChart:
-    """Numbers of subjects a bin of pass rate; `groups` are (name, colour, seven heights)."""
+def histogram(
+    title: str, groups: Sequence[tuple[str, int, Sequence[float]]], x_label: str, *, of: str = "strata"
+) -> BarChart:
+    """Numbers of what `of` says per bin of pass rate; `groups` are (name, colour, seven heights)."""
     most = max((h for _, _, heights in groups for h in heights), default=1.0) or 1.0
     y = Scale(0.0, most * 1.05, HEIGHT - BOTTOM, TOP)
     step = (WIDE - LEFT - RIGHT) / len(BINS)
@@ -237,7 +244,7 @@ def histogram(title: str, groups: Sequence[tuple[str, int, Sequence[float]]], x_
             y.at(height),
             round(max(width - 1, 1.5), 1),
             round(HEIGHT - BOTTOM - y.at(height), 1),
-            f"{name}, pass rate {BINS[i]}: {height:.3g} strata",
+            f"{name}, pass rate {BINS[i]}: {height:.3g} {of}",
             colour,
         )
         for g, (name, colour, heights) in enumerate(groups)
@@ -282,7 +289,7 @@ def strip(
             round(top + r * tall, 1),
             round(step - (1 if step > 5 else 0), 1),
             round(tall - (1 if tall > 5 else 0), 1),
-            f"{row}, {columns[c][1]}: {100 * value:.1f} % {words}",
+            f"{row}, {columns[c][1]}: {percent(value)} {words}",
             opacity=round(0.06 + 0.94 * min(value / scale, 1.0), 3),
         )
         for r, row in enumerate(rows)

@@ -13,7 +13,7 @@ from statistics import fmean
 from harness.board.build import entry
 from harness.board.entry import Entry
 from harness.board.rank import Pair, Ranked, labels, rank
-from harness.errors import DataError, near
+from harness.contract import DataError, near
 from harness.readout import Run, Study
 from harness.statistics import Passage, Spread, first_passage, spread
 from harness_report.options import PageOptions
@@ -53,7 +53,7 @@ class Findings:
     arms: Sequence[ArmFindings]
     #: Runs that have not finished, which nothing here is about.
     unfinished: Sequence[Run]
-    #: Finished runs of whose last evaluation no sample could be judged; left out, too.
+    #: Finished runs whose last evaluation has no score, since it lost samples; left out, too.
     unjudged: Sequence[Run]
     ranked: Sequence[Ranked]
     pairs: Sequence[Pair]
@@ -66,6 +66,21 @@ class Findings:
         return any(arm.entry.recipe.simulated for arm in self.arms)
 
     @property
+    def unreturned(self) -> bool:
+        """Whether an engine generated tokens that it did not return."""
+        return any(arm.entry.cost.unreturned for arm in self.arms)
+
+    @property
+    def usd(self) -> bool:
+        """Whether an engine has prices."""
+        return any(arm.entry.cost.usd for arm in self.arms)
+
+    @property
+    def sources(self) -> bool:
+        """Whether an engine said which configuration answered."""
+        return any(arm.entry.cost.sources for arm in self.arms)
+
+    @property
     def best_first(self) -> list[ArmFindings]:
         by_name = {arm.name: arm for arm in self.arms}
         return [by_name[row.entry.recipe.arm] for row in self.ranked]
@@ -76,7 +91,7 @@ class Findings:
 
 def absence(study: Study, heldout: str | None = None) -> str:
     """Why finished runs leave nothing to report on a held-out set (the first one when not given); empty
-    where there is something."""
+    if there is something."""
     done = [run for run in study.runs if run.state == "finished"]
     if not done:
         return ""
@@ -84,7 +99,8 @@ def absence(study: Study, heldout: str | None = None) -> str:
         return "There was no held-out set to evaluate, so there is no page and no leaderboard entry."
     heldout = heldout or study.heldouts[0]
     if heldout in study.heldouts and all(_unjudged(run, heldout) for run in done):
-        return f"No sample of {heldout} could be judged at the end: no page and no leaderboard entry."
+        reason = done[0].on(heldout)[-1].reason
+        return f"No run ends with a score of {heldout} ({reason}): no page and no leaderboard entry."
     return ""
 
 
@@ -116,7 +132,10 @@ def find(study: Study, options: PageOptions) -> Findings:
         what = "nothing was evaluated" if heldout is None else f"no held-out set {heldout!r}"
         raise DataError(what, where=where, allowed=near(heldout or "", study.heldouts))
     if not arms:
-        raise DataError(f"no sample of {heldout!r} could be judged", where=where)
+        reason = unjudged[0].on(heldout)[-1].no_score
+        raise DataError(
+            f"{heldout!r} has {reason}", where=where, hint="harness run --resume asks again for what was lost"
+        )
     baseline = options.baseline or arms[0]
     if baseline not in arms:
         raise DataError(f"no finished arm {baseline!r}", where=where, allowed=near(baseline, arms))
@@ -132,10 +151,10 @@ def find(study: Study, options: PageOptions) -> Findings:
                 hint="set the page's threshold, or other threshold_strata",
             )
         threshold = fmean(curve[-1][1] for curve in curves)
-    found = [_arm(finished, arm, study.arms.index(arm), heldout, threshold, strata) for arm in arms]
-    ranked, pairs = _ranked([a.entry for a in found])
+    made = [_arm(finished, arm, study.arms.index(arm), heldout, threshold, strata) for arm in arms]
+    ranked, pairs = _ranked([a.entry for a in made])
     return Findings(
-        study, options, heldout, baseline, found, unfinished, unjudged, ranked, pairs, threshold,
+        study, options, heldout, baseline, made, unfinished, unjudged, ranked, pairs, threshold,
         options.threshold is not None,
     )  # fmt: skip
 
@@ -175,8 +194,9 @@ def _rollouts(run: Run) -> int:
 
 
 def _ranked(entries: Sequence[Entry]) -> tuple[list[Ranked], list[Pair]]:
-    """Ranks where scores compare; arms that were evaluated differently each stand alone."""
+    """Ranks if scores compare; arms that were evaluated differently each stand alone."""
     if len({e.column for e in entries}) == 1:
         return rank(entries)
     ordered = sorted(entries, key=lambda e: (-e.score.value, e.label))
-    return [Ranked(e, 0, (), label) for e, label in zip(ordered, labels(ordered), strict=True)], []
+    named = enumerate(zip(ordered, labels(ordered), strict=True))
+    return [Ranked(e, 0, (), label, place, 0) for place, (e, label) in named], []

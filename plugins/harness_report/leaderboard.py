@@ -6,8 +6,7 @@ from harness.board.build import entries
 from harness.board.check import check_entry
 from harness.board.folder import ensure_board, write_entry
 from harness.board.site import build_site
-from harness.errors import DataError
-from harness.protocols import BuildContext, ReportContext, Reported
+from harness.contract import BuildContext, DataError, ReportContext, Reported
 from harness.readout import read_study
 from harness_report.findings import absence
 from harness_report.options import LeaderboardOptions
@@ -42,6 +41,8 @@ class LeaderboardReporter:
         folder = context.leaderboards / board
         ensure_board(folder, study.recipe, study.text, made)
         written = [write_entry(folder, entry) for entry in made]
-        site = build_site(context.leaderboards, context.leaderboards / self.options.site)
+        out = context.leaderboards / self.options.site
+        # The index and the boards' pages, which lead to all others.
+        site = [path for path in build_site(context.leaderboards, out) if path.parent == out]
         page = next(path for path in site if path.stem == board)
         return Reported([*written, *site], [f"Leaderboard: {page}"])

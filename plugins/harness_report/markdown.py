@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.board.pages import count, duration
-from harness.protocols import BuildContext, ReportContext, Reported
+from harness.contract import BuildContext, ReportContext, Reported
 from harness.readout import read_study
 from harness.statistics import Spread
+from harness.support import count, dollars, duration, percent, sources
 from harness_report.findings import Findings, absence, find
 from harness_report.options import PageOptions
-from harness_report.story import headline, percent, sentences
+from harness_report.story import headline, sentences
 
 
 class MarkdownReporter:
@@ -20,24 +20,24 @@ class MarkdownReporter:
         self.options = options or PageOptions()
 
     def report(self, context: ReportContext) -> Reported:
-        """Write the tables; raises DataError when no run has finished."""
+        """Write the tables; raises DataError if no run has finished."""
         study = read_study(context.folder)
         if why := absence(study, self.options.heldout):
             return Reported([], [why])
-        found = find(study, self.options)
+        findings = find(study, self.options)
         path = context.folder / "report" / "results.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(found), encoding="utf-8")
+        path.write_text(render(findings), encoding="utf-8")
         return Reported([path])
 
 
-def render(found: Findings) -> str:
+def render(findings: Findings) -> str:
     """The whole page."""
-    parts = [headline(found), "", *(f"- {sentence}" for sentence in sentences(found)), ""]
-    parts += [f"## Scores on {found.heldout}", "", *_scores(found), ""]
-    parts += ["## First passage", "", *_passages(found), ""]
-    parts += ["## Costs", "", *_costs(found), ""]
-    parts += ["## Differences", "", *_pairs(found), ""]
+    parts = [headline(findings), "", *(f"- {sentence}" for sentence in sentences(findings)), ""]
+    parts += [f"## Scores on {findings.heldout}", "", *_scores(findings), ""]
+    parts += ["## First passage", "", *_passages(findings), ""]
+    parts += ["## Costs", "", *_costs(findings), ""]
+    parts += ["## Differences", "", *_pairs(findings), ""]
     return "\n".join(parts)
 
 
@@ -48,12 +48,12 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
-def _scores(found: Findings) -> Iterator[str]:
-    seeds = sorted({run.seed for arm in found.arms for run in arm.runs})
-    strata = list(found.arms[0].entry.strata)
+def _scores(findings: Findings) -> Iterator[str]:
+    seeds = sorted({run.seed for arm in findings.arms for run in arm.runs})
+    strata = list(findings.arms[0].entry.strata)
 
     def rows() -> Iterator[Sequence[str]]:
-        for arm in found.best_first:
+        for arm in findings.best_first:
             by_seed = {seed.seed: seed.value for seed in arm.entry.seeds}
             rates = {name: part.value for name, part in arm.entry.strata.items()}
             yield [
@@ -67,14 +67,14 @@ def _scores(found: Findings) -> Iterator[str]:
     yield from _table(head, rows())
 
 
-def _passages(found: Findings) -> Iterator[str]:
-    strata = found.options.threshold_strata
-    what = f"strata {' and '.join(strata)}" if strata else found.heldout
-    yield f"Rollouts spent at the first evaluation with at least {percent(found.threshold)} on {what}."
+def _passages(findings: Findings) -> Iterator[str]:
+    strata = findings.options.threshold_strata
+    what = f"strata {' and '.join(strata)}" if strata else findings.heldout
+    yield f"Rollouts spent at the first evaluation with at least {percent(findings.threshold)} on {what}."
     yield ""
 
     def rows() -> Iterator[Sequence[str]]:
-        for arm in found.arms:
+        for arm in findings.arms:
             median = arm.passage.median
             yield [
                 arm.name,
@@ -86,27 +86,33 @@ def _passages(found: Findings) -> Iterator[str]:
     yield from _table(["arm", "seeds that arrived", "median", "by seed"], rows())
 
 
-def _costs(found: Findings) -> Iterator[str]:
+def _costs(findings: Findings) -> Iterator[str]:
     def rows() -> Iterator[Sequence[str]]:
-        for arm in found.arms:
+        for arm in findings.arms:
+            cost = arm.entry.cost
             yield [
                 arm.name,
                 count(arm.rollouts),
                 count(arm.measurements),
                 count(arm.tokens),
                 duration(arm.cpu_seconds),
-                f"{100 * arm.zero_variance:.0f} %",
+                percent(arm.zero_variance, 0),
+                *([count(cost.unreturned)] if findings.unreturned else []),
+                *([dollars(cost.usd)] if findings.usd else []),
+                *([sources(cost.sources) or "–"] if findings.sources else []),
             ]
 
     head = ["arm", "rollouts", "of them measuring", "tokens", "CPU time", "groups without signal"]
+    told = [("not returned", findings.unreturned), ("price", findings.usd), ("answered by", findings.sources)]
+    head += [name for name, there in told if there]
     yield from _table(head, rows())
 
 
-def _pairs(found: Findings) -> Iterator[str]:
-    names = [arm.name for arm in found.best_first]
+def _pairs(findings: Findings) -> Iterator[str]:
+    names = [arm.name for arm in findings.best_first]
 
     def rows() -> Iterator[Sequence[str]]:
-        for pair in found.pairs:
+        for pair in findings.pairs:
             yield [
                 f"{names[pair.better]} − {names[pair.worse]}",
                 f"{100 * pair.difference:.1f}",

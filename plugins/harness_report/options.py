@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.recipe.errors import validated
-from harness.recipe.stage import Model
-
-if TYPE_CHECKING:
-    from harness.readout import Study
+from harness.recipe import Model
 
 
 class PageOptions(Model):
-    """Options of reporter `page`."""
+    """What a report compares. It stands in the recipe, so it is fixed before the run."""
 
-    #: Held-out set that arms are compared on; the first of the recipe when not given.
     heldout: str | None = None
-    #: The arm that others are compared with; the recipe's first when not given.
+    """Held-out set that arms are compared on. If not set, the recipe's first one."""
     baseline: str | None = None
-    #: Pass rate whose first passage is reported. When not given it is what the baseline ends with.
+    """Arm that the others are compared with. If not set, the recipe's first one."""
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
-    #: Strata of the held-out set that the threshold is about; all when empty.
+    """Pass rate for which the report says after how many rollouts each arm first reached it. If not set,
+    the pass rate that the baseline ends with."""
+    two_by_two: tuple[str, str, str, str] | None = None
+    """Arms that are a 2 x 2 experiment: neither factor, the first, the second, both. The page then shows main
+    effects and interaction. By default the arms are no such experiment."""
     threshold_strata: tuple[str, ...] = ()
+    """Strata of the held-out set that the threshold is about. By default all of them."""
+    axis: Literal["rollouts", "tokens", "cpu_seconds"] = "rollouts"
+    """Cost in which the page and `harness compare` say what an arm saves until the threshold. `tokens` if
+    arms differ in the length of their completions, `cpu_seconds` if they differ in what a step takes."""
+    pass_at: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """The k for which the page's table gives pass@k before and after training, each up to the samples per
+    problem of the held-out set. By default 1, 4, 16, ... and all samples. The curve beside it has all of
+    them."""
+
+
+class StudyPageOptions(PageOptions):
+    """What the study's page compares, and how much the pages of its runs show."""
+
+    samples: Annotated[int, Field(ge=0)] = 1000
+    """Samples of training on the page of each run, at most: whole steps, spread evenly over the run, the
+    first and the last among them. 0 writes no such pages."""
 
 
 class LeaderboardOptions(Model):
-    """Options of reporter `leaderboard`."""
+    """Where leaderboard entries go."""
 
-    #: Folder name of the board; the recipe's name when not given.
     board: str | None = None
-    #: Folder of the built site, relative to the leaderboards' folder.
+    """Folder name of the board. If not set, the recipe's name."""
     site: str = "site"
-
-
-def page_options(study: Study) -> PageOptions:
-    """The `page` reporter's options in the study's own recipe."""
-    # Imported here: checking a recipe needs the options above, not the statistics behind the board.
-    from harness.board.build import arm_recipe
-
-    for use in arm_recipe(study, "").get("report", {}).get("reporters", ()):
-        if isinstance(use, dict) and use.get("name") == "page":
-            values = {k: v for k, v in use.items() if k != "name"}
-            return validated(PageOptions, values, where=str(study.folder / "recipe.toml"))
-    return PageOptions()
+    """Folder of the generated web pages, relative to the leaderboards' folder."""

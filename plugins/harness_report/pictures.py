@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from harness.board.pages import count
-from harness.readout import Axis, Labels, Run
+from harness.readout import Axis, Factorial, Labels, Run
+from harness.support import count
 from harness_report.charts import (
     BINS,
     WIDE,
@@ -44,16 +44,22 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(p)) if p.isdigit() else (1, p) for p in re.split(r"(\d+)", name) if p]
 
 
-def learning_curves(found: Findings) -> list[LineChart]:
+def stretches(steps: int) -> list[tuple[int, int]]:
+    """So many steps as up to `COLUMNS` stretches (first, one past the last), as equal as can be."""
+    edges = np.unique(np.linspace(0, steps, min(COLUMNS, steps) + 1).round().astype(int))
+    return list(pairwise(edges.tolist()))
+
+
+def learning_curves(findings: Findings) -> list[LineChart]:
     """Score of the held-out set against rollouts, tokens and CPU time."""
-    mark = None if found.options.threshold_strata or len(found.arms) < 2 else found.threshold
+    mark = None if findings.options.threshold_strata or len(findings.arms) < 2 else findings.threshold
     return [
         line_chart(
-            f"{found.heldout} against {label}",
+            f"{findings.heldout} against {label}",
             f"{label} spent",
             [
-                Curves(a.name, colour(a.index), [r.curve(found.heldout, axis) for r in a.runs])
-                for a in found.arms
+                Curves(a.name, colour(a.index), [r.curve(findings.heldout, axis) for r in a.runs])
+                for a in findings.arms
             ],
             threshold=mark,
             unit=label,
@@ -62,31 +68,33 @@ def learning_curves(found: Findings) -> list[LineChart]:
     ]
 
 
-def threshold_curve(found: Findings) -> LineChart | None:
-    """The curve that the threshold is about, where that is not the whole held-out set."""
-    strata = found.options.threshold_strata
+def threshold_curve(findings: Findings) -> LineChart | None:
+    """The curve that the threshold is about, if that is not the whole held-out set."""
+    strata = findings.options.threshold_strata
     if not strata:
         return None
+    axis = findings.options.axis
+    label = dict(AXES)[axis]
     return line_chart(
-        f"strata {', '.join(strata)} of {found.heldout} against rollouts",
-        "rollouts spent",
+        f"strata {', '.join(strata)} of {findings.heldout} against {label}",
+        f"{label} spent",
         [
-            Curves(a.name, colour(a.index), [r.curve(found.heldout, "rollouts", strata) for r in a.runs])
-            for a in found.arms
+            Curves(a.name, colour(a.index), [r.curve(findings.heldout, axis, strata) for r in a.runs])
+            for a in findings.arms
         ],
-        threshold=found.threshold,
-        unit="rollouts",
+        threshold=findings.threshold,
+        unit=label,
         width=WIDE,
     )
 
 
-def difficulty_histogram(found: Findings) -> BarChart | None:
+def difficulty_histogram(findings: Findings) -> BarChart | None:
     """How many subjects had which pass rate at the first and at each arm's last measurement."""
-    first = [run.labels[0] for arm in found.arms for run in arm.runs if run.labels]
+    first = [run.labels[0] for arm in findings.arms for run in arm.runs if run.labels]
     if not first:
         return None
     groups: list[tuple[str, int, Sequence[float]]] = [("before training", 0, _binned(first))]
-    for arm in found.arms:
+    for arm in findings.arms:
         last = [run.labels[-1] for run in arm.runs if len(run.labels) > 1]
         if last:
             groups.append((f"{arm.name}, last measurement", colour(arm.index), _binned(last)))
@@ -104,17 +112,32 @@ class Teachable:
     always: float
 
 
-def teachable(found: Findings) -> list[Teachable]:
+def teachable(findings: Findings) -> list[Teachable]:
     """How much of the pool could teach, before training and at each arm's last measurement."""
     out = []
-    groups = [("before training", 0, [r.labels[0] for a in found.arms for r in a.runs if r.labels])]
-    for arm in found.arms:
+    groups = [("before training", 0, [r.labels[0] for a in findings.arms for r in a.runs if r.labels])]
+    for arm in findings.arms:
         last = [r.labels[-1] for r in arm.runs if len(r.labels) > 1]
         groups.append((arm.name, colour(arm.index), last))
     for name, tint, measured in groups:
         if measured:
             bins = _binned(measured)
             out.append(Teachable(name, tint, bins[0], sum(bins[1:-1]), bins[-1]))
+    return out
+
+
+def squares(experiment: Factorial) -> list[LineChart]:
+    """Each outcome of a 2 x 2: a line per level of the second factor, from without to with the first."""
+    first, second = experiment.factors
+    out = []
+    for outcome in experiment.outcomes:
+        y00, y10, y01, y11 = [cell.values for cell in outcome.cells]
+        lines = [
+            Curves(name, tint, [[(0.0, a), (1.0, b)] for a, b in zip(low, high, strict=True)])
+            for name, tint, low, high in ((f"without {second}", 0, y00, y10), (f"with {second}", 1, y01, y11))
+        ]
+        chart = line_chart(outcome.name, f"0: without {first}, 1: with it", lines, unit=first)
+        out.append(replace(chart, x_ticks=[chart.x_ticks[0], chart.x_ticks[-1]]))
     return out
 
 
@@ -127,41 +150,45 @@ def _binned(measurements: Sequence[Labels]) -> list[float]:
     return heights
 
 
-def score_strips(found: Findings) -> list[tuple[ArmFindings, Strip]]:
-    """Pass rate of each held-out stratum at each evaluation, one strip an arm."""
+def score_strips(findings: Findings) -> list[tuple[ArmFindings, Strip]]:
+    """Pass rate of each held-out stratum at each evaluation that has a score, one strip per arm."""
     out = []
-    for arm in found.best_first:
-        runs = [run.on(found.heldout) for run in arm.runs]
+    for arm in findings.best_first:
+        runs = [run.on(findings.heldout) for run in arm.runs]
         strata = sorted({s for evaluations in runs for e in evaluations for s in e.strata}, key=natural)
-        if not strata:
-            continue
         shortest = min(len(evaluations) for evaluations in runs)
-        picked = sorted({round(i) for i in np.linspace(0, shortest - 1, min(COLUMNS, shortest))})
+        scored = [i for i in range(shortest) if any(evaluations[i].judged for evaluations in runs)]
+        if not strata or not scored:
+            continue
+        places = np.linspace(0, len(scored) - 1, min(COLUMNS, len(scored)))
+        picked = [scored[i] for i in sorted({round(place) for place in places})]
         columns = [(np.mean([r[i].spent.rollouts for r in runs]), "") for i in picked]
         named = [(float(x), f"after {count(float(x))} rollouts") for x, _ in columns]
-        values = [[float(np.mean([r[i].score([s]) for r in runs])) for i in picked] for s in strata]
+        values = [
+            [float(np.mean([r[i].score([s]) for r in runs if r[i].judged])) for i in picked] for s in strata
+        ]
         out.append(
             (arm, strip(f"{arm.name}: pass rate by stratum", strata, named, values, "passed", "rollouts"))
         )
     return out
 
 
-def training_strips(found: Findings) -> list[tuple[ArmFindings, Strip]]:
-    """Where each arm's training rollouts went: share of groups by stratum over the run."""
+def training_strips(findings: Findings) -> list[tuple[ArmFindings, Strip]]:
+    """Where each arm's training rollouts went: share of fresh samples by stratum over the run."""
     out = []
-    subjects = sorted({s for a in found.arms for r in a.runs for d in r.drawn for s in d}, key=natural)
+    subjects = sorted({s for a in findings.arms for r in a.runs for d in r.drawn for s in d}, key=natural)
     if not 1 < len(subjects) <= 80:
         return []
-    shares = {arm.name: _shares(arm.runs, subjects) for arm in found.arms}
+    shares = {arm.name: _shares(arm.runs, subjects) for arm in findings.arms}
     scale = max((float(np.nanmax(v)) for _, v in shares.values() if v.size), default=1.0) or 1.0
-    for arm in found.best_first:
+    for arm in findings.best_first:
         ends, values = shares[arm.name]
         if not values.size:
             continue
         named = [(x, f"until {count(x)} rollouts") for x in ends]
-        title = f"{arm.name}: share of training groups"
+        title = f"{arm.name}: share of training samples"
         out.append(
-            (arm, strip(title, subjects, named, values.tolist(), "of groups", "rollouts", scale=scale))
+            (arm, strip(title, subjects, named, values.tolist(), "of samples", "rollouts", scale=scale))
         )
     return out
 
@@ -170,14 +197,14 @@ def _shares(runs: Sequence[Run], subjects: Sequence[str]) -> tuple[list[float], 
     steps = min(len(run.drawn) for run in runs)
     if not steps:
         return [], np.zeros((0, 0))
-    edges = np.unique(np.linspace(0, steps, min(COLUMNS, steps) + 1).round().astype(int))
-    table = np.zeros((len(subjects), len(edges) - 1))
+    columns = stretches(steps)
+    table = np.zeros((len(subjects), len(columns)))
     row = {s: i for i, s in enumerate(subjects)}
     for run in runs:
-        for column, (low, high) in enumerate(pairwise(edges)):
+        for column, (low, high) in enumerate(columns):
             for drawn in run.drawn[low:high]:
-                for subject, groups in drawn.items():
-                    table[row[subject], column] += groups
+                for subject, samples in drawn.items():
+                    table[row[subject], column] += samples
     totals = table.sum(0, keepdims=True)
-    ends = [float(np.mean([run.steps[high - 1].spent.rollouts for run in runs])) for high in edges[1:]]
+    ends = [float(np.mean([run.steps[high - 1].spent.rollouts for run in runs])) for _, high in columns]
     return ends, np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from harness_report.markdown import MarkdownReporter
 from harness_report.options import PageOptions
-from studies import make_study
 
-from harness.protocols import ReportContext
+from harness.contract.protocols import ReportContext
+from tests.support.studies import make_study
 
 
 def tables(text: str) -> dict[str, list[list[str]]]:
@@ -30,11 +30,11 @@ def test_every_arm_and_seed_stands_in_the_tables(tmp_path: Path) -> None:
     assert path == study / "report" / "results.md"
     text = path.read_text()
     assert text.partition("\n")[0]
-    found = tables(text)
-    scores = found["Scores on strata-7-12"]
+    shown = tables(text)
+    scores = shown["Scores on strata-7-12"]
     assert scores[0][:4] == ["arm", "mean (95 % over seeds)", "seed 3", "seed 5"]
     assert {row[0] for row in scores[1:]} == {"fast", "slow"}
-    assert {row[0]: row[1:3] for row in found["First passage"][1:]}["slow"] == ["0 of 2", "never"]
-    assert {row[0]: row[1] for row in found["First passage"][1:]}["fast"] == "2 of 2"
-    assert sorted(row[0] for row in found["Costs"][1:]) == ["fast", "slow"]
-    assert found["Differences"][1][0] in ("fast − slow", "slow − fast")
+    assert {row[0]: row[1:3] for row in shown["First passage"][1:]}["slow"] == ["0 of 2", "never"]
+    assert {row[0]: row[1] for row in shown["First passage"][1:]}["fast"] == "2 of 2"
+    assert sorted(row[0] for row in shown["Costs"][1:]) == ["fast", "slow"]
+    assert shown["Differences"][1][0] in ("fast − slow", "slow − fast")

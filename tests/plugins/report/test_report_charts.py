@@ -81,7 +81,7 @@ def test_histogram_bars_are_as_high_as_their_numbers():
 def test_a_strip_shades_by_value_and_leaves_out_what_was_not_measured():
     made = strip("t", ["7", "8"], [(0, "a"), (100, "b")], [[0.0, 1.0], [0.5, math.nan]], "passed", "x")
     assert [c.opacity for c in made.cells] == pytest.approx([0.06, 1.0, 0.53])
-    assert made.cells[1].title == "7, b: 100.0 % passed"
+    assert made.cells[1].title == "7, b: 100.0\u2009% passed"
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (40960, "41k"), (1_500_000, "1.5M"), (0.25, "0.25")])

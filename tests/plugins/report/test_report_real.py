@@ -1,12 +1,13 @@
 """A recipe run by the real loop (simulated student), read back by every reporter and verb."""
 
 import pytest
-from pages import checked
 
+from harness.board.build import entries
 from harness.board.check import check_file
 from harness.cli import main
-from harness.ledger import read
 from harness.readout import read_study
+from harness.recording.ledger import read
+from tests.support.pages import checked
 
 RECIPE = """
 name = "two-arms"
@@ -70,7 +71,9 @@ def test_the_study_is_read_as_its_ledgers_say(folder):
         evaluations = [x for x in lines if x["t"] == "evaluation"]
         assert [e.rate for e in run.evaluations] == pytest.approx([x["scores"]["mean"] for x in evaluations])
         assert len(run.steps) == 6
-        assert sum(sum(d.values()) for d in run.drawn) == sum(x["t"] == "group" for x in lines)
+        assert sum(sum(d.values()) for d in run.drawn) == sum(
+            len(x["group"]["statuses"]) for x in lines if x["t"] == "group"
+        )
         assert run.spent.rollouts == lines[-1]["spent_rollouts"]
 
 
@@ -87,6 +90,20 @@ def test_its_entries_may_be_published(folder):
     page = checked(folder.parent.parent / "boards" / "site" / "two-arms.html")
     assert "simulated" in page.words
     assert "avg@2" in page.words
+
+
+def test_its_entries_say_that_they_are_simulated_whichever_plugins_are_there(folder, monkeypatch):
+    monkeypatch.setenv("HARNESS_PLUGINS", "")
+    study = read_study(folder)
+    assert [entry.recipe.simulated for entry in entries(study, "two-arms")] == [True, True]
+    assert [run.opened["simulated"] for run in study.runs] == [True] * 4
+
+
+def test_a_ledger_from_before_it_said_so_is_known_by_its_steps(folder):
+    study = read_study(folder)
+    for run in study.runs:
+        del run.opened["simulated"]
+    assert [entry.recipe.simulated for entry in entries(study, "two-arms")] == [True, True]
 
 
 def test_show_reads_it(folder, capsys):

@@ -5,12 +5,12 @@ import json
 import pytest
 from harness_report.leaderboard import LeaderboardReporter
 from harness_report.options import LeaderboardOptions
-from pages import checked
-from studies import make_study
 
 from harness.board.check import check_file
-from harness.errors import DataError
-from harness.protocols import ReportContext
+from harness.contract.errors import DataError
+from harness.contract.protocols import ReportContext
+from tests.support.pages import checked
+from tests.support.studies import make_study
 
 
 def test_entries_and_site_are_written_and_written_again_alike(tmp_path):

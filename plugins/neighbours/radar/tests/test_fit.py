@@ -1,0 +1,88 @@
+"""The fit finds again what simulated students were made with, says how sure it is, and agrees with a
+published one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from students import covered, rms, students
+
+from harness_radar.fit import fit
+from harness_radar.matrix import Matrix
+
+
+def test_abilities_and_items_of_many_students_are_recovered():
+    """500 students, 30 items, one sample: the classical case. No fit knows an ability better than 30 answers
+    tell it, which is .37 here."""
+    truth = students(500, 30, 1, seed=1)
+    fitted = fit(truth.matrix)
+    assert rms(fitted.theta - truth.theta) < 0.42
+    assert rms(np.log(fitted.items.a / truth.a)) < 0.20
+    assert rms(fitted.items.b - truth.b) < 0.25
+    assert np.corrcoef(fitted.items.b, truth.b)[0, 1] > 0.97
+    assert np.corrcoef(fitted.items.a, truth.a)[0, 1] > 0.9
+
+
+def test_abilities_of_few_configurations_on_many_items_are_recovered():
+    """16 configurations, 500 items, four samples: what evaluations look like."""
+    truth = students(16, 500, 4, seed=0)
+    fitted = fit(truth.matrix)
+    assert rms(fitted.theta - truth.theta) < 0.07
+    assert np.corrcoef(fitted.items.b, truth.b)[0, 1] > 0.93
+    assert rms(np.log(fitted.items.a / truth.a)) < 0.35
+
+
+@pytest.mark.parametrize(("configurations", "items", "samples"), [(400, 30, 1), (30, 60, 4), (16, 200, 4)])
+def test_intervals_cover(configurations, items, samples):
+    """95 % intervals hold the truth in 88 % to 100 % of all cases, over four draws. Those of few
+    configurations hold it more often: what all abilities share is no error in this gauge."""
+    shares = []
+    for seed in range(4):
+        truth = students(configurations, items, samples, seed)
+        fitted = fit(truth.matrix)
+        shares.append((
+            covered(truth.theta, fitted.theta, fitted.theta_se),
+            covered(truth.a, fitted.items.a, fitted.items.a_se),
+            covered(truth.b, fitted.items.b, fitted.items.b_se),
+        ))  # fmt: skip
+    assert np.mean(shares, axis=0) == pytest.approx([0.95] * 3, abs=0.07)
+
+
+def test_the_gauge_is_as_stated():
+    fitted = fit(students(40, 50, 2, seed=3).matrix)
+    assert fitted.theta.mean() == pytest.approx(0, abs=1e-9)
+    # The standard deviation is 1 with what is not known of each ability included.
+    assert 0.9 < fitted.theta.std() <= 1
+    assert (fitted.items.a > 0).all()
+
+
+def test_it_agrees_with_girth():
+    """girth 0.8 wants items in rows, and has the same scale: abilities N(0, 1), no factor 1.7, harder items
+    with the larger difficulty. It has no prior of b, so that the comparison is of items that some solve and
+    some do not."""
+    girth = pytest.importorskip("girth", reason="the published fit comes with the extra 'dev'")
+    truth = students(600, 25, 1, seed=5)
+    ours = fit(truth.matrix)
+    theirs = girth.twopl_mml(truth.matrix.passes.T.astype(int))
+    share = truth.matrix.passes.mean(0)
+    middle = (share > 0.1) & (share < 0.9)
+    assert np.corrcoef(ours.items.b[middle], theirs["Difficulty"][middle])[0, 1] > 0.995
+    assert rms(ours.items.b[middle] - theirs["Difficulty"][middle]) < 0.1
+    assert rms(np.log(ours.items.a[middle] / theirs["Discrimination"][middle])) < 0.12
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(2, 8))
+def test_order_does_not_matter_and_everything_is_finite(seed, configurations, items):
+    """Rows and columns in another order give the same parameters, extreme ones included."""
+    rng = np.random.default_rng(seed)
+    passes = rng.integers(0, 2, (configurations, items)).astype(float)
+    passes[0, 0], passes[-1, -1] = 1, 0
+    names = tuple(f"c{i}" for i in range(configurations)), tuple(f"i{i}" for i in range(items))
+    matrix = Matrix(*names, np.ones_like(passes), passes)
+    fitted = fit(matrix)
+    for values in (fitted.theta, fitted.theta_se, fitted.items.a, fitted.items.b_se, fitted.items.a_se):
+        assert np.isfinite(values).all()
+    turned = fit(Matrix(names[0][::-1], names[1][::-1], matrix.samples, passes[::-1, ::-1].copy()))
+    assert turned.theta[::-1] == pytest.approx(fitted.theta, abs=0.02)
+    assert turned.items.b[::-1] == pytest.approx(fitted.items.b, abs=0.05, rel=0.02)

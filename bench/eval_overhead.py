@@ -3,10 +3,10 @@ verifier `math`, beside inspect-ai's `mockllm` and its `match` scorer on the sam
 
     python bench/eval_overhead.py [--inspect VENV] [--samples 16] [--rounds 3]
 
-Prints samples a second (of the whole command, start-up included), peak memory of the driver (worker
+Prints samples per second (of the whole command, start-up included), peak memory of the driver (worker
 processes apart), bytes on disk, and the time to resume a run that is half done and to judge it again. Without
-an environment that holds inspect-ai only our own numbers are printed, beside the 112 and 207 samples a
-second that inspect-ai 0.3.285 reached on two cores. Exit code 1 when a limit is missed.
+an environment that holds inspect-ai only our own numbers are printed, beside the 112 and 207 samples per
+second that inspect-ai 0.3.285 reached on two cores. Exit code 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-#: At least this many times inspect's samples a second, in evaluating and in judging again.
+#: At least this many times inspect's samples per second, in evaluating and in judging again.
 LIMIT: Final = 15.0
 DRIVER_MB: Final = 120.0
 #: inspect-ai 0.3.285 on two cores, for machines without it: evaluating, judging again.
@@ -161,7 +161,7 @@ def main() -> int:
     )
     parser.add_argument("--inspect", type=Path, help="virtual environment with inspect-ai")
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--inspect-samples", type=int, help="inspect's samples a problem, if not the same")
+    parser.add_argument("--inspect-samples", type=int, help="inspect's samples per problem, if not the same")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     options.inspect_samples = options.inspect_samples or options.samples

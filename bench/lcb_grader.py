@@ -8,7 +8,7 @@ is a clone of github.com/LiveCodeBench/LiveCodeBench, none of which is part of
 this project; its grader runs programs on this host WITHOUT walls, so give it only programs that you trust.
 
 Each block of programs goes through theirs and through ours, one after the other, so that what else the host
-does hits both alike. Printed are programs a second, the ratios, and every program whose verdict differs.
+does hits both alike. Printed are programs per second, the ratios, and every program whose verdict differs.
 
 Seconds of CPU are given beside those of the clock: they hold on a busy machine, where the clock measures who
 else is there. Theirs are of the grader's processes; ours of this process and of the sandbox's servers
@@ -39,17 +39,17 @@ from harness_livecodebench.problems import Problem, read_file
 from harness_livecodebench.reference import ReferenceGrader
 from harness_livecodebench.store import Store
 from harness_livecodebench.strict import StrictGrader
-from harness_sandbox.workload import OUTPUTS
+from harness_sandbox_cli.workload import OUTPUTS
 
-from harness.plan import cache_folder, data_folder
-from harness.plugins import load
+from harness.plugging.plugins import load
+from harness.support.folders import cache_folder, data_folder
 from harness.testing.workbench import context
 
 #: How many times as fast as the published harness by the clock, on an idle machine.
 TARGET: Final = 5.0
-#: Verdicts that differ for a reason that docs/livecodebench.md gives: grader and problem.
+#: Verdicts that differ for a reason that docs/how-to/livecodebench.md gives: grader and problem.
 EXPLAINED: Final = {("lcb-strict", "abc344_b")}
-#: Runs in the other interpreter: one block a line in, its verdicts and seconds a line out.
+#: Runs in the other interpreter: one block per line in, its verdicts and seconds as a line out.
 THEIRS = """
 import json, os, sys, time
 out = os.fdopen(os.dup(1), "w")
@@ -92,8 +92,8 @@ def main() -> int:
     outputs = asked.outputs or root / OUTPUTS
     made = context(load(), cache_folder())
     store = Store(made.cache)
-    found = read_file(root / "code" / "lcb_v6_problems.jsonl", store, made.cache)
-    problems = {problem.id: problem for problem in found if problem.public[1]}
+    rows = read_file(root / "code" / "lcb_v6_problems.jsonl", store, made.cache)
+    problems = {problem.id: problem for problem in rows if problem.public[1]}
     programs = [(i, code) for i, code in _programs(outputs) if i in problems][:: asked.every]
     programs = programs[: asked.limit]
     sandbox = made.build("sandboxes", asked.sandbox, {"slots": asked.processes})
@@ -131,20 +131,20 @@ def main() -> int:
 
 def faults(quick: dict[str, Side], slow: dict[str, Side]) -> list[str]:
     """What is not as it should be: verdicts that differ and are not explained, and graders that are slow."""
-    found = []
+    failures = []
     for sides in (quick, slow):
         theirs = sides["upstream"]
         for name, side in sides.items():
-            found += [
-                f"{name} {i}: differs from the published harness, and docs/livecodebench.md does not say why"
+            failures += [
+                f"{name} {i}: differs from the published harness, and livecodebench.md does not say why"
                 for i, passed in theirs.passed.items()
                 if side.passed[i] != passed and (name, i) not in EXPLAINED
             ]
     seconds = sum(quick["upstream"].blocks)
     for name, side in quick.items():
         if name != "upstream" and side.blocks and seconds / sum(side.blocks) < TARGET:
-            found.append(f"{name}: {seconds / sum(side.blocks):.2f} times as fast, less than {TARGET:g}")
-    return found
+            failures.append(f"{name}: {seconds / sum(side.blocks):.2f} times as fast, less than {TARGET:g}")
+    return failures
 
 
 def _arguments() -> argparse.Namespace:

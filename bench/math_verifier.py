@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harness.records import Message, PolicyRef, Rollout, RolloutKey, Sampling, Task
+from harness.contract.records import Message, PolicyRef, Rollout, RolloutKey, Sampling, Task
 from harness.scoring import Scorer, VerifierSpec
 from harness.scoring.spec import build
 
@@ -136,21 +136,21 @@ def need(folder: Path | None, path: str) -> Path:
 def load_file(path: Path) -> Any:
     package = path.name == "__init__.py"
     name = f"peer_{path.parent.name if package else path.stem}"
-    found = importlib.util.spec_from_file_location(
+    spec = importlib.util.spec_from_file_location(
         name, path, submodule_search_locations=[str(path.parent)] if package else None
     )
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    found.loader.exec_module(module)
+    spec.loader.exec_module(module)
     return module
 
 
 def inside(text: str) -> str:
     """What stands in the last box, or between the dollar signs, for graders that take bare answers."""
-    found = re.findall(r"\\boxed\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}", text)
-    return str(found[-1]) if found else text.strip().strip("$")
+    boxes = re.findall(r"\\boxed\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}", text)
+    return str(boxes[-1]) if boxes else text.strip().strip("$")
 
 
 # Running -----------------------------------------------------------------------------------------
@@ -305,8 +305,8 @@ def back_after_a_kill() -> float:
 
 def slowest_one_liner() -> tuple[str, float]:
     """The slowest of the one-line answers that stop graders, refused ones included: name, CPU ms."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    stoppers = importlib.import_module("math_kit").STOPPERS
+    sys.path.insert(0, str(ROOT))
+    stoppers = importlib.import_module("tests.support.math_kit").STOPPERS
     verifier = build(spec(), {})
     verifier.verify(task("y+1"), rollout("\\boxed{x}"))
     times = {}

@@ -1,7 +1,7 @@
 """What each trainer makes of the same recipe, model, tasks and recorded rollouts.
 
     python bench/parity.py            print the differences
-    python docs/backends.py           write them to docs/backends.md
+    python docs/make/backends.py           write them to docs/reference/backends.md
 
 Every setting is a recipe that is run for real by each trainer, session, verifier and ledger included.
 The trainer `torch` generates; the others are given the rollouts that it recorded, so that what differs
@@ -21,10 +21,12 @@ from unittest import mock
 
 import torch
 
-from harness.errors import DataError
-from harness.ledger import read
-from harness.plugins import Plugins, load
-from harness.records import Group, Rollout, RolloutKey, StepMetrics, convert
+from harness.contract.errors import DataError
+from harness.contract.records import Rollout, RolloutKey, StepMetrics, convert
+from harness.contract.samples import Group
+from harness.plugging.plugins import Plugins, load
+from harness.recording.groups import read_group
+from harness.recording.ledger import read
 from harness.testing.workbench import Recorded, Workbench
 
 #: Completions and their advantages, by prompt and completion ids.
@@ -49,7 +51,7 @@ SETTINGS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "temperature 0.7": ({}, {"temperature": 0.7}),
     "gates and refills": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 8}]}),
     "a batch that stays short": ({}, {"gates": [{"name": "mixed-outcomes", "max_refills": 0}]}),
-    "two updates a step, clip 0.02": ({}, {"updates": 2, "loss": {"clip_low": 0.02, "clip_high": 0.02}}),
+    "two updates per step, clip 0.02": ({}, {"epochs": 2, "loss": {"clip_low": 0.02, "clip_high": 0.02}}),
     "some samples unjudged": ({}, {"unjudged": True}),
     "LoRA of rank 8": ({}, {"lora": {"rank": 8, "alpha": 16}}),
 }
@@ -62,14 +64,23 @@ ADVANTAGES, LOSS, GRADIENT = 1e-6, 1e-4, 1e-4
 GRADIENT_AFTER_A_STEP = 1e-3
 
 
-def recipe(trainer: str, conventions: Mapping[str, Any], stage: Mapping[str, Any]) -> dict[str, Any]:
+#: Where the reference computes.
+ON_CPU: Final[dict[str, Any]] = {"device": "cpu", "threads": 1}
+
+
+def recipe(
+    trainer: str,
+    conventions: Mapping[str, Any],
+    stage: Mapping[str, Any],
+    resources: Mapping[str, Any] = ON_CPU,
+) -> dict[str, Any]:
     """The recipe of a setting; nothing but the trainer's name depends on the trainer, besides what a
     trainer calls its micro-batches: several a step, so that their sums are compared too."""
     micro = {
         "torch": {"micro_batch_tokens": 512, "skip_without_advantage": False},
         "trl": {"micro_batch_rows": 16},
     }
-    changes = {k: v for k, v in stage.items() if k in ("loss", "gates")}
+    changes = {k: v for k, v in stage.items() if k in ("loss", "gates", "replay")}
     # At the first step the policy is its own reference: another one makes the KL term matter.
     reference = {"reference": "reference"} if "kl" in stage.get("loss", {}) else {}
     return {
@@ -78,11 +89,10 @@ def recipe(trainer: str, conventions: Mapping[str, Any], stage: Mapping[str, Any
         "tasks": {"train": [{"name": "arithmetic-chain", "strata": "9-10"}]},
         "trainer": {
             "name": trainer,
-            "updates": stage.get("updates", 1),
             **micro.get(trainer, {}),
             **reference,
         },
-        "resources": {"device": "cpu", "threads": 1},
+        "resources": dict(resources),
         "conventions": dict(conventions),
         "checkpoints": {"every_steps": 1000, "min_free_gb": 0.05},
         "report": {"reporters": []},
@@ -97,7 +107,11 @@ def recipe(trainer: str, conventions: Mapping[str, Any], stage: Mapping[str, Any
                     "temperature": stage.get("temperature", 1.0),
                 },
                 # No clipping of the gradient: it is compared as it came.
-                "optimizer": {"lr": 1e-4, "max_grad_norm": 0},
+                "optimizer": {
+                    "lr": stage.get("lr", 1e-4),
+                    "max_grad_norm": 0,
+                    "epochs": stage.get("epochs", 1),
+                },
                 "max_steps": 3,
                 **changes,
             }
@@ -122,7 +136,13 @@ class Seen:
     @property
     def groups(self) -> list[Group]:
         """All judged groups, kept or not."""
-        return [convert(line["group"], Group) for line in self.run.lines("group")]
+        return [read_group(line["group"]) for line in self.run.lines("group")]
+
+    @property
+    def decisions(self) -> list[dict[str, Any]]:
+        """What was drawn, kept and recorded of each group, but for how long its judging took."""
+        lines = self.run.lines("group")
+        return [{"kept": line["kept"], **line["group"], "seconds": None} for line in lines]
 
     @property
     def rollouts(self) -> dict[RolloutKey, Rollout]:
@@ -130,7 +150,7 @@ class Seen:
 
 
 def whole_gradient(module: torch.nn.Module, parameters: list[torch.Tensor]) -> torch.Tensor:
-    """The gradient as one vector in the order of the module's parameters, which may be views of
+    """The gradient as one vector on the CPU, in the order of the module's parameters, which may be views of
     `parameters` (as those of Llama models are of fused matrices)."""
     owners = {p.untyped_storage().data_ptr(): p for p in parameters}
     parts = []
@@ -143,7 +163,7 @@ def whole_gradient(module: torch.nn.Module, parameters: list[torch.Tensor]) -> t
             parts.append(torch.zeros(view.numel()))
             continue
         start = view.storage_offset() if owner is not view else 0
-        parts.append(owner.grad.flatten()[start : start + view.numel()].clone())
+        parts.append(owner.grad.flatten()[start : start + view.numel()].to("cpu", copy=True))
     return torch.cat(parts)
 
 
@@ -152,7 +172,7 @@ def watched(trainer: str, seen: Seen) -> Iterator[None]:
     """Look into a trainer's updates while it works."""
     if trainer == "torch":
         from harness_torch.learner import Learner
-        from harness_torch.update import GroupLoss
+        from harness_torch.update import GroupLoss, MiniBatch
 
         update, backward = Learner.update, GroupLoss.backward
 
@@ -160,16 +180,16 @@ def watched(trainer: str, seen: Seen) -> Iterator[None]:
             seen.gradients.append(whole_gradient(self.network.module, self.network.parameters()))
             return update(self, *arguments)
 
-        def spy_backward(self: GroupLoss, *arguments: Any) -> Any:
-            found: Advantages = {}
-            for rows in self._batches:
+        def spy_backward(self: GroupLoss, part: MiniBatch, *arguments: Any) -> Any:
+            advantages: Advantages = {}
+            for rows in part.rows:
                 group = rows.completions.shape[1]
                 for i, advantage in enumerate(rows.advantages.flatten().tolist()):
                     prompt = rows.prompts[i // group][: rows.lengths[i // group]]
                     completion = rows.completions.flatten(0, 1)[i][rows.flat_mask[i]]
-                    found[tuple(prompt.tolist()), tuple(completion.tolist())] = advantage
-            seen.advantages.append(found)
-            return backward(self, *arguments)
+                    advantages[tuple(prompt.tolist()), tuple(completion.tolist())] = advantage
+            seen.advantages.append(advantages)
+            return backward(self, part, *arguments)
 
         with (
             mock.patch.object(Learner, "update", spy_update),
@@ -207,7 +227,14 @@ def watched(trainer: str, seen: Seen) -> Iterator[None]:
         yield
 
 
-def run(trainer: str, name: str, folder: Path, plugins: Plugins, replay: Seen | None = None) -> Seen:
+def run(
+    trainer: str,
+    name: str,
+    folder: Path,
+    plugins: Plugins,
+    replay: Seen | None = None,
+    resources: Mapping[str, Any] = ON_CPU,
+) -> Seen:
     """A setting, run by a trainer."""
     conventions, stage = SETTINGS[name]
     if "kl" in stage.get("loss", {}):
@@ -215,7 +242,7 @@ def run(trainer: str, name: str, folder: Path, plugins: Plugins, replay: Seen | 
     seen = Seen(Recorded(folder))
     with watched(trainer, seen):
         seen.run = Workbench(folder, plugins).run(
-            recipe(trainer, conventions, stage),
+            recipe(trainer, conventions, stage, resources),
             trainer,
             replay=replay.rollouts if replay else None,
             unjudged=(lambda rollout: rollout.key.sample % 3 == 0) if stage.get("unjudged") else None,
@@ -285,15 +312,11 @@ def difference(seen: Seen, reference: Seen) -> Difference:
     scale = sum(map(abs, reference.advantages[0].values())) / len(reference.advantages[0])
     updates = len(reference.gradients) // len(reference.metrics)
     first = zip(seen.gradients[:updates], reference.gradients[:updates], strict=True)
-    drawn = [
-        [(line["kept"], convert(line["group"], Group)) for line in which.run.lines("group")]
-        for which in (seen, reference)
-    ]
     return Difference(
         advantages=apart,
         loss=abs(own - other) / max(scale, abs(other)),
         gradients=tuple(relative(a, b) for a, b in first),
-        decisions=drawn[0] == drawn[1],
+        decisions=seen.decisions == reference.decisions,
     )
 
 
@@ -305,10 +328,10 @@ def compare(trainer: str, name: str, folder: Path, plugins: Plugins) -> Differen
 
 def absent(trainer: str, plugins: Plugins) -> str:
     """Why a trainer cannot be compared here; empty when it can."""
-    found = [r for r in plugins.registry.all("trainers") if r.name == trainer]
-    if not found:
+    registered = [r for r in plugins.registry.all("trainers") if r.name == trainer]
+    if not registered:
         return "no plugin of this environment registers it"
-    if missing := found[0].missing():
+    if missing := registered[0].missing():
         return f"needs {', '.join(missing)}"
     return "" if trainer in WATCHED else "its updates are made in other processes"
 
@@ -322,7 +345,7 @@ def replayed(source: Path, folder: Path, plugins: Plugins) -> tuple[StepMetrics,
     """
     lines = list(read(source / "ledger.jsonl"))
     first = next(convert(line["metrics"], StepMetrics) for line in lines if line["t"] == "step")
-    groups = [convert(line["group"], Group) for line in lines if line["t"] == "group"]
+    groups = [read_group(line["group"]) for line in lines if line["t"] == "group"]
     recorded = {r.key: r for g in groups if g.step == first.step for r in g.rollouts or ()}
     if not recorded:
         raise DataError("has no rollouts", where=str(source), hint='run it with detail = "sample"')
@@ -331,7 +354,7 @@ def replayed(source: Path, folder: Path, plugins: Plugins) -> tuple[StepMetrics,
     options = {"skip_without_advantage": False}
     values |= {"trainer": {"name": TRAINERS[0], **options}, "stages": [{**stage, "max_steps": 1}]}
     values["report"] = {"reporters": []}
-    values["resources"] = {"device": "cpu", "threads": 1}
+    values["resources"] = dict(ON_CPU)
     values["evaluation"] = {**values.get("evaluation", {}), "heldout": []}
     done = Workbench(folder, plugins).run(values, TRAINERS[0], replay=recorded)
     return first, done.metrics()[0]

@@ -27,8 +27,8 @@ from harness_sandbox import assets
 from harness_sandbox.build import build_sandbox
 from harness_sandbox.canary import survivors, uid_ranges
 
-from harness.errors import HarnessError
-from harness.protocols import Job
+from harness.contract.errors import HarnessError
+from harness.contract.programs import Job
 
 PROGRAM = "a, b = map(int, input().split())\nprint(a + b)\n"
 #: The interpreter itself, not a virtual environment's way to it.
@@ -92,7 +92,7 @@ async def throughput(rounds: int) -> bool:
             rates[kind].append(await measure(jobs))
     for sandbox in sandboxes:
         sandbox.close()
-    medians = {kind: statistics.median(found) for kind, found in rates.items()}
+    medians = {kind: statistics.median(measured) for kind, measured in rates.items()}
     met = True
     for kind, rate in medians.items():
         line = f"{kind:12} {rate:8.1f} /s"

@@ -2,7 +2,7 @@
 
     python bench/sim_rollouts.py
 
-The goal is 100,000 rollouts a second; `ratio` is what was reached over that. `arrays` is the part that
+The goal is 100,000 rollouts per second; `ratio` is what was reached over that. `arrays` is the part that
 numpy needs for the outcomes alone: the rest is tasks, groups, advantages, curriculum and ledger.
 CPU seconds are the measure, since a shared machine's clock says little.
 """
@@ -22,8 +22,8 @@ import numpy as np
 from harness_sim.options import StudentOptions
 from harness_sim.student import Student, draws
 
-from harness.plugins import load
-from harness.records import Sampling
+from harness.contract.records import Sampling
+from harness.plugging.plugins import load
 from harness.testing import Recorded, Workbench
 
 GOAL = 100_000
@@ -74,8 +74,8 @@ def arrays_alone(rollouts: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=16, help="rollouts a group")
-    parser.add_argument("--batch", type=int, default=128, help="groups a step")
+    parser.add_argument("--n", type=int, default=16, help="rollouts per group")
+    parser.add_argument("--batch", type=int, default=128, help="groups per step")
     parser.add_argument("--steps", type=int, default=100)
     given = parser.parse_args()
     print(f"SIMULATION, {given.batch} groups of {given.n}, {given.steps} steps, detail 'group'")

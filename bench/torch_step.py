@@ -4,18 +4,30 @@
     python bench/torch_step.py --precision bf16
     python bench/torch_step.py --strata 7-12         what a staged arm trains on
     python bench/torch_step.py --model FOLDER --tasks 4 --samples 4 --max-tokens 16 --precision bf16
+    python bench/torch_step.py --against CHECKOUT    generated tokens per CPU second, beside another build's
+    python bench/torch_step.py --against CHECKOUT --model smollm2-135m-instruct --loader gguf --tasks 2 \
+        --max-tokens 16 --steps 2 --warmup 1
 
 A real run of the real loop on one thread: session, verifier and ledger included. Seconds are CPU
 seconds of the process, medians over steps with their quartiles. The limit is what the floating point
 operations of weight matrices alone would take at the speed of a large matrix product measured here:
-2 a weight for each token that is prefilled (a prompt once a group) or decoded, 6 for each that is
+2 a weight for each token that is prefilled (a prompt once per group) or decoded, 6 for each that is
 trained on; attention, softmax, padding and Python are the distance to it.
+
+With `--against`, this build and another one run by turns, each in a process of its own, on the same steps
+of the same recipe. Printed are the ratio of their generated tokens per CPU second, step by step, with
+quartiles, and whether they drew the same tokens with the same log-probabilities: in the first step, whose
+weights are the same; in later ones an update's rounding has been carried on by the optimizer.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +36,8 @@ from typing import Any
 
 import torch
 
-from harness.ledger import read
-from harness.plugins import load
+from harness.plugging.plugins import load
+from harness.recording.ledger import read
 from harness.testing.workbench import Recorded, Workbench
 
 PHASES = ("generate", "forward", "backward", "optimizer")
@@ -105,7 +117,7 @@ def report(options: argparse.Namespace, *, skip: bool, limit: float) -> None:
     total = [m.cpu_seconds for m in metrics]
     rollouts, tokens = metrics[0].rollouts, [m.tokens for m in metrics]
     print(f"\n{'skipping' if skip else 'not skipping'} completions without advantage, {len(metrics)} steps")
-    print(f"  CPU seconds a step of {rollouts} completions {spread(total)}")
+    print(f"  CPU seconds per step of {rollouts} completions {spread(total)}")
     rest = total
     for phase in PHASES:
         spent = [m.extra.get(f"{phase}_cpu_seconds", 0.0) for m in metrics]
@@ -113,13 +125,77 @@ def report(options: argparse.Namespace, *, skip: bool, limit: float) -> None:
         print(f"    {phase:37s} {spread(spent)}")
     print(f"    {'rest (rewards, ledger, tensors)':37s} {spread(rest)}")
     made = [t / m.extra["generate_cpu_seconds"] for t, m in zip(tokens, metrics, strict=True)]
-    print(f"  generated tokens a step {median(tokens):,.0f}; a CPU second of generating {median(made):,.0f}")
+    print(
+        f"  generated tokens per step {median(tokens):,.0f}; a CPU second of generating {median(made):,.0f}"
+    )
     trained = median([m.extra["trained_tokens"] for m in metrics])
     mixed = 1 - sum(m.zero_variance_groups for m in metrics) / len(metrics)
-    print(f"  trained tokens a step {trained:,.0f}; groups with mixed outcomes {mixed:.0%}")
+    print(f"  trained tokens per step {trained:,.0f}; groups with mixed outcomes {mixed:.0%}")
     needed = (generating + training) / limit
     print(f"  limit {needed:.4f} s ({generating / 1e9:.2f} + {training / 1e9:.2f} Gflop at "
           f"{limit / 1e9:.0f} Gflop/s); a step takes {median(total) / needed:.1f} times that")  # fmt: skip
+
+
+def record(options: argparse.Namespace) -> dict[str, Any]:
+    """One run: tokens and CPU seconds of generating by step, ids and log-probabilities by completion."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Workbench(Path(folder), load()).run(recipe(options, skip=True))
+        steps = [(m.tokens, m.extra["generate_cpu_seconds"]) for m in run.metrics()]
+        completions: list[dict[str, Any]] = [{} for _ in steps]
+        for line in read(run.folder / "ledger.jsonl"):
+            if line["t"] == "group":
+                for rollout in line["group"]["rollouts"]:
+                    made = (rollout["completion_ids"], rollout["logprobs"])
+                    completions[line["group"]["step"] - 1][json.dumps(rollout["key"], sort_keys=True)] = made
+    return {"steps": steps, "completions": completions}
+
+
+def against(options: argparse.Namespace, arguments: list[str]) -> None:
+    """Print how many times the other checkout's generated tokens per CPU second this build makes."""
+    ratios: list[float] = []
+    speeds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(options.pairs):
+        pair = [_record_of(checkout, arguments) for checkout in (Path(__file__).parents[1], options.against)]
+        steps = zip(*(run["steps"][options.warmup :] for run in pair), strict=True)
+        for mine, theirs in steps:
+            made = [tokens / seconds for tokens, seconds in (mine, theirs)]
+            ratios.append(made[0] / made[1])
+            for speed, speeds_ in zip(made, speeds, strict=True):
+                speeds_.append(speed)
+    low, middle, high = quantiles(ratios, n=4)
+    print(f"{options.pairs} pairs of runs, {len(ratios)} pairs of steps")
+    for name, values in zip(("this build", "the other one"), speeds, strict=True):
+        print(f"  generated tokens per CPU second, {name:14s} {median(values):10,.0f}")
+    print(f"  ratio {middle:.2f} (quartiles {low:.2f} to {high:.2f})")
+    for name, steps_ in (("first step", slice(1)), ("all steps", slice(None))):
+        _compare(name, *(run["completions"][steps_] for run in pair))
+
+
+def _record_of(checkout: Path, arguments: list[str]) -> dict[str, Any]:
+    """A run of the build in a checkout, by this file."""
+    paths = [checkout, checkout / "plugins", checkout / "sandboxes" / "runner"]
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [sys.executable, __file__, *arguments, "--record", file.name]
+        env = os.environ | {"PYTHONPATH": os.pathsep.join(str(path.resolve()) for path in paths)}
+        subprocess.run(command, check=True, env=env)
+        made: dict[str, Any] = json.loads(Path(file.name).read_bytes())
+    return made
+
+
+def _compare(name: str, mine: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    count = other = 0
+    apart = [0.0]
+    for step, step_of_other in zip(mine, theirs, strict=True):
+        for key, (ids, logprobs) in step.items():
+            count += 1
+            other_ids, other_logprobs = step_of_other.get(key, ((), ()))
+            if ids != other_ids:
+                other += 1
+                continue
+            apart += [abs(a - b) for a, b in zip(logprobs, other_logprobs, strict=True)]
+    near = sum(difference <= 1e-5 for difference in apart) / len(apart)
+    print(f"  {name}: {other} of {count} completions with other tokens; log-probabilities of the same tokens "
+          f"differ by {max(apart):.1e} at most, {near:.2%} of them by 1e-5 or less")  # fmt: skip
 
 
 def main() -> None:
@@ -134,10 +210,26 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    parser.add_argument("--loader", default="packaged", help="of a model that is no folder")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout of this project")
+    parser.add_argument("--pairs", type=int, default=3, help="runs of each build, with --against")
+    parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.loader = "folder" if Path(options.model).is_dir() else "packaged"
+    if options.against:
+        arguments, given = [], iter(sys.argv[1:])
+        for argument in given:
+            if argument == "--against":
+                next(given)
+            elif not argument.startswith("--against="):
+                arguments.append(argument)
+        against(options, arguments)
+        return
+    options.loader = "folder" if Path(options.model).is_dir() else options.loader
     options.model = str(Path(options.model).resolve()) if options.loader == "folder" else options.model
     torch.set_num_threads(1)
+    if options.record:
+        options.record.write_text(json.dumps(record(options)))
+        return
     limit = peak(options.precision)
     for skip in (True, False):
         report(options, skip=skip, limit=limit)

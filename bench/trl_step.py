@@ -8,7 +8,7 @@ Contenders take turns, round by round, in one process on one thread: `torch` (as
 all rows` (completions without advantage go through forward and backward too, as in TRL), `TRL` (plain
 GRPOTrainer with the verifier as its reward function), and the trainer `trl` with TRL's own generation.
 All have the same model, tasks, group size, limits, sampling and learning rate; each runs from the same
-weights. Seconds are CPU seconds of the process a step, whole steps: data, generation, rewards, update;
+weights. Seconds are CPU seconds of the process per step, whole steps: data, generation, rewards, update;
 for the harness also the session and a ledger on disk. The first steps of each round are not counted.
 Exit code 1 when a limit is missed.
 """
@@ -31,8 +31,8 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 import torch
 
-from harness.plugins import Plugins, load
-from harness.records import PolicyRef, Rollout, RolloutKey, Sampling, Task
+from harness.contract.records import PolicyRef, Rollout, RolloutKey, Sampling, Task
+from harness.plugging.plugins import Plugins, load
 from harness.testing.workbench import Workbench
 
 #: Most of TRL's time that a step of `torch` may take, and of a step of `trl` that the session may take.
@@ -201,24 +201,24 @@ def main() -> None:
     trl = {"name": "trl", "generate": "trl", "micro_batch_rows": options.micro}
     session: list[float] = []
     for _ in range(options.rounds):
-        found = {"torch": harnessed(options, plugins, {"name": "torch"})}
+        timed = {"torch": harnessed(options, plugins, {"name": "torch"})}
         for name in CONTENDERS[1:]:
             if name not in options.only:
                 continue
             if name == "TRL":
-                found[name] = plain(options, plugins, found["torch"].tasks, found["torch"].model)
+                timed[name] = plain(options, plugins, timed["torch"].tasks, timed["torch"].model)
             elif name == "trl":
-                found[name] = harnessed(options, plugins, trl)
-                session += found[name].session[options.warmup :]
+                timed[name] = harnessed(options, plugins, trl)
+                session += timed[name].session[options.warmup :]
             else:
-                found[name] = harnessed(options, plugins, {"name": "torch", "skip_without_advantage": False})
-        for name, steps in found.items():
+                timed[name] = harnessed(options, plugins, {"name": "torch", "skip_without_advantage": False})
+        for name, steps in timed.items():
             seconds[name].append(steps.seconds[options.warmup :])
             tokens[name] += steps.tokens[options.warmup :]
     print(
         f"{options.tasks} tasks x {options.samples}, at most {options.max_tokens} tokens, {options.precision}"
     )
-    print(f"{options.rounds} rounds of {options.steps} steps; CPU seconds a step")
+    print(f"{options.rounds} rounds of {options.steps} steps; CPU seconds per step")
     base = [median(steps) for steps in seconds.get("TRL", [])]
     for name in seconds:
         rounds = [median(steps) for steps in seconds[name]]

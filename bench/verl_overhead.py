@@ -26,8 +26,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.plugins import load  # noqa: E402
-from harness.records import Rollout, Task  # noqa: E402
+from harness.contract.records import Rollout, Task  # noqa: E402
+from harness.plugging.plugins import load  # noqa: E402
 from harness.scoring import Scorer, VerifierSpec  # noqa: E402
 from harness.testing.workbench import Recorded, Workbench  # noqa: E402
 from tests.support.verl import stand_in_python  # noqa: E402

@@ -4,7 +4,7 @@
 
 Runs one stage and goes on until the next stage's job would start. Ours is all the wall clock in which neither
 verl starts nor the driver waits for it: from the recipe to the job's start (imports, the hash of the weights,
-tasks, verifiers: mostly once a run), between its answers (drawing, rendering, judging, the ledger, taking
+tasks, verifiers: mostly once per run), between its answers (drawing, rendering, judging, the ledger, taking
 over a checkpoint of a real size), from its end to the next stage's job. That is an upper bound: verl goes on
 generating while the driver judges. Prints the parts, the sum, and its ratio to the limit of 3 s and 2 % of
 the stage. Exit code 1 when it is missed.
@@ -26,11 +26,11 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness_verl.job import Job  # noqa: E402
+from harness_verl.job import RayJob  # noqa: E402
 
-from harness.plugins import load  # noqa: E402
-from harness.session import StageSession  # noqa: E402
+from harness.plugging.plugins import load  # noqa: E402
 from harness.testing.workbench import Workbench  # noqa: E402
+from harness.training.session import StageSession  # noqa: E402
 from tests.support.heavy import environment_python, smollm2  # noqa: E402
 
 SECONDS: Final = 3.0
@@ -54,15 +54,21 @@ class Clock:
 
     def watch(self) -> None:
         """Measure every job from now on."""
-        init, start, wait, finish, close = Job.__init__, Job.start, Job._wait, Job.finish, Job.close
+        init, start, wait, finish, close = (
+            RayJob.__init__,
+            RayJob.start,
+            RayJob._wait,
+            RayJob.finish,
+            RayJob.close,
+        )
 
-        def spawn(job: Job, *arguments: Any) -> None:
+        def spawn(job: RayJob, *arguments: Any) -> None:
             self.started.append(monotonic())
             if len(self.started) > 1:
                 raise NextStage
             init(job, *arguments)
 
-        def opened(job: Job) -> Any:
+        def opened(job: RayJob) -> Any:
             # What the driver does meanwhile keeps nobody waiting, up to verl's first word.
             late = not job.hub.results.empty()
             result = start(job)
@@ -70,7 +76,7 @@ class Clock:
             self._open = True
             return result
 
-        def ended(job: Job, **options: Any) -> None:
+        def ended(job: RayJob, **options: Any) -> None:
             close(job, **options)
             self.ended.append(monotonic())
 
@@ -90,8 +96,8 @@ class Clock:
 
         save, submit = StageSession.save, StageSession.submit
         StageSession.save, StageSession.submit = saved, judged
-        Job.__init__, Job.start, Job.close = spawn, opened, ended
-        Job._wait, Job.finish = self._timed(wait), self._timed(finish)
+        RayJob.__init__, RayJob.start, RayJob.close = spawn, opened, ended
+        RayJob._wait, RayJob.finish = self._timed(wait), self._timed(finish)
 
     def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **options: Any) -> Any:

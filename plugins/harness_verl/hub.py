@@ -119,7 +119,8 @@ class Hub(LineServer):
         for sample in samples:
             self.completions.put(msgspec.convert(sample, Arrival))
 
-    def _fetch(self, worker: str) -> list[Mapping[str, Any]]:
+    def _fetch(self, worker: str) -> list[Mapping[str, Any]] | None:
+        """What came for a worker within some patience; None when nothing comes any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._outcomes[worker], PATIENCE)
-            return self._outcomes.pop(worker, [])
+            return self._outcomes.pop(worker, []) or (None if self._closed else [])

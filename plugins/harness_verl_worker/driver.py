@@ -17,6 +17,8 @@ from typing import Any, Final
 
 ADDRESS: Final = "HARNESS_VERL_ADDRESS"
 TOKEN: Final = "HARNESS_VERL_TOKEN"
+#: The thread of a reward worker that waits for outcomes.
+LISTENER: Final = "harness-outcomes"
 
 
 class DriverGone(RuntimeError):
@@ -103,9 +105,10 @@ class Judge:
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            threading.Thread(target=self._listen, daemon=True).start()
+            threading.Thread(target=self._listen, name=LISTENER, daemon=True).start()
             self._tasks = [self._loop.create_task(self._send())]
         if self._fault:
+            self._note(self._fault)
             return _unjudged(self._fault)
         future: asyncio.Future[Mapping[str, Any]] = self._loop.create_future()
         self._waiting[uid, sample] = future
@@ -143,6 +146,8 @@ class Judge:
             driver = Driver()
             while True:
                 outcomes = driver.call("outcomes", self._name)
+                if outcomes is None:
+                    raise DriverGone("the stage is over")
                 if outcomes:
                     self._loop.call_soon_threadsafe(self._settle, outcomes)
         except Exception as error:  # noqa: BLE001 - as in `_send`
@@ -158,7 +163,8 @@ class Judge:
 
     def _fail(self, reason: str) -> None:
         self._fault = reason
-        self._note(reason)
+        if self._waiting:
+            self._note(reason)
         for future in self._waiting.values():
             if not future.done():
                 future.set_result(_unjudged(reason))

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from harness_verl import reach
 from harness_verl.hub import Arrival, Hub
-from harness_verl_worker.driver import ADDRESS, TOKEN, Driver, DriverGone, Judge, scored
+from harness_verl_worker.driver import ADDRESS, LISTENER, TOKEN, Driver, DriverGone, Judge, scored
 
 from harness.contract.errors import RecipeError
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -168,6 +169,20 @@ def test_a_hub_that_closes_tells_the_job_to_stop(hub: Hub) -> None:
     hub.close()
     thread.join(20)
     assert said == ["stop"]
+
+
+def test_nobody_listens_to_a_hub_that_is_closed(hub: Hub) -> None:
+    """A reward worker may outlive its stage; it would ask again and again, and keep both processes busy."""
+
+    def listening() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name == LISTENER]
+
+    thread = settle_as_they_come(hub, {"g": 1})
+    judge(hub, {"g": 1})
+    thread.join()
+    assert listening()
+    hub.close()
+    until(lambda: not listening())
 
 
 def test_a_driver_says_where_it_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,8 +119,11 @@ class Hub(LineServer):
         for sample in samples:
             self.completions.put(msgspec.convert(sample, Arrival))
 
-    def _fetch(self, worker: str) -> list[Mapping[str, Any]] | None:
-        """What came for a worker within some patience; None when nothing comes any more."""
+    def _fetch(self, worker: str) -> list[Mapping[str, Any]]:
+        """What came for a worker within some patience; a refusal when nothing comes any more."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._outcomes[worker], PATIENCE)
-            return self._outcomes.pop(worker, []) or (None if self._closed else [])
+            outcomes = self._outcomes.pop(worker, [])
+            if self._closed and not outcomes:
+                raise ValueError("the stage is over")
+            return outcomes

@@ -146,8 +146,6 @@ class Judge:
             driver = Driver()
             while True:
                 outcomes = driver.call("outcomes", self._name)
-                if outcomes is None:
-                    raise DriverGone("the stage is over")
                 if outcomes:
                     self._loop.call_soon_threadsafe(self._settle, outcomes)
         except Exception as error:  # noqa: BLE001 - as in `_send`

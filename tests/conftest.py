@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness")
     group.addoption("--docker", action="store_true", help="run tests that need a Docker engine")
     group.addoption("--heavy", action="store_true", help="run tests that need a heavy environment")
+    group.addoption("--until", type=float, default=float("inf"), help="begin no heavy test after this epoch")
 
 
 @cache
@@ -57,6 +59,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 )
             elif name == "docker" and _docker_fault():
                 item.add_marker(pytest.mark.skip(reason=f"DOCKER: {_docker_fault()}"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The heavy tests that a slow machine has no time for are named, and none is cut off in the middle."""
+    if item.get_closest_marker("heavy") and time.time() > item.config.getoption("--until"):
+        pytest.skip("HEAVY: no time left on this machine; run 'make test-all'")
 
 
 @pytest.hookimpl(optionalhook=True)

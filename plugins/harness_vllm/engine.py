@@ -2,7 +2,7 @@
 
 Prompts are rendered here, by the same tokenizer code as the engine `transformers`, and sent as token
 ids. New weights mean new processes: vLLM's own reload leaves an output head that is tied to the
-embedding as it was (measured on 0.28), and a stale head gives wrong completions without an error.
+embedding as it was (measured on 0.28 and 0.32), and a stale head gives wrong completions without an error.
 
 A replica that dies is started again up to `restarts` times; its requests go to the others meanwhile.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from functools import cache
 from typing import Any
@@ -27,6 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--docker", action="store_true", help="run tests that need a Docker engine")
     group.addoption("--heavy", action="store_true", help="run tests that need a heavy environment")
     group.addoption("--until", type=float, default=float("inf"), help="begin no heavy test after this epoch")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Trackio looks once where its databases are, when anything imports it: nobody's own are written to."""
+    place = tempfile.TemporaryDirectory(prefix="trackio-")
+    os.environ["TRACKIO_DIR"] = place.name
+    config.add_cleanup(place.cleanup)
 
 
 @cache

@@ -32,6 +32,8 @@ EXTRAS: Final[Mapping[str, str]] = {
     "hub": "benchmarks from the Hugging Face Hub, and boards to it",
     "tensorboard": "the tracker `tensorboard`",
     "mlflow": "the tracker `mlflow`",
+    "wandb": "the tracker `wandb`",
+    "trackio": "the tracker `trackio`",
     "view": "looking inside runs in a browser",
 }
 #: For those who work on the harness, and for an environment of verl's own.

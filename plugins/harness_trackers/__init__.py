@@ -20,3 +20,17 @@ def register_trackers(register: Register) -> None:
         extra="mlflow",
         summary="a run of MLflow, in a local store or on a server",
     )
+    register(
+        "wandb",
+        "harness_trackers.wandb:Wandb",
+        options="harness_trackers.options:WandbOptions",
+        extra="wandb",
+        summary="a run of Weights & Biases, in the run's folder or on a server",
+    )
+    register(
+        "trackio",
+        "harness_trackers.trackio:Trackio",
+        options="harness_trackers.options:TrackioOptions",
+        extra="trackio",
+        summary="a run of a project of Trackio, in its local database",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from harness.recipe import Model
 
 
@@ -21,3 +23,23 @@ class MLflowOptions(Model):
     set, MLFLOW_TRACKING_URI, or else MLflow's own default."""
     experiment: str | None = None
     """Experiment of MLflow that the runs belong to. If not set, the recipe's name."""
+
+
+class WandbOptions(Model):
+    """Which project of Weights & Biases holds the runs, and whether they are sent while they go on."""
+
+    project: str | None = None
+    """Project that the runs belong to. If not set, the recipe's name."""
+    entity: str | None = None
+    """User or team that the project belongs to. If not set, WANDB_ENTITY, or else the key's own."""
+    mode: Literal["online", "offline"] | None = None
+    """`online` sends numbers while the run goes on; `offline` writes them to the folder `wandb` of the run,
+    for `wandb sync`, and uses no network. If not set, WANDB_MODE; without it, online if there is a key of
+    `wandb login` or in WANDB_API_KEY, and else offline."""
+
+
+class TrackioOptions(Model):
+    """Which project of Trackio holds the runs; its database is in TRACKIO_DIR, or where Trackio keeps it."""
+
+    project: str | None = None
+    """Project that the runs belong to. If not set, the recipe's name."""

@@ -1,5 +1,6 @@
 # Set-up is done once and remembered by stamps in the virtual environment; it is redone when
-# pyproject.toml or the constraints change.
+# pyproject.toml or the constraints change. Every file that is installed is compared with its hash
+# (constraints/hashes, scripts/install); HASHES=no takes the versions of constraints/cpu.txt without looking.
 #
 #   PYTHON=python3.12 make test     another interpreter (3.11 or later)
 #   VENV=/tmp/venv make test        another environment
@@ -10,9 +11,13 @@ PYTHON ?= $(shell for p in python3.11 /usr/bin/python3.11 python3.12 python3.13 
   $$p -c '$(USABLE)' 2>/dev/null && { echo $$p; break; }; done)
 VENV ?= .venv
 CONSTRAINTS := constraints/cpu.txt
+HASHES ?= yes
+PINS := pyproject.toml $(CONSTRAINTS) $(wildcard constraints/hashes/*.txt)
 WORKERS ?= auto
 # No heavy test begins after this time (seconds since 1970); CI's guard on a slow machine.
 UNTIL ?= inf
+# How long `make fuzz` goes on.
+SECONDS ?= 3600
 # Further options of `harness run` for the quickstart, such as OPTIONS='--set seeds=[0,1,2,3,4]'.
 OPTIONS ?=
 
@@ -21,11 +26,12 @@ TEST_EXTRAS := $(shell sed -n '/^\[project.optional-dependencies\]/,/^\[/s/^\([a
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := HASHES=$(HASHES) $(BIN)/python scripts/install
 # One thread a process: the arms of a study and the tests run side by side.
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help quickstart install install-test test test-all heavy lint neighbours docs site bench constraints clean
+.PHONY: help quickstart install install-test test test-all fuzz heavy lint neighbours docs site bench constraints hashes wheel reproduce sbom audit clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,6 +62,9 @@ test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
 	$(call steadily,$(BIN)/python -m pytest -n 1 --docker -m 'not heavy' $(SANDBOX_TESTS))
 	$(call steadily,$(BIN)/python -m pytest -n 0 --heavy -m heavy --until $(UNTIL))
 
+fuzz: $(VENV)/.ready-to-test ## give odd input to what reads the outside world, for SECONDS=3600
+	$(BIN)/python scripts/fuzz --seconds $(SECONDS)
+
 heavy: $(VENV)/.ready-to-test ## make the environments of heavy tests, if they are not there (10 GB, some minutes)
 	$(BIN)/python scripts/heavy-env vllm-cpu
 	$(BIN)/python scripts/heavy-env verl-cpu
@@ -82,9 +91,25 @@ site: $(VENV)/.ready-for-site ## build the site of docs/ into build/site
 bench: $(VENV)/.ready-to-test ## print every bench's numbers and its ratio to the limit
 	@for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-constraints: $(VENV)/.ready-to-test ## pin what is installed now
-	{ sed -n '/^#/p' $(CONSTRAINTS); $(PIP) freeze --exclude-editable | grep -v '^staged-harness' | sed 's/+cpu//' | sort -f; } > $(CONSTRAINTS).new
+constraints: $(BIN)/python ## pin what is installed now, with hashes
+	{ sed -n '/^#/p' $(CONSTRAINTS); $(PIP) freeze --all --exclude-editable | grep -v -e '^staged-harness' -e '^pip==' | sed 's/+cpu//' | sort -f; } > $(CONSTRAINTS).new
 	mv $(CONSTRAINTS).new $(CONSTRAINTS)
+	$(BIN)/python scripts/hashes
+
+hashes: $(BIN)/python ## write the hashes of what is pinned (after constraints/*.txt changed by hand or in a merge)
+	$(BIN)/python scripts/hashes
+
+wheel: $(VENV)/.ready-to-run ## build what is committed into dist/: wheels, neighbours' too, and the source archive
+	$(BIN)/python scripts/wheels dist
+
+reproduce: $(VENV)/.ready-to-run ## build it twice under different circumstances; the bytes must be the same
+	$(BIN)/python scripts/wheels --twice
+
+sbom: $(VENV)/.ready-to-run ## write the bill of materials of the environment into dist/sbom.cdx.json
+	$(BIN)/python scripts/sbom dist/sbom.cdx.json
+
+audit: $(BIN)/python ## ask for known vulnerabilities of everything that is pinned
+	$(BIN)/python scripts/audit
 
 clean: ## remove the environment and everything that was built; runs are kept
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -97,16 +122,16 @@ $(BIN)/python:
 	  exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.ready-to-run: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+$(VENV)/.ready-to-run: $(PINS) | $(BIN)/python
 	@echo "installing into $(VENV) (about a minute)"
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(RUN_EXTRAS)]'
+	$(INSTALL) run $(RUN_EXTRAS)
 	@touch $@
 
-$(VENV)/.ready-to-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+$(VENV)/.ready-to-test: $(PINS) | $(BIN)/python
 	@echo "installing into $(VENV) (about a minute)"
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[$(TEST_EXTRAS)]'
+	$(INSTALL) cpu $(TEST_EXTRAS)
 	@touch $@ $(VENV)/.ready-to-run
 
-$(VENV)/.ready-for-site: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
-	$(PIP) install --quiet --constraint $(CONSTRAINTS) --editable '.[site]'
+$(VENV)/.ready-for-site: $(PINS) $(VENV)/.ready-to-test
+	$(INSTALL) site site
 	@touch $@

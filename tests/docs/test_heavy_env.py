@@ -20,7 +20,8 @@ def checkout(tmp_path: Path) -> Path:
     """The script beside pins of its own: none, so that nothing is downloaded."""
     (tmp_path / "scripts").mkdir()
     (tmp_path / "constraints").mkdir()
-    shutil.copy(SCRIPT, tmp_path / "scripts" / "heavy-env")
+    for name in ("heavy-env", "pinned.py"):
+        shutil.copy(SCRIPT.with_name(name), tmp_path / "scripts" / name)
     (tmp_path / "constraints" / "small.txt").write_text("# nothing\n")
     return tmp_path
 
@@ -56,8 +57,20 @@ def test_two_that_want_it_at_once_get_one_and_later_ones_find_it(checkout: Path)
     assert not (python.parents[1] / "left-over").exists()
 
 
+def test_pins_without_hashes_are_an_error_that_names_them(checkout: Path) -> None:
+    (checkout / "constraints" / "small.txt").write_text("six==1.17.0\n")
+    process = start(checkout)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (1, "")
+    assert "six (1.17.0)" in err
+    assert "make hashes" in err
+
+
 def test_pins_that_cannot_be_installed_are_an_error_and_leave_no_environment(checkout: Path) -> None:
-    (checkout / "constraints" / "small.txt").write_text("./no-such-wheel.whl\n")
+    (checkout / "constraints" / "small.txt").write_text("no-such==1\n")
+    (checkout / "constraints" / "hashes").mkdir()
+    hashes = f"--no-index\nno-such==1 --hash=sha256:{'0' * 64}\n"
+    (checkout / "constraints" / "hashes" / "small.txt").write_text(hashes)
     process = start(checkout)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")

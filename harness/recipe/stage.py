@@ -183,7 +183,8 @@ class Stage(Model):
     measured pass rate). Empty takes all subjects."""
     mixture: dict[str, Share] = Field(default_factory=dict)
     """Share of each batch per tag or domain, such as `{math = 0.68, code = 0.32}`. Empty draws from all
-    subjects."""
+    subjects. The share of a tag of `difficulty.tags` that no selected subject has at present goes to the
+    others."""
     curriculum: Plugin = Use(name="uniform")
     """Plugin of kind `curricula` that picks each step's tasks from the selected subjects."""
     gates: tuple[Plugin, ...] = ()

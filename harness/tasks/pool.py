@@ -62,6 +62,8 @@ class TaskPool:
             raise DataError("the task sources have no tasks", where="tasks.train")
         self._drawn: dict[str, int] = {}
         self._tags: dict[str, frozenset[str]] = {}
+        #: Names of the tags that rules give: with other labels they are on other subjects, or on none.
+        self.ruled: frozenset[str] = frozenset()
 
     def source(self, subject: str) -> TaskSource:
         return self._sources[0] if self._source_of is None else self._source_of[subject]
@@ -140,6 +142,7 @@ class TaskPool:
         """Tag subjects by rules, in order, a later rule seeing the earlier ones' tags; returns how many
         subjects got each."""
         counts = {}
+        self.ruled = frozenset(rules)
         self._tags = {}  # of labels that were measured before, by an uninterrupted run
         for name, rule in rules.items():
             matching = self.select(rule, labels, self.subjects)

@@ -7,7 +7,7 @@ groups of any size, and for more samples of a task that was answered in this ste
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.contract.errors import PluginError, TrainingError
@@ -186,20 +186,24 @@ class Mixture:
 def mixture_of(pool: TaskPool, stage: Stage, selected: StagePool) -> Mixture:
     """The stage's mixture over its selected subjects.
 
+    A tag that a rule gives is on no subject while no label fits; its share then goes to the other parts.
+
     Raises:
-        TrainingError: no subject has one of its tags or domains.
+        TrainingError: no subject has one of its other tags or domains, or none has any of them.
     """
     if not stage.mixture:
         return Mixture((selected,), (1.0,), [0])
     about = [pool.describe(subject) for subject in selected.subjects]
-    pools = []
-    for name in stage.mixture:
+    where = f"stages.{stage.name}.mixture"
+    pools, shares = [], []
+    for name, share in stage.mixture.items():
         members = [a.id for a in about if name in a.tags or name == a.domain]
-        if not members:
-            raise TrainingError(
-                f"no selected subject has the tag or domain {name!r}", where=f"stages.{stage.name}.mixture"
-            )
-        pools.append(StagePool(pool, members, selected.labels))
-    total = sum(stage.mixture.values())
-    shares: Mapping[str, float] = stage.mixture
-    return Mixture(pools, [share / total for share in shares.values()], [0] * len(pools))
+        if members:
+            pools.append(StagePool(pool, members, selected.labels))
+            shares.append(share)
+        elif name not in pool.ruled:
+            raise TrainingError(f"no selected subject has the tag or domain {name!r}", where=where)
+    if not pools:
+        raise TrainingError("no selected subject has any of its tags", where=where)
+    total = sum(shares)
+    return Mixture(pools, [share / total for share in shares], [0] * len(pools))

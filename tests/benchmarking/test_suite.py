@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from harness.contract import RecipeError
 from harness.recording.ledger import Ledger
 from tests.support.evaluations import LEDGER, evaluate, lines
 from tests.support.openai_server import serving
+from tests.support.places import ROOT
 from tests.support.waiting import until
 
 pytest.importorskip("math_verify")
@@ -217,6 +219,19 @@ def test_a_cost_cap_needs_a_price(home: Path) -> None:
     change(home, "samples = 2", "samples = 2\ncap = { cost = 1 }")
     with pytest.raises(RecipeError, match="no engine states a price"):
         read_suite(home / "suite.toml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "suites").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_suites_that_come_along_are_read_with_what_their_comments_propose(
+    path: Path, tmp_path: Path
+) -> None:
+    text = path.read_text()
+    # Settings that stand in a comment, four columns in: a table's head and what follows it.
+    proposed = re.findall(r"^#   (\[\w+\.\w+\]\n(?:#   \w+ = .*\n)*)", text, re.MULTILINE)
+    (tmp_path / "suite.toml").write_text(text + "".join(table.replace("#   ", "") for table in proposed))
+    suite = read_suite(tmp_path / "suite.toml")
+    assert suite.name == path.stem
+    assert set(suite.engines) == {"local"} | ({"server"} if proposed else set())
 
 
 # The meter and the totals ----------------------------------------------------------------------------

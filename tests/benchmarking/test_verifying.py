@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.benchmarking.verifying import verify_entry
 from harness.board.check import check_entry, check_file, read_entry
+from harness.board.entry import Entry
 from harness.board.site import read_board
 from harness.plugging.plugins import load
 from harness.statistics.tally import Tally
@@ -197,6 +198,8 @@ def test_a_fingerprint_knows_answers_and_neither_order_nor_judgement(
 ENTRIES = sorted((ROOT / "leaderboards").glob("*/entries/*.json"))
 #: Those whose outputs are mathematics; programs take a sandbox and minutes.
 HERE = [path for path in ENTRIES if '"file": "outputs/math' in path.read_text()]
+#: Samples of measured entries, each file named as its entry.
+SAMPLES = sorted((ROOT / "leaderboards").glob("*/samples/*.parquet"))
 
 
 @pytest.mark.parametrize("path", ENTRIES, ids=lambda p: p.stem)
@@ -215,7 +218,22 @@ def test_a_published_rejudged_entry_is_what_its_outputs_give(
     outputs = data / entry.source.file
     if not outputs.is_file():
         pytest.skip(f"no {outputs}")
-    verification = verify_entry(entry, outputs, load())
+    confirm(entry, outputs)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda p: p.stem)
+def test_a_published_measured_entry_is_what_its_samples_give(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+    monkeypatch.setenv("HARNESS_DATA", str(data_folder()))
+    entry = read_entry(path.parents[1] / "entries" / f"{path.stem}.json")
+    assert entry.kind == "measured"
+    confirm(entry, path, {"benchmark": entry.benchmark.name})
+
+
+def confirm(entry: Entry, outputs: Path, where: dict[str, str] | None = None) -> None:
+    verification = verify_entry(entry, outputs, load(), where=where)
     assert verification.confirmed, "\n".join(map(str, verification.differences[:5]))
     assert verification.answers_stated
     # A later version of the verifier may confirm what an earlier one said.

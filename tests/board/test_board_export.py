@@ -15,6 +15,7 @@ from harness.board.site import read_board
 from tests.support.evaluations import echo, evaluate, math500_rows, write_rows
 from tests.support.hub import Hub, serving
 
+pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("math_verify")
 yaml: Any = pytest.importorskip("yaml")
@@ -82,6 +83,21 @@ def test_the_card_names_its_files_and_what_is_rejudged(home: Path) -> None:
     assert [row["task"] for row in rows] == [f"math500-{i:03d}" for i in range(4)]
     assert [row["status"] for row in rows] == ["fail", "fail", "fail", "pass"]
     assert "What is" not in json.dumps(rows), "problems are not in it"
+
+
+def test_exported_samples_confirm_their_entry(home: Path) -> None:
+    export(home, "--samples", "runs/model-greedy-smoke-1")
+    (entry,) = (home / "leaderboards/b/entries").glob("math500-model-*.json")
+    verify = ["board", "verify", str(entry), "--outputs"]
+    samples = home / "out/data/samples/model-greedy-smoke-1.parquet"
+    assert "confirmed: outcomes and answers of all 4 problems" in evaluate(home, *verify, str(samples))
+    rows = pq.read_table(samples).to_pylist()
+    rows[3]["response"] = "\\boxed{5}"
+    pq.write_table(pa.Table.from_pylist(rows), home / "other.parquet")
+    said = evaluate(home, *verify, "other.parquet", code=1)
+    assert "math500-003: 1 of 1 pass in the entry, 0 of 1 now; other answers" in said
+    (home / "broken.parquet").write_bytes(samples.read_bytes()[:100])
+    assert "broken.parquet" in evaluate(home, *verify, "broken.parquet", code=2)
 
 
 def test_the_data_set_opens_as_the_hub_would_open_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

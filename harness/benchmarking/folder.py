@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.contract.errors import HarnessError, LedgerError
+from harness.contract.errors import UNPARSABLE, HarnessError, LedgerError
 from harness.contract.protocols import RunInfo
 from harness.contract.records import builtins, convert
 from harness.support.numbered import next_folder
@@ -123,7 +123,7 @@ def open_folder(folder: Path) -> EvaluationFolder:
         raise LedgerError(
             "is not the folder of an evaluation", where=str(folder), hint="harness runs"
         ) from None
-    except msgspec.DecodeError as error:
+    except UNPARSABLE as error:
         raise LedgerError(f"cannot be read: {error}", where=str(path)) from None
     if not isinstance(values, dict) or values.get("kind") != KIND:
         raise NotAnEvaluation(

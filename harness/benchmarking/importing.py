@@ -8,7 +8,6 @@ of a sentence counts as truncated, since a cut response is not a wrong one.
 from __future__ import annotations
 
 import codecs
-import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -43,7 +42,7 @@ from harness.benchmarking.run import (
     verifier_specs,
     workers,
 )
-from harness.contract.errors import DataError, near
+from harness.contract.errors import UNPARSABLE, DataError, PluginError, near
 from harness.contract.records import Finish, PolicyRef, Rollout, RolloutKey, Task, Verdict
 from harness.evaluating.recording import NAME, Recorder
 from harness.plugging.plugins import Plugins
@@ -51,6 +50,7 @@ from harness.recording.ledger import Ledger
 from harness.scoring import Scorer
 from harness.scoring.generation import Judgement, drain_scored
 from harness.support import content
+from harness.support.files import unpacking
 from harness.support.finishes import WORDS, finish_of
 
 TEXTS: Final = (
@@ -410,19 +410,40 @@ def _tokens(row: Mapping[str, Any], where: str) -> int:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    if path.suffix == ".parquet":
+        yield from enumerate(_parquet(path), 1)
+        return
     decoder = msgspec.json.Decoder()
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with unpacking(path) as file:
             for number, line in enumerate(file, 1):
                 line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if not line.strip():
                     continue
                 try:
                     row = decoder.decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNPARSABLE as error:
                     raise DataError(f"is not JSON: {error}", where=f"{path}, line {number}") from None
                 if not isinstance(row, dict):
                     raise DataError("is no object", where=f"{path}, line {number}")
                 yield number, row
     except (OSError, EOFError) as error:
+        raise DataError(f"cannot be read: {error}", where=str(path)) from None
+
+
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows as `harness board export --samples` writes them; a column without a value is none."""
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise PluginError(
+            "parquet needs pyarrow, which is not installed", where=str(path),
+            hint="pip install 'staged-harness[parquet]'",
+        ) from None  # fmt: skip
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                for row in batch.to_pylist():
+                    yield {name: value for name, value in row.items() if value is not None}
+    except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"cannot be read: {error}", where=str(path)) from None

@@ -17,6 +17,7 @@ import msgspec
 
 from harness.contract.records import Cost, Rollout
 from harness.recording.ledger import read_raw
+from harness.recording.shapes import LineDecoder, whole
 from harness.recording.spending import Spent
 from harness.statistics.tally import Tallies, Tally
 
@@ -79,8 +80,8 @@ class StoredSample(msgspec.Struct):
     prompt_tokens: int = 0
 
 
-_sample = msgspec.json.Decoder(SampleLine)
-_verdict = msgspec.json.Decoder(VerdictLine)
+_sample = LineDecoder(SampleLine)
+_verdict = LineDecoder(VerdictLine)
 
 
 class Contents:
@@ -91,6 +92,7 @@ class Contents:
     """
 
     def __init__(self, path: Path) -> None:
+        self._where = str(path)
         self.opened: dict[str, Any] = {}
         self.finished = False
         #: Number of a judgement -> its `scoring` line; the original one has none.
@@ -108,7 +110,7 @@ class Contents:
 
     def _take(self, kind: str, raw: bytes) -> None:
         if kind == "sample":
-            line = _sample.decode(raw)
+            line = _sample.decode(raw, self._where)
             key, verdict = line.rollout.key, line.verdict
             self.paid.setdefault(line.heldout, Spent()).pay(line.rollout.cost, line.rollout.source)
             self.tally(ORIGINAL, line.heldout, key.task).add(
@@ -116,14 +118,14 @@ class Contents:
                 finish=line.rollout.finish, tokens=line.tokens, tail=line.tail, reason=verdict.reason,
             )  # fmt: skip
         elif kind == "verdict":
-            later = _verdict.decode(raw)
+            later = _verdict.decode(raw, self._where)
             self.tally(later.scoring, later.heldout, later.task).add(
                 later.sample, status=later.verdict.status, score=later.verdict.score,
                 extracted=later.verdict.extracted, finish=later.finish, tokens=later.tokens, tail=later.tail,
                 reason=later.verdict.reason,
             )  # fmt: skip
         elif kind in ("opened", "scoring", "evaluation", "round", "placement", "finished"):
-            self._take_rare(kind, msgspec.json.decode(raw))
+            self._take_rare(kind, whole(kind, raw, self._where))
 
     def _take_rare(self, kind: str, line: dict[str, Any]) -> None:
         if kind == "opened":

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from harness.benchmarking.lines import StoredSample, raw_samples
 from harness.benchmarking.problems import ProblemSet
 from harness.contract.records import Task
 from harness.evaluating.recording import Recorder
+from harness.recording.shapes import LineDecoder
 from harness.scoring import Scorer
 
 #: Samples judged again at a time.
@@ -27,7 +26,7 @@ def unjudged(recorder: Recorder) -> int:
 def judge_again(sets: Sequence[ProblemSet], recorder: Recorder, ledger: Path, scorer: Scorer) -> None:
     """Judge them once more; what is judged then has a second `sample` line."""
     tasks = {(problems.name, task.id): task for problems in sets for task in problems.tasks}
-    decoder = msgspec.json.Decoder(StoredSample)
+    decoder = LineDecoder(StoredSample)
     batch: list[tuple[Task, StoredSample]] = []
     for raw in raw_samples(ledger):
         line = decoder.decode(raw)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from harness.benchmarking.suite import Price
+from harness.recording.shapes import LineDecoder
 
 #: Prices are per so many tokens.
 MILLION: Final = 1_000_000
@@ -20,7 +21,7 @@ class _Sample(msgspec.Struct):
     prompt_tokens: int = 0
 
 
-_DECODER: Final = msgspec.json.Decoder(_Sample)
+_DECODER: Final = LineDecoder(_Sample)
 _MARK: Final = b'"sample"'
 
 

@@ -17,6 +17,7 @@ from harness.contract.errors import PluginError
 from harness.contract.protocols import Metric, ScoredSample
 from harness.contract.records import Verdict
 from harness.recording.ledger import read_raw
+from harness.recording.shapes import LineDecoder
 
 #: benchmark -> metric -> name of a number -> number
 Measured = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -67,7 +68,7 @@ def scored_samples(
     (problems,) = [one for one in prepared.sets if one.name == benchmark]
     tasks = {task.id: task for task in problems.tasks}
     samples: dict[tuple[str, int], ScoredSample] = {}
-    stored = msgspec.json.Decoder(_Sample)
+    stored, head_of, later_of = LineDecoder(_Sample), LineDecoder(VerdictLine), LineDecoder(_Later)
     for kind, raw in read_raw(folder.ledger):
         if kind == "sample":
             line = stored.decode(raw)
@@ -75,10 +76,10 @@ def scored_samples(
             if line.heldout == benchmark and key.task in tasks and line.verdict is not None:
                 samples[key.task, key.sample] = ScoredSample(tasks[key.task], line.rollout, line.verdict)
         elif kind == "verdict" and scoring != ORIGINAL:
-            head = msgspec.json.decode(raw, type=VerdictLine)
+            head = head_of.decode(raw)
             place = (head.task, head.sample)
             if head.scoring == scoring and head.heldout == benchmark and place in samples:
-                verdict = msgspec.json.decode(raw, type=_Later).verdict
+                verdict = later_of.decode(raw).verdict
                 samples[place] = replace(samples[place], verdict=verdict)
     judged = (sample for _, sample in sorted(samples.items(), key=lambda item: item[0]))
     return [s for s in judged if s.verdict.judged]

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
 
-from harness.contract.errors import CapabilityError, RecipeError
+from harness.contract.errors import UNPARSABLE, CapabilityError, RecipeError
 from harness.contract.protocols import BuildContext
 from harness.contract.records import Message, Sampling, Task, digest
 from harness.plugging.plugins import Plugins
@@ -197,7 +197,7 @@ def _values(name: str, plugins: Plugins, context: BuildContext, seen: tuple[str,
         raise RecipeError("there is no such file", where=name) from None
     except OSError as error:
         raise RecipeError(f"cannot be read: {error.strerror or error}", where=name) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise RecipeError(f"not TOML: {error}", where=name) from None
     base = values.pop("extends", None)
     if base is None:

@@ -13,8 +13,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from harness.benchmarking.folder import EvaluationFolder
 from harness.benchmarking.lines import ORIGINAL, Contents, StoredSample, raw_samples
 from harness.benchmarking.problems import ProblemSet
@@ -25,6 +23,7 @@ from harness.contract.records import Rollout, Task
 from harness.evaluating.recording import COMMIT_SECONDS, Recorder
 from harness.recipe.stage import Use
 from harness.recording.ledger import Ledger
+from harness.recording.shapes import LineDecoder
 from harness.running.identity import now
 from harness.scoring import Scorer
 from harness.scoring.generation import Judgement, drain_scored
@@ -141,7 +140,7 @@ class _Rejudging:
 
     def waiting(self, folder: EvaluationFolder) -> Iterator[tuple[Task, Rollout]]:
         """The answers that this judgement has not judged; later lines of a sample replace earlier ones."""
-        decoder = msgspec.json.Decoder(StoredSample)
+        decoder = LineDecoder(StoredSample)
         for raw in raw_samples(folder.ledger):
             line = decoder.decode(raw)
             key = line.rollout.key

@@ -17,6 +17,7 @@ from harness.contract.records import Rollout, Verdict
 from harness.plugging.plugins import Plugins
 from harness.recording.blotting import blot
 from harness.recording.ledger import read_raw
+from harness.recording.shapes import LineDecoder
 
 
 class _Line(msgspec.Struct):
@@ -56,7 +57,7 @@ def write_samples(evaluation: Path, out: Path, plugins: Plugins) -> tuple[Path |
 
 
 def _rows(folder: EvaluationFolder, benchmarks: set[str], model: str) -> Iterator[dict[str, Any]]:
-    decoder = msgspec.json.Decoder(_Line)
+    decoder = LineDecoder(_Line)
     last: dict[tuple[str, str, int], dict[str, Any]] = {}
     for kind, raw in read_raw(folder.ledger):
         if kind != "sample":

@@ -19,7 +19,7 @@ from harness.benchmarking.problems import asked_benchmarks, families
 from harness.benchmarking.profile import load_profile
 from harness.benchmarking.run import build_context
 from harness.contract.capabilities import EngineCapabilities
-from harness.contract.errors import HarnessError, LedgerError, RecipeError, near
+from harness.contract.errors import UNPARSABLE, HarnessError, LedgerError, RecipeError, near
 from harness.contract.records import digest
 from harness.plugging.plugins import Plugins
 from harness.recipe.errors import validated
@@ -182,7 +182,7 @@ def read_suite(path: Path) -> Suite:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise RecipeError(f"not TOML: {error}", where=str(path)) from None
     return validated(Suite, values, where=str(path))
 

@@ -19,6 +19,7 @@ from harness.benchmarking.reading import read_evaluation
 from harness.board.entry import Entry
 from harness.contract.errors import DataError
 from harness.plugging.plugins import Plugins
+from harness.recording.shapes import LineDecoder
 
 #: Facts of an entry that a verification holds against its own, beside outcomes and answers.
 FACTS: Final = ("benchmark version", "profile", "verifiers")
@@ -160,7 +161,7 @@ def _rows(outputs: Path, entry: Entry, scratch: Path) -> Path:
         return outputs
     ledger = open_folder(outputs).ledger
     path = scratch / "outputs.jsonl"
-    decoder = msgspec.json.Decoder(StoredSample)
+    decoder = LineDecoder(StoredSample)
     with path.open("wb") as file:
         for raw in raw_samples(ledger):
             line = decoder.decode(raw)

@@ -17,7 +17,7 @@ from harness import statistics
 from harness.board.entry import SCHEMAS, Entry
 from harness.board.folder import read_options
 from harness.board.references import read_references
-from harness.contract.errors import DataError, RecipeError, counted
+from harness.contract.errors import UNPARSABLE, DataError, RecipeError, counted
 from harness.contract.records import digest
 from harness.recipe.errors import validated
 
@@ -43,7 +43,7 @@ def read_entry(path: Path) -> Entry:
         values = msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         raise DataError("no such entry", where=str(path)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise DataError(f"not JSON: {error}", where=str(path)) from None
     if not isinstance(values, dict):
         raise DataError("an entry is a JSON object", where=str(path))

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.board.entry import Entry, SourcePart
-from harness.contract.errors import DataError, RecipeError
+from harness.contract.errors import UNPARSABLE, DataError, RecipeError
 from harness.recipe.errors import validated
 from harness.recording.blotting import blot
 
@@ -56,7 +56,7 @@ def read_options(folder: Path) -> BoardOptions:
         )  # fmt: skip
     try:
         return validated(BoardOptions, tomllib.loads(path.read_text(encoding="utf-8")), where=str(path))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, *UNPARSABLE) as error:
         raise DataError(f"cannot be read: {error}", where=str(path)) from None
     except RecipeError as error:
         raise DataError(error.what, where=str(path), allowed=error.allowed) from None
@@ -66,7 +66,7 @@ def read_source(path: Path) -> SourcePart:
     """Where a rejudged entry's generations come from; raises DataError if the file does not fit."""
     try:
         return validated(SourcePart, tomllib.loads(path.read_text(encoding="utf-8")), where=str(path))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, *UNPARSABLE) as error:
         raise DataError(f"cannot be read: {error}", where=str(path)) from None
     except RecipeError as error:
         raise DataError(error.what, where=str(path), allowed=error.allowed) from None

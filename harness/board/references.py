@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.contract.errors import DataError, RecipeError
+from harness.contract.errors import UNPARSABLE, DataError, RecipeError
 from harness.recipe.errors import validated
 
 
@@ -75,7 +75,7 @@ def read_references(folder: Path) -> list[Reference]:
     for path in sorted(folder.glob("*.toml")):
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UNPARSABLE as error:
             raise DataError(f"not TOML: {error}", where=str(path)) from None
         try:
             references.append(validated(Reference, values, where=str(path)))

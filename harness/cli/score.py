@@ -26,7 +26,7 @@ from harness.cli.context import load_plugins
     "outputs",
     type=click.Path(path_type=Path),
     metavar="OUTPUTS",
-    help="Take another tool's answers (JSON lines, also .gz) into a new evaluation.",
+    help="Take another tool's answers (JSON lines, also .gz, or parquet) into a new evaluation.",
 )
 @click.option(
     "-b", "--benchmark", shell_complete=names_of("benchmarks"), help="The benchmark that OUTPUTS answers."

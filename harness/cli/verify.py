@@ -6,20 +6,21 @@ to standard error. Rows are read and judged in a stream, in the order of the fil
 
 from __future__ import annotations
 
-import gzip
 import io
 import itertools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from harness.contract.errors import DataError, HarnessError
+from harness.contract.errors import UNPARSABLE, DataError, HarnessError
 from harness.support.figures import percent
+from harness.support.files import unpacking
 
 if TYPE_CHECKING:
     from harness.contract.records import Rollout, Task, Verdict
@@ -102,7 +103,7 @@ def command(
 
     spec = _spec(name, settings)
     agreement, judged, failures = Agreement(), 0, 0
-    with Scorer({name: spec}, workers=workers, deadline=deadline) as scorer, _opened(cases) as lines:
+    with Scorer({name: spec}, workers=workers, deadline=deadline) as scorer, closing(_lines(cases)) as lines:
         rows = _cases(lines, "standard input" if str(cases) == "-" else str(cases), name, set(only))
         while chunk := list(itertools.islice(rows, CHUNK)):
             pairs = [(case.task, rollout) for case in chunk for rollout in case.rollouts]
@@ -157,20 +158,20 @@ def _option_names(registration: Any) -> set[str]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except UNPARSABLE:
         return text
 
 
-def _opened(path: Path) -> io.TextIOBase:
-    if str(path) == "-":
-        # Standard input stays open.
-        return io.TextIOWrapper(io.BufferedReader(_raw_stdin()), encoding="utf-8", errors="surrogateescape")
-    try:
-        if path.suffix == ".gz":
-            return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8", errors="surrogateescape")
-        return path.open(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None
+def _lines(path: Path) -> Generator[str, None, None]:
+    """The lines of a file, packed or not, or of standard input, which stays open."""
+    with ExitStack() as stack:
+        try:
+            file = (
+                io.BufferedReader(_raw_stdin()) if str(path) == "-" else stack.enter_context(unpacking(path))
+            )
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        yield from io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape")
 
 
 def _raw_stdin() -> Any:
@@ -194,7 +195,7 @@ class _Row:
     def of(cls, line: str, where: str) -> _Row:
         try:
             values = json.loads(line)
-        except ValueError as error:
+        except UNPARSABLE as error:
             raise DataError(f"not JSON: {error}", where=where) from None
         if not isinstance(values, dict):
             raise DataError(f"a row is an object, not {type(values).__name__}", where=where)

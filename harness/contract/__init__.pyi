@@ -9,6 +9,7 @@ from harness.contract.capabilities import TrainerCapabilities as TrainerCapabili
 from harness.contract.capabilities import VerifierCapabilities as VerifierCapabilities
 from harness.contract.credit import token_ends as token_ends
 from harness.contract.credit import token_values as token_values
+from harness.contract.errors import UNPARSABLE as UNPARSABLE
 from harness.contract.errors import CapabilityError as CapabilityError
 from harness.contract.errors import DataError as DataError
 from harness.contract.errors import EngineError as EngineError

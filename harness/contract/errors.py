@@ -14,6 +14,10 @@ from typing import Final
 #: Names that a message lists of those there are.
 SHOWN: Final = 20
 
+#: What parsers of JSON and TOML raise for a text that is none: it breaks their rules, is no UTF-8, holds a
+#: number that Python does not read, or nests deeper than Python goes.
+UNPARSABLE: Final = (ValueError, RecursionError)
+
 
 class HarnessError(Exception):
     """Something the user can mend.

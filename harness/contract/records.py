@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from harness.contract.errors import DataError
+from harness.contract.errors import UNPARSABLE, DataError
 from harness.contract.seeds import seed_of
 
 R = TypeVar("R")
@@ -383,7 +383,7 @@ def decode(data: bytes | str, kind: type[R], *, where: str = "") -> R:
     """Rebuild a record from JSON; raises DataError naming the field that does not fit."""
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except UNPARSABLE as error:
         raise DataError(f"not a {kind.__name__}: {error}", where=where) from None
 
 

@@ -16,7 +16,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness.contract.errors import DataError
+from harness.contract.errors import UNPARSABLE, DataError
 from harness.planning.plan import Plan
 from harness.recipe import Stage
 from harness.recipe.errors import validated
@@ -67,7 +67,7 @@ def read_rates(path: Path) -> Rates:
     """Rates from a TOML file; raises DataError for a file that is none, RecipeError for its fields."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, *UNPARSABLE) as error:
         raise DataError(f"no rates: {error}", where=str(path)) from None
     return validated(Rates, values, where=str(path))
 

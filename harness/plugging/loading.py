@@ -89,15 +89,64 @@ def full_name(distribution: str, name: str) -> str:
 def installed() -> list[Entry]:
     """The entry points of all installed distributions: ours first, then by distribution and name."""
     entries: dict[tuple[str, str], Entry] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        distribution = canonical(point.dist.name) if point.dist else "unknown"
-        version = point.dist.version if point.dist else "0"
+    unreadable: list[Entry] = []
+    try:
+        points = list(importlib.metadata.entry_points(group=GROUP))
+    except Exception:  # noqa: BLE001 - one damaged file hides all others': they are read one by one
+        points, unreadable = _one_by_one()
+    for point in points:
+        distribution, version = _facts(point.dist)
         entry = Entry(point.name, distribution, version, point.load, target=point.value)
         key = distribution, point.name
         if key in entries and entries[key].target != entry.target:
             entry = Entry(point.name, distribution, version, _declared_twice(entries[key], entry))
         entries[key] = entry
-    return sorted(entries.values(), key=lambda e: (e.distribution != DISTRIBUTION, e.distribution, e.name))
+    every = [*entries.values(), *unreadable]
+    return sorted(every, key=lambda e: (e.distribution != DISTRIBUTION, e.distribution, e.name))
+
+
+def _facts(distribution: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    """Name and version of a distribution, whose metadata may lack them or be no text."""
+    try:
+        name, version = (distribution.name, distribution.version) if distribution else ("", "")
+    except Exception:  # noqa: BLE001 - what it is called cannot be said; what it offers still may load
+        name, version = "", ""
+    return canonical(name or "unknown"), str(version or "0")
+
+
+def _may_be_ours(distribution: importlib.metadata.Distribution) -> bool:
+    """Whether a file of entry points that cannot be read may have one of our group."""
+    try:
+        return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
+    except UnicodeDecodeError:
+        return True
+
+
+def _one_by_one() -> tuple[list[importlib.metadata.EntryPoint], list[Entry]]:
+    """The entry points of every distribution that can be read, and an entry for each that cannot and may have
+    one of ours."""
+    points: list[importlib.metadata.EntryPoint] = []
+    unreadable: list[Entry] = []
+    seen: set[str] = set()
+    for distribution in importlib.metadata.distributions():
+        name, version = _facts(distribution)
+        if name in seen and name != "unknown":
+            continue
+        seen.add(name)
+        try:
+            points += distribution.entry_points.select(group=GROUP)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it is its status
+            if _may_be_ours(distribution):
+                why = PluginError(f"its entry_points.txt cannot be read: {error}", where=name)
+                unreadable.append(Entry("entry-points", name, version, _raising(why)))
+    return points, unreadable
+
+
+def _raising(error: PluginError) -> Callable[[], Any]:
+    def load() -> Any:
+        raise error
+
+    return load
 
 
 def one_file(path: Path) -> Entry:
@@ -130,6 +179,7 @@ def load_one(entry: Entry, registry: Registry, manager: pluggy.PluginManager) ->
             scratch, hooks = _examine(module)
             _ask(scratch, entry, registrations)
         registry.check(registrations)
+        lacking = {r.extra: r.missing() for r in registrations if r.extra}
         _claim(module, entry, manager)
     except KeyboardInterrupt:
         raise
@@ -144,7 +194,6 @@ def load_one(entry: Entry, registry: Registry, manager: pluggy.PluginManager) ->
             registrations,
         )
     registry.commit(registrations)
-    lacking = {r.extra: r.missing() for r in registrations if r.extra}
     lines = [
         f"{', '.join(missing)} not installed: pip install '{entry.distribution}[{extra}]'"
         for extra, missing in lacking.items()
@@ -178,13 +227,12 @@ def refuse(
 
 
 def _declared_twice(one: Entry, other: Entry) -> Callable[[], Any]:
-    def load() -> Any:
-        raise PluginError(
+    return _raising(
+        PluginError(
             f"{one.distribution} {one.version} declares the entry point {one.name!r} twice: "
             f"{one.target} and {other.target}"
         )
-
-    return load
+    )
 
 
 def _incompatible(module: Any) -> str:
@@ -325,7 +373,10 @@ def _missing_extra(entry: Entry, error: BaseException) -> str:
     """The line that installs the extra without which an import failed; "" when it is another fault."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
-    return extra_that_brings(entry.distribution, error.name.partition(".")[0])
+    try:
+        return extra_that_brings(entry.distribution, error.name.partition(".")[0])
+    except PluginError:
+        return ""  # what it declares cannot be read, so the failed import is all that can be said
 
 
 def _in_one_line(error: BaseException) -> str:

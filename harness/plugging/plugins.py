@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pluggy
 
-from harness.contract.errors import PluginError, near
+from harness.contract.errors import UNPARSABLE, PluginError, near
 from harness.plugging.loading import (
     PluginStatus,
     State,
@@ -161,7 +161,7 @@ def disabled() -> set[str]:
         names = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return set()
-    except ValueError as error:
+    except UNPARSABLE as error:
         raise PluginError(f"not JSON: {error}", where=str(path), hint=f"rm {path}") from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise PluginError("not a list of names", where=str(path), hint=f"rm {path}")

@@ -7,8 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from harness.contract.errors import PluginError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -21,9 +24,14 @@ def canonical(distribution: str) -> str:
 
 @lru_cache(maxsize=256)
 def declared(distribution: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The extras and the requirements that a distribution declares; nothing if it is not installed."""
+    """The extras and the requirements that a distribution declares; nothing if it is not installed.
+
+    Raises:
+        PluginError: its metadata are no text.
+    """
     try:
-        metadata = importlib.metadata.metadata(distribution)
+        with _readable(distribution):
+            metadata = importlib.metadata.metadata(distribution)
     except importlib.metadata.PackageNotFoundError:
         return (), ()
     return tuple(metadata.get_all("Provides-Extra") or ()), tuple(metadata.get_all("Requires-Dist") or ())
@@ -44,7 +52,27 @@ def missing_requirements(distribution: str, extra: str) -> list[str]:
 
     Starting the command asks this for every plugin, so plain requirements on plain releases are read
     here; parsing by `packaging` costs as much as the rest of the start and is left to the others.
+
+    Raises:
+        PluginError: the distribution declares what is no requirement.
     """
+    with _readable(distribution):
+        return _missing(distribution, extra)
+
+
+@contextmanager
+def _readable(distribution: str) -> Iterator[None]:
+    """Say whose declaration cannot be read; all faults that `packaging` finds are a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise PluginError(
+            f"its requirements cannot be read: {' '.join(str(error).split())}", where=distribution,
+            hint=f"install another release of {distribution}",
+        ) from None  # fmt: skip
+
+
+def _missing(distribution: str, extra: str) -> list[str]:
     missing = []
     rest = []
     for line in declared(distribution)[1]:
@@ -86,20 +114,25 @@ def _within(release: tuple[int, ...], bounds: str) -> bool:
 
 
 def needs_other_harness(distribution: str, own: str) -> str:
-    """The requirement on `own` (our distribution) that the installed version does not meet, or ""."""
+    """The requirement on `own` (our distribution) that the installed version does not meet, or ""; raises
+    PluginError as `missing_requirements`."""
     for line in declared(distribution)[1]:
         if _name(line) == own:
             from packaging.requirements import Requirement
 
-            requirement = Requirement(line)
-            marker = requirement.marker
-            if (marker is None or marker.evaluate({"extra": ""})) and not _met(requirement):
-                return f"{requirement.name}{requirement.specifier}"
+            with _readable(distribution):
+                requirement = Requirement(line)
+                marker = requirement.marker
+                if (marker is None or marker.evaluate({"extra": ""})) and not _met(requirement):
+                    return f"{requirement.name}{requirement.specifier}"
     return ""
 
 
-def _added_by(distribution: str, extra: str, lines: Iterable[str]) -> Iterator[tuple[str, Requirement]]:
-    """Those requirements that hold with the extra and not without it."""
+def _added_by(
+    distribution: str, extra: str, lines: Iterable[str], above: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Requirement]]:
+    """Those requirements that hold with the extra and not without it. `above`: extras that brought this one,
+    which it may name again."""
     from packaging.requirements import Requirement
 
     for line in lines:
@@ -110,14 +143,15 @@ def _added_by(distribution: str, extra: str, lines: Iterable[str]) -> Iterator[t
         if marker and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
             if canonical(requirement.name) == canonical(distribution):
                 # An extra made of other extras: `all = ["staged-harness[torch,gguf]"]`.
-                for other in sorted(requirement.extras - {extra}):
-                    yield from _added_by(distribution, other, declared(distribution)[1])
+                for other in sorted(requirement.extras - above - {extra}):
+                    yield from _added_by(distribution, other, declared(distribution)[1], above | {extra})
             else:
                 yield line.partition(";")[0].strip(), requirement
 
 
 def extra_that_brings(distribution: str, module: str) -> str:
-    """The line that installs the extra whose absent requirement is named like a module, or ""."""
+    """The line that installs the extra whose absent requirement is named like a module, or ""; raises
+    PluginError as `missing_requirements`."""
     extras, lines = declared(distribution)
     if not any(_name(line) == canonical(module) for line in lines):
         return ""

@@ -13,7 +13,9 @@ import msgspec
 from harness.contract.records import JUDGED, Rollout, Verdict
 from harness.contract.samples import Sample
 from harness.readout.index import SampleIndex
+from harness.readout.samples import KeptGroup
 from harness.recording.groups import read_group
+from harness.recording.shapes import LineDecoder
 
 #: The set of the samples of training.
 TRAINING: Final = ""
@@ -221,18 +223,18 @@ def whole(index: SampleIndex, key: SampleKey) -> WholeSample | None:
         ).fetchone()
         if row is None:
             return None
-        raw = _line(file, row["at"], row["size"])
+        raw, where = _line(file, row["at"], row["size"]), str(index.ledger)
         if key.heldout == TRAINING:
-            line = msgspec.json.decode(raw)
-            group = read_group(line["group"], where=str(index.ledger))
-            return WholeSample(_row(row), group.samples[key.number], line["kept"])
-        read = msgspec.json.decode(raw, type=_Sample)
+            line = _kept.decode(raw, where)
+            group = read_group(line.group, where=where)
+            return WholeSample(_row(row), group.samples[key.number], line.kept)
+        read = _sample.decode(raw, where)
         sample = Sample.of(read.rollout, read.verdict)
         # A server that reports no ids has its count beside the rollout.
         sample = msgspec.structs.replace(sample, tokens=read.tokens)
         if row["judged_at"] is None:
             return WholeSample(_row(row), sample)
-        later = msgspec.json.decode(_line(file, row["judged_at"], row["judged_size"]), type=_Judged).verdict
+        later = _judged.decode(_line(file, row["judged_at"], row["judged_size"]), where).verdict
         return WholeSample(_row(row), msgspec.structs.replace(sample, verdict=later), first=read.verdict)
 
 
@@ -300,7 +302,10 @@ class _Texted(msgspec.Struct):
     group: _Texts | None = None
 
 
-_texted: Final = msgspec.json.Decoder(_Texted)
+_texted: Final = LineDecoder(_Texted)
+_sample: Final = LineDecoder(_Sample)
+_judged: Final = LineDecoder(_Judged)
+_kept: Final = LineDecoder(KeptGroup)
 
 
 def _text(raw: bytes, number: int) -> str:

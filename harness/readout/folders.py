@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.contract.errors import LedgerError, counted
+import msgspec
+
+from harness.contract.errors import UNPARSABLE, DataError, LedgerError, RecipeError, counted
+from harness.contract.records import convert
 from harness.recipe.load import override_value
-from harness.recording.ledger import last_line
+from harness.recording.ledger import Head, last_line
 
 
 def run_folders(study: Path) -> list[tuple[str, int, Path]]:
@@ -40,11 +43,22 @@ def recipe_of(study: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {"name": plan["recipe"]} if isinstance(plan.get("recipe"), str) else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise LedgerError(f"not TOML: {error}", where=str(path)) from None
     for override in plan.get("overrides", ()):
-        values = override_value(values, override)
+        try:
+            values = override_value(values, override)
+        except RecipeError as error:
+            raise LedgerError(error.what, where=str(study / "study.json")) from None
     return values
+
+
+class _Plan(msgspec.Struct):
+    """What is read of a study's plan, as far as it is there."""
+
+    runs: list[tuple[str, int]] = []
+    recipe: Any = None
+    overrides: list[str] = []
 
 
 def _plan(study: Path) -> dict[str, Any]:
@@ -54,15 +68,20 @@ def _plan(study: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError as error:
+    except UNPARSABLE as error:
         raise LedgerError(f"not JSON: {error}", where=str(path)) from None
-    return values if isinstance(values, dict) else {}
+    try:
+        convert(values, _Plan)
+    except DataError as error:
+        raise LedgerError(error.what, where=str(path)) from None
+    return dict(values)
 
 
 def arms_of(study: Path) -> dict[str, str]:
     """What each arm of a study is there to show, in the recipe's order."""
     arms = recipe_of(study).get("arms", [])
-    return {arm["name"]: arm.get("about", "") for arm in arms if isinstance(arm, dict) and "name" in arm}
+    named = [arm for arm in arms if isinstance(arm, dict)] if isinstance(arms, list) else []
+    return {str(arm["name"]): str(arm.get("about", "")) for arm in named if "name" in arm}
 
 
 def studies(root: Path) -> Iterator[Path]:
@@ -107,8 +126,10 @@ def glance(folder: Path) -> Glance:
 
 def _in_words(line: dict[str, Any]) -> str:
     kind = line.get("t", "nothing yet")
-    if kind == "step":
-        return f"{line['metrics']['stage']} step {line['metrics']['step']}"
-    if kind == "group":
-        return f"{line['stage']} step {line['group']['step']}"
+    try:
+        place = convert(line, Head).place if kind in ("step", "group") else None
+    except DataError:
+        place = None
+    if place is not None:
+        return f"{place[0]} step {place[1]}"
     return f"{kind} {line.get('stage') or line.get('name') or ''}".strip()

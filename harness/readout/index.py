@@ -25,6 +25,7 @@ from harness.contract.errors import LedgerError
 from harness.contract.records import CUT
 from harness.readout.lines import GroupLine, event, is_event
 from harness.recording.ledger import Head, read_from
+from harness.recording.shapes import LineDecoder
 from harness.support.folders import cache_folder
 
 NAME: Final = "samples.sqlite"
@@ -143,9 +144,9 @@ class SampleIndex:
         self.ledger = run / "ledger.jsonl"
         self.path = _place(run)
         self._writing = threading.Lock()
-        self._sample = msgspec.json.Decoder(_Sample)
-        self._judged = msgspec.json.Decoder(_Judged)
-        self._group = msgspec.json.Decoder(_Group)
+        self._sample = LineDecoder(_Sample)
+        self._judged = LineDecoder(_Judged)
+        self._group = LineDecoder(_Group)
         self._known: dict[Members, int] = {}
 
     # Keeping up with the ledger --------------------------------------------------------------------
@@ -198,7 +199,7 @@ class SampleIndex:
             ):
                 if subject is None:
                     file.seek(at)
-                    yield kind, event(kind, file.read(size))
+                    yield kind, event(kind, file.read(size), str(self.ledger))
                 else:
                     yield kind, GroupLine(subject, fresh)
 
@@ -278,7 +279,7 @@ class SampleIndex:
             db.execute(f"DELETE FROM samples WHERE of IN (SELECT id FROM groups WHERE {after})", since)
             db.execute(f"DELETE FROM events WHERE {after}", since)
         elif head.t == "verdict":
-            line = self._judged.decode(raw)
+            line = self._judged.decode(raw, str(self.ledger))
             verdict = line.verdict
             judged = (verdict.status, verdict.score, _short(verdict.extracted), _short(verdict.reason))
             place = (line.heldout, line.task, line.sample)
@@ -287,7 +288,7 @@ class SampleIndex:
             stage, step = head.place or (None, None)
             subject = fresh = None
             if head.t == "group":
-                group = event(head.t, raw)
+                group = event(head.t, raw, str(self.ledger))
                 subject, fresh = group.subject, group.fresh
             row = (head.t, at, len(raw), stage, step, subject, fresh)
             db.execute(
@@ -297,7 +298,7 @@ class SampleIndex:
             )
 
     def _sample_row(self, db: sqlite3.Connection, at: int, raw: bytes) -> tuple[Any, ...]:
-        line = self._sample.decode(raw)
+        line = self._sample.decode(raw, str(self.ledger))
         key, verdict = line.rollout.key, line.verdict
         of = self._of(db, (line.heldout, key.task, line.name, line.stage, line.step, 0, False), "")
         return (
@@ -306,8 +307,20 @@ class SampleIndex:
         )  # fmt: skip
 
     def _group_rows(self, db: sqlite3.Connection, at: int, raw: bytes) -> Iterator[tuple[Any, ...]]:
-        line = self._group.decode(raw)
+        line = self._group.decode(raw, str(self.ledger))
         group, size = line.group, len(raw)
+        columns = (
+            group.scores,
+            group.rewards,
+            group.lengths,
+            group.truncated,
+            group.extracted,
+            group.reasons,
+        )
+        if any(column is not None and len(column) != len(group.statuses) for column in columns):
+            raise LedgerError(
+                f"columns of a group of {group.task!r} differ in length", where=f"{self.ledger}, byte {at}"
+            )
         place = ("", group.task, "", line.stage, group.step, group.index, bool(group.replayed))
         of = self._of(db, place, group.subject)
         for number, status in enumerate(group.statuses):

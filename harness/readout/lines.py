@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from harness.recording.ledger import read_raw
+from harness.recording.shapes import LineDecoder, whole
 from harness.recording.spending import Spent
 
 
@@ -52,8 +53,8 @@ class MeasurementLine(msgspec.Struct):
         return Spent.of(msgspec.structs.asdict(self))
 
 
-_measurement = msgspec.json.Decoder(MeasurementLine)
-_group = msgspec.json.Decoder(_WholeGroupLine)
+_measurement = LineDecoder(MeasurementLine)
+_group = LineDecoder(_WholeGroupLine)
 _PASSED_OVER = frozenset({"sample", "verdict", "scoring", "rewound", "note", "plugin_failed"})
 
 
@@ -65,7 +66,7 @@ def events(path: Path) -> Iterator[tuple[str, Any]]:
     """
     for kind, raw in read_raw(path):
         if is_event(kind):
-            yield kind, event(kind, raw)
+            yield kind, event(kind, raw, str(path))
 
 
 def is_event(kind: str) -> bool:
@@ -73,8 +74,8 @@ def is_event(kind: str) -> bool:
     return kind not in _PASSED_OVER
 
 
-def event(kind: str, raw: bytes) -> Any:
-    """A line of this type from its JSON."""
+def event(kind: str, raw: bytes, where: str = "") -> Any:
+    """A line of this type from its JSON; raises LedgerError for one that does not fit."""
     if kind == "group":
-        return _group.decode(raw).kept
-    return _measurement.decode(raw) if kind == "measurement" else msgspec.json.decode(raw)
+        return _group.decode(raw, where).kept
+    return _measurement.decode(raw, where) if kind == "measurement" else whole(kind, raw, where)

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
 from harness.contract.samples import Group, Sample
 from harness.recording.groups import read_group
 from harness.recording.ledger import read_raw
+from harness.recording.shapes import LineDecoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,12 @@ def samples(run: Path, wanted: Wanted) -> Iterator[TrainedSample]:
     for line, raw in _last_forms(path):
         if not wanted.takes_step(line.stage, line.group.step):
             continue
-        values = msgspec.json.decode(raw)
-        group = read_group(values["group"], where=str(path))
+        values = _kept.decode(raw, str(path))
+        group = read_group(values.group, where=str(path))
         if wanted.takes(line.stage, group):
             for number, sample in enumerate(group.samples):
                 if wanted.takes_sample(number, sample):
-                    yield TrainedSample(line.stage, group, number, values["kept"])
+                    yield TrainedSample(line.stage, group, number, values.kept)
 
 
 def step_sizes(run: Path) -> dict[tuple[str, int], int]:
@@ -92,11 +94,11 @@ def step_sizes(run: Path) -> dict[tuple[str, int], int]:
 
 def _last_forms(path: Path) -> Iterator[tuple[_Line, bytes]]:
     """The ledger's groups, each in its last form: a later line may have the group with more samples."""
-    head = msgspec.json.Decoder(_Line)
-    forms = Counter(head.decode(raw).place for kind, raw in read_raw(path) if kind == "group")
+    where = str(path)
+    forms = Counter(_line.decode(raw, where).place for kind, raw in read_raw(path) if kind == "group")
     for kind, raw in read_raw(path):
         if kind == "group":
-            line = head.decode(raw)
+            line = _line.decode(raw, where)
             forms[line.place] -= 1
             if not forms[line.place]:
                 yield line, raw
@@ -117,3 +119,14 @@ class _Line(msgspec.Struct):
     @property
     def place(self) -> tuple[str, int, str, int, bool]:
         return self.stage, self.group.step, self.group.task, self.group.index, bool(self.group.replayed)
+
+
+class KeptGroup(msgspec.Struct):
+    """A `group` line: its columns, and whether the gates kept it."""
+
+    kept: bool
+    group: dict[str, Any]
+
+
+_line: Final = LineDecoder(_Line)
+_kept: Final = LineDecoder(KeptGroup)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.contract.errors import RecipeError, near
+from harness.contract.errors import UNPARSABLE, RecipeError, near
 from harness.contract.records import digest
 from harness.recipe.errors import validated
 from harness.recipe.models import Arm, Recipe
@@ -70,7 +70,7 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> RecipeFile:
         raise RecipeError("no such recipe", where=str(path), allowed=siblings) from None
     except OSError as error:
         raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise RecipeError(f"not TOML: {error}", where=str(path)) from None
     for override in overrides:
         values = override_value(values, override)
@@ -97,7 +97,7 @@ def override_value(values: Mapping[str, Any], override: str) -> dict[str, Any]:
         raise RecipeError(f"{override!r} is not of the form path=value", where="--set")
     try:
         value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+    except UNPARSABLE:
         value = text
     out = copy.deepcopy(dict(values))
     here: Any = out

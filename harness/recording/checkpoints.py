@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from harness.contract.errors import LedgerError, TrainingError
+from harness.contract.errors import UNPARSABLE, LedgerError, TrainingError
 
 SESSION_FILE = "session.json"
 
@@ -84,7 +84,7 @@ class CheckpointStore:
         file = self._run / path / SESSION_FILE
         try:
             return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        except (FileNotFoundError, msgspec.DecodeError) as error:
+        except (FileNotFoundError, *UNPARSABLE) as error:
             raise LedgerError(
                 f"the checkpoint cannot be read: {error}",
                 where=str(file),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from harness.contract.errors import LedgerError
-from harness.contract.records import Rollout, Span, Verdict, convert
+import msgspec
+
+from harness.contract.errors import UNPARSABLE, LedgerError
+from harness.contract.records import Rollout, Span, Status, Verdict, convert
 from harness.contract.samples import Group, Sample
 
 #: How much of a group is kept: with its rollouts, with its evidence, or numbers alone.
@@ -28,6 +30,39 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "extracted": None, "reasons": "", "parts": [], "spans": [], "tests": None, "incomplete": False,
     "seconds": 0.0, "credit": None, "rollouts": None,
 }  # fmt: skip
+
+
+#: A number for each sample, or none.
+_Numbers = list[float | None]
+
+
+class _Columns(msgspec.Struct):
+    """What the columns hold, where they are there."""
+
+    task: str
+    subject: str
+    step: int
+    statuses: list[Status]
+    index: int = 0
+    known: int = 0
+    scores: _Numbers | None = None
+    rewards: _Numbers | None = None
+    advantages: list[float] | None = None
+    lengths: list[int] | None = None
+    truncated: list[bool] | None = None
+    replayed: list[bool] | None = None
+    metrics: list[dict[str, float | None]] | None = None
+    verifier: str | list[str] | None = None
+    verifier_hash: str | list[str] | None = None
+    extracted: list[str | None] | None = None
+    reasons: list[str] | None = None
+    parts: list[list[tuple[str, float]]] | None = None
+    spans: list[list[tuple[int, int, float, str]]] | None = None
+    tests: list[tuple[int, int, int] | None] | None = None
+    incomplete: list[bool] | None = None
+    seconds: list[float] | None = None
+    credit: list[list[float] | None] | None = None
+    rollouts: list[Any] | None = None
 
 
 def group_line(group: Group, detail: Detail) -> dict[str, Any]:
@@ -69,8 +104,12 @@ def read_group(line: Mapping[str, Any], *, where: str = "") -> Group:
     """The group of a line's columns; what was not kept has its default.
 
     Raises:
-        LedgerError: a column has another length than the others.
+        LedgerError: a column has another form than it should, or another length than the others.
     """
+    try:
+        msgspec.convert(line, _Columns)
+    except UNPARSABLE as error:
+        raise LedgerError(f"a group does not fit: {error}", where=where) from None
     size = len(line["statuses"])
     rollouts = line.get("rollouts")
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from harness.contract.errors import LedgerError
-from harness.contract.records import Rollout, Verdict, convert
-from harness.recording.ledger import Line, read
+from harness.contract.records import Rollout, Verdict
+from harness.recording.ledger import Line, read_raw
+from harness.recording.shapes import LineDecoder, whole
 
 EvaluationKey = tuple[str, str, str, int]
 
@@ -38,14 +41,30 @@ class History:
     samples: dict[EvaluationKey, list[Line]] = field(default_factory=dict)
 
 
+class _Place(msgspec.Struct):
+    name: str
+    heldout: str
+    stage: str
+    step: int
+
+
+class _Sample(msgspec.Struct):
+    rollout: Rollout
+    verdict: Verdict
+
+
+_place: Final = LineDecoder(_Place)
+_sample: Final = LineDecoder(_Sample)
+
+
 def read_history(path: Path) -> History:
     """Read a ledger; an absent one is an empty history."""
     history = History()
     if not path.exists():
         return history
     samples: dict[EvaluationKey, list[Line]] = defaultdict(list)
-    for line in read(path):
-        kind = line["t"]
+    for kind, raw in read_raw(path):
+        line = whole(kind, raw, str(path))
         if kind == "opened":
             history.opened = line
         elif kind == "finished":
@@ -61,17 +80,18 @@ def read_history(path: Path) -> History:
         elif kind == "checkpoint":
             history.checkpoints[line["stage"]] = line
         elif kind in ("sample", "evaluation"):
-            at = (line["name"], line["heldout"], line["stage"], line["step"])
+            of = _place.decode(raw, str(path))
+            at = (of.name, of.heldout, of.stage, of.step)
             if kind == "evaluation" and line.get("refused"):
                 history.refused[at] = line["refused"]
             elif kind == "evaluation":
-                history.evaluations[at] = {"scores": line["scores"]}
+                history.evaluations[at] = {"scores": line.get("scores", {})}
                 history.latest[line["heldout"]] = line
                 history.refused.pop(at, None)
                 samples.pop(at, None)
             else:
-                line["rollout"] = convert(line["rollout"], Rollout)
-                line["verdict"] = convert(line["verdict"], Verdict)
+                sample = _sample.decode(raw, str(path))
+                line["rollout"], line["verdict"] = sample.rollout, sample.verdict
                 samples[at].append(line)
     history.samples = dict(samples)
     return history

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.contract.errors import LedgerError
+from harness.contract.errors import UNPARSABLE, LedgerError
 from harness.recording.blotting import blotted, encoded_secrets
 
 #: Version of the lines' shapes; a reader refuses a ledger of another major.
@@ -52,11 +52,19 @@ class Ledger:
     def append_many(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write one line per row, with one write to the file: all of them survive the process at once."""
         rows = list(rows)
-        lines = b"".join(self._encoder.encode({"t": kind, **fields}) + b"\n" for fields in rows)
+        try:
+            lines = self._encoded(kind, rows)
+        except UnicodeEncodeError:
+            # Half a character, as a text of UTF-16 may end in: UTF-8 has no form for it.
+            rows = [_sayable(msgspec.to_builtins(fields)) for fields in rows]
+            lines = self._encoded(kind, rows)
         if any(secret in lines for secret in self._secrets):
             lines = b"".join(self._blotted(kind, fields) for fields in rows)
         self._file.write(lines)
         self._file.flush()
+
+    def _encoded(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
+        return b"".join(self._encoder.encode({"t": kind, **fields}) + b"\n" for fields in rows)
 
     def _blotted(self, kind: str, fields: Mapping[str, Any]) -> bytes:
         values = msgspec.json.decode(self._encoder.encode(fields))
@@ -77,6 +85,15 @@ class Ledger:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _sayable(value: Any) -> Any:
+    """Plain data with `?` for each half of a character."""
+    if isinstance(value, dict):
+        return {_sayable(name): _sayable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(inner) for inner in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def cut_torn_line(path: Path) -> int:
@@ -110,7 +127,10 @@ def read(path: Path, *, replaced: bool = False) -> Iterator[Line]:
     """
     decoder = msgspec.json.Decoder(Line)
     for _, raw in read_raw(path, replaced=replaced):
-        yield decoder.decode(raw)
+        try:
+            yield decoder.decode(raw)
+        except UNPARSABLE as error:
+            raise LedgerError(f"a line is damaged: {error}", where=str(path)) from None
 
 
 def read_raw(path: Path, *, replaced: bool = False) -> Iterator[tuple[str, bytes]]:
@@ -173,7 +193,7 @@ def read_from(path: Path, start: int = 0) -> Iterator[tuple[int, Head, bytes]]:
                 return  # the torn end of a run that was killed, or of one that is writing now
             try:
                 head = decoder.decode(raw)
-            except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            except UNPARSABLE as error:
                 after = f" after byte {start}" if start else ""
                 raise LedgerError(
                     f"line {number}{after} is damaged: {error}",
@@ -197,7 +217,11 @@ def _lines(path: Path) -> Iterator[tuple[int, Head, bytes]]:
 
 
 def last_line(path: Path) -> Line:
-    """The last complete line of a ledger, read from its end; {} for an empty or absent one."""
+    """The last complete line of a ledger, read from its end; {} for an empty or absent one.
+
+    Raises:
+        LedgerError: that line is damaged.
+    """
     if not path.exists():
         return {}
     with path.open("rb") as file:
@@ -210,5 +234,7 @@ def last_line(path: Path) -> Line:
     complete = tail[: tail.rfind(b"\n") + 1].splitlines()
     if not complete:
         return {}
-    line: Line = msgspec.json.decode(complete[-1])
-    return line
+    try:
+        return msgspec.json.decode(complete[-1], type=Line)
+    except UNPARSABLE as error:
+        raise LedgerError(f"its last line is damaged: {error}", where=str(path)) from None

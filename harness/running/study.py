@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.contract.errors import HarnessError, LedgerError, RecipeError
+from harness.contract.errors import UNPARSABLE, HarnessError, LedgerError, RecipeError
 from harness.contract.launching import Launch, LaunchedRun, Launcher, RunState
 from harness.contract.protocols import ReportContext, Reported, RunInfo
 from harness.planning.plan import Plan, make_plans
@@ -105,7 +105,7 @@ def open_study(folder: Path) -> Study:
         )
     except (FileNotFoundError, NotADirectoryError):
         raise LedgerError("is not the folder of a run", where=str(folder), hint="harness runs") from None
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, *UNPARSABLE) as error:
         raise LedgerError(f"cannot be read: {error}", where=str(path)) from None
 
 

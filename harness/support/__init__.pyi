@@ -5,6 +5,7 @@ from harness.support.figures import duration as duration
 from harness.support.figures import percent as percent
 from harness.support.figures import sources as sources
 from harness.support.files import stem as stem
+from harness.support.files import unpacking as unpacking
 from harness.support.finishes import GAVE_UP as GAVE_UP
 from harness.support.finishes import finish_of as finish_of
 from harness.support.finishes import plain as plain

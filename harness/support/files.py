@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
+
+from harness.contract.errors import DataError
 
 #: Endings of files that hold rows, or describe them, which are no part of the name. The longest first.
 ENDINGS: Final = (".jsonl.gz", ".parquet", ".jsonl", ".toml", ".gz")
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[BinaryIO]:
+    """A file of rows, open for reading, unpacked on the way if it ends in `.gz`.
+
+    Raises:
+        DataError: while it is read: it is no whole gzip file.
+    """
+    import gzip
+    import zlib
+
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            yield cast(BinaryIO, file)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"not a whole gzip file: {error}", where=str(path)) from None
 
 
 def stem(path: Path) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from harness.contract.errors import DataError, counted, near
+from harness.contract.errors import UNPARSABLE, DataError, counted, near
 from harness.contract.records import Difficulty, PolicyRef, Sampling, digest
 from harness.recipe import LabelFile
+from harness.support.files import unpacking
 
+#: Largest number that a label keeps: a double's.
+LARGEST: Final = sys.float_info.max
 #: How far a published pass rate may be from the share that it was: half a percent, for two digits.
 ROUNDED: Final = 0.005
 
@@ -76,7 +78,7 @@ def _extra(row: Mapping[str, Any], file: LabelFile, where: str) -> dict[str, flo
     for name, value in values.items():
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
             raise DataError(f"{file.extra.get(name, name)} is {value!r}", where=where, allowed="a number")
         kept[str(name)] = float(value)
     return kept
@@ -92,19 +94,23 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             raise DataError(
                 "reading parquet needs pyarrow", where=str(path), hint="pip install 'staged-harness[parquet]'"
             ) from None
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
-            for number, row in enumerate(batch.to_pylist(), 1):
+        try:
+            rows = (
+                row for batch in pyarrow.parquet.ParquetFile(path).iter_batches() for row in batch.to_pylist()
+            )
+            for number, row in enumerate(rows, 1):
                 yield f"{path}, row {number}", row
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(f"not a parquet file: {error}", where=str(path)) from None
         return
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
+    with unpacking(path) as file:
         for number, raw in enumerate(file, 1):
             if not raw.strip():
                 continue
             where = f"{path}, line {number}"
             try:
                 yield where, msgspec.json.decode(raw, type=dict[str, Any])
-            except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            except UNPARSABLE as error:
                 raise DataError(f"not a JSON object: {error}", where=where) from None
 
 
@@ -140,6 +146,6 @@ def _share(row: Mapping[str, Any], name: str, where: str) -> float:
 
 def _count(row: Mapping[str, Any], name: str, where: str) -> int:
     value = _field(row, name, where)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise DataError(f"{name} is {value!r}", where=where, allowed="a whole number of samples")
     return value

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 from harness_tasks.rows import RowFault, unpacked
 from pydantic import Field
 
-from harness.contract import AnswerSpec, BuildContext, Message, RecipeError, Task, convert, digest
+from harness.contract import UNPARSABLE, AnswerSpec, BuildContext, Message, RecipeError, Task, convert, digest
 from harness.contract import kind as kind_of
 from harness.planning import resolve
 from harness.recipe import Model, Plugin, validated
@@ -116,7 +116,7 @@ def read_definition(path: Path) -> Definition:
         return Definition(path=str(path))
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise RecipeError(f"not TOML: {error}", where=str(path)) from None
     made = validated(Definition, values, where=str(path))
     if (made.path is None) == (made.repo is None):

@@ -22,7 +22,7 @@ Reader = Callable[[Row, int, int], Task | None]
 
 _BOX: Final = re.compile(r"\\boxed\s*\{")
 #: `2024-II-4`, `aime24-II-04`
-_PAPER: Final = re.compile(r"(?:aime\d+|20\d\d)-(I{1,2})-(\d+)")
+_PAPER: Final = re.compile(r"(?:aime\d+|20\d\d)-(I{1,2})-(\d{1,9})")
 _FUNCTION: Final = re.compile(r"^def (\w+)", re.MULTILINE)
 LETTERS: Final = "ABCDEFGHIJ"
 
@@ -76,7 +76,7 @@ class Integers:
             number = float(str(raw).strip().replace(",", ""))
             if number != int(number):
                 raise ValueError
-        except ValueError:
+        except (ValueError, OverflowError):
             raise RowFault("answer", f"must be an integer, not {_short(raw)}") from None
         identity, paper = self._identity(row, position)
         spec = AnswerSpec(type="integer")
@@ -93,7 +93,7 @@ class Integers:
         by its place (15 problems a paper)."""
         named = next((str(row[n]) for n in ("id", "ID") if n in row), "")
         if not self.papers:
-            number = int(named.rpartition("-")[2]) if re.fullmatch(r"(?:.*-)?\d+", named) else position
+            number = int(named.rpartition("-")[2]) if re.fullmatch(r"(?:.*-)?\d{1,9}", named) else position
             return f"{self.prefix}-{number:02d}", ""
         match = _PAPER.fullmatch(named)
         paper = match[1] if match else ("I" if position < 15 else "II")
@@ -153,7 +153,7 @@ def olympiadbench(row: Row, position: int, seed: int) -> Task:
     problem = text(row, "question")
     spec = AnswerSpec(
         type="number" if row.get("answer_type") == "Numerical" and not multiple else "expression",
-        unit=(row.get("unit") or "").strip("$ ") or None,
+        unit=_unit(row.get("unit")),
         tolerance=_tolerance(row.get("error")),
         multiple=multiple,
     )
@@ -164,6 +164,12 @@ def olympiadbench(row: Row, position: int, seed: int) -> Task:
         answer_spec=spec,
         tags=_tags({"subject": row.get("subfield"), "type": row.get("answer_type")}, "subject", "type"),
     )
+
+
+def _unit(unit: Any) -> str | None:
+    if unit is not None and not isinstance(unit, str):
+        raise RowFault("unit", f"must be text, not {_short(unit)}")
+    return (unit or "").strip("$ ") or None
 
 
 def _undollared(answer: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 from harness_tasks.rows import MAX_FAULTS, RowFault, no_rows
 
-from harness.contract import BuildContext, DataError, PluginError, Task, digest
+from harness.contract import UNPARSABLE, BuildContext, DataError, PluginError, Task, digest
 from harness.plugging import missing_requirements
 from harness_benchmarks.options import Where
 from harness_benchmarks.readers import Reader
@@ -200,7 +200,7 @@ def _rows(path: Path, faults: list[str]) -> Iterator[tuple[int, dict[str, Any]]]
                 continue
             try:
                 row = decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNPARSABLE as error:
                 faults.append(f"{path}:{number}: is not JSON: {error}")
                 continue
             if isinstance(row, dict):

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from harness.contract import (
+    UNPARSABLE,
     BuildContext,
     DataError,
     EngineError,
@@ -111,7 +112,7 @@ def _lines(path: Path) -> Iterator[tuple[bytes, int, int]]:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except UNPARSABLE:
         return False
     return True
 
@@ -119,7 +120,7 @@ def _is_json(line: bytes) -> bool:
 def _keys(line: bytes, where: str) -> Iterator[tuple[RolloutKey, int]]:
     try:
         value = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+    except UNPARSABLE as error:
         raise DataError(f"is not JSON: {error}", where=where) from None
     if not isinstance(value, dict) or not ("t" in value or "key" in value):
         raise DataError("is neither a rollout nor a line of a ledger", where=where)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from harness.contract import BuildContext, EngineError, ModelFiles, Request
+from harness.contract import UNPARSABLE, BuildContext, EngineError, ModelFiles, Request
 from harness_openai.options import OpenAIOptions
 from harness_openai.protocol import Mode, error_text, prompt_fields
 
@@ -40,7 +40,7 @@ class PromptCounter:
         for server in self._options.servers:
             try:
                 return self._by_server(server, request)
-            except (OSError, ValueError) as error:
+            except (OSError, *UNPARSABLE) as error:
                 refusals.append(f"{server}: {_reason(error)}")
         if self.files is not None:
             return self._by_tokenizer(self.files.path, request)

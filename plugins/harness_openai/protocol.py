@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct, field
 
-from harness.contract import Finish, Request, refuse_prefix
+from harness.contract import UNPARSABLE, Finish, Request, refuse_prefix
 from harness.support import GAVE_UP, content, finish_of, plain
 from harness_openai.faults import Broken, Refused
 from harness_openai.options import OpenAIOptions
@@ -173,7 +173,7 @@ def error_text(given: bytes) -> str:
         content = msgspec.json.decode(given)
         content = content.get("error", content) if isinstance(content, dict) else content
         text = str(content.get("message", content) if isinstance(content, dict) else content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNPARSABLE:
         text = given.decode(errors="replace")
     return " ".join(text.split())[:300]
 
@@ -181,7 +181,7 @@ def error_text(given: bytes) -> str:
 def _decoded(given: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(given, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNPARSABLE as error:
         raise Broken(f"rubbish: {error}; it starts with {given[:60]!r}") from None
 
 

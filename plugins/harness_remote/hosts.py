@@ -8,16 +8,18 @@ status is read anew, because another version may run in its place.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import aiohttp
 import msgspec
 from harness_sandbox import exchange
 from harness_sandbox.pool import SandboxError
 
+from harness.contract import UNPARSABLE
 from harness_remote import messages
 from harness_remote.options import RemoteOptions
 
@@ -62,6 +64,20 @@ class Denied(Exception):
 
 class Silent(Exception):
     """No host at all was reachable for longer than `patience`."""
+
+
+class _About(msgspec.Struct):
+    """A host's status. One without slots has no room, and would be waited for without end."""
+
+    slots: Annotated[int, msgspec.Meta(gt=0)]
+    protocol: int
+    runner: str
+    kind: str
+    memory_mb: Annotated[int, msgspec.Meta(ge=0)]
+    body_bytes: Annotated[int, msgspec.Meta(ge=0)]
+    language: str
+    draining: bool
+    python: str | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -231,14 +247,12 @@ class Hosts:
         except (Unknown, Refused) as error:
             raise Denied(f"what answers there is not a sandbox host: {error}") from None
         try:
-            about = msgspec.json.decode(body, type=dict[str, Any])
-            host.slots = int(about["slots"])
-            version, runner, host.kind = int(about["protocol"]), str(about["runner"]), str(about["kind"])
-            python = str(about.get("python"))
-            host.memory_mb, host.body_bytes = int(about["memory_mb"]), int(about["body_bytes"])
-            host.language, draining = str(about["language"]), bool(about["draining"])
-        except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError, ValueError):
-            raise Denied("what answers there is not a sandbox host") from None
+            about = msgspec.json.decode(body, type=_About)
+        except UNPARSABLE as error:
+            raise Denied(f"what answers there is not a sandbox host: {error}"[:300]) from None
+        version, runner, python = about.protocol, about.runner, str(about.python)
+        host.slots, host.kind, host.language = about.slots, about.kind, about.language
+        host.memory_mb, host.body_bytes, draining = about.memory_mb, about.body_bytes, about.draining
         if (version, runner) != (messages.PROTOCOL, messages.runner()):
             raise Denied(
                 f"it has another version (protocol {version}, runner {runner}) than this machine (protocol "
@@ -273,7 +287,7 @@ class Hosts:
         try:
             told = msgspec.json.decode(body, type=dict[str, Any])
             reason, after = f"{status} {told.get('error', '')}"[:300], told.get("retry_after")
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except UNPARSABLE:
             pass
         if status == 429:
             raise Busy(reason, _seconds(after or (headers or {}).get("Retry-After")))
@@ -320,6 +334,8 @@ class Hosts:
 
 def _seconds(value: Any) -> float:
     try:
-        return min(max(float(value), 0.05), 30.0)
-    except (TypeError, ValueError):
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
         return 1.0
+    # Of two numbers one of which is none, Python takes the first: a rest of nan would have no end.
+    return 1.0 if math.isnan(seconds) else min(max(seconds, 0.05), 30.0)

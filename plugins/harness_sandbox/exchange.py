@@ -6,10 +6,12 @@ import json
 import secrets
 from typing import Any, Final
 
+import msgspec
 from harness_runner import trace, values
 from harness_runner.program import NOT_COMPILED
 
 from harness.contract import Job, Raw, RawStatus
+from harness_sandbox.channel import ChannelError
 
 #: Output and result buffers that a server keeps ready, in bytes.
 OUTPUT_BYTES: Final = 1 << 20
@@ -63,8 +65,35 @@ def longest(job: Job) -> float:
     return job.wall_seconds * turns + GRACE_SECONDS
 
 
+class _Answer(msgspec.Struct, kw_only=True):
+    """The header of a server's answer, as far as it is read."""
+
+    #: As the one who watched the program has it (`harness_runner.watch`).
+    status: str
+    exit: int | None
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    signal: int | None
+    strays: int
+    spent_s: float = 0.0
+    clean: bool = False
+
+
+def check(header: dict[str, Any]) -> None:
+    """Refuse an answer that no server of ours gives: a program may have got at the one that it ran in.
+
+    Raises:
+        ChannelError: a field is missing or has another type.
+    """
+    try:
+        msgspec.convert(header, _Answer)
+    except ValueError as error:
+        raise ChannelError(f"an answer that is none: {error}"[:300]) from None
+
+
 def reply(header: dict[str, Any], parts: dict[str, bytes], key: bytes = b"") -> Raw:
-    """What a server's answer says; an `infra_error` if the program was never started.
+    """What a server's checked answer says; an `infra_error` if the program was never started.
 
     Args:
         key: what the trace of a traced job is signed with.

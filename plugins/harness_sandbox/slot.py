@@ -139,7 +139,8 @@ class Slot:
         channel.send(frames.pack(header, parts), deadline)
         answer, body = self._receive(channel, deadline)
         if answer.get("op") != "done":
-            raise ChannelError(f"an unexpected answer: {answer}")
+            raise ChannelError(f"an unexpected answer: {answer}"[:300])
+        exchange.check(answer)
         return answer, body, parts.get("key", b"")
 
     def _receive(self, channel: Channel, deadline: float) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -9,17 +9,16 @@ an item.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from harness.contract import BuildContext, DataError, Task, decode, seed_of, uniforms
 from harness.planning import resolve
+from harness.support import unpacking
 from harness_sim.items import item
 from harness_sim.options import SimRatesOptions
 
@@ -119,8 +118,7 @@ def _read(path: Path, written: int, share: float) -> list[tuple[_Row, bool]]:
     Args:
         written: when the file was last changed, so that another content is read anew.
     """
-    opener: Any = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
+    with unpacking(path) as file:
         rows = [decode(raw, _Row, where=f"{path}, line {i}") for i, raw in enumerate(file, 1) if raw.strip()]
     return [(row, _held_out(row.id, share)) for row in rows]
 

@@ -50,7 +50,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
             for row in batch.to_pylist():
                 number += 1
                 yield _read(row, readers, f"{path}:{number}")
-    except pyarrow.ArrowException as error:
+    except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"not a parquet file: {error}", where=str(path)) from None
 
 

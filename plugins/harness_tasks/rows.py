@@ -7,7 +7,6 @@ file, which is read by position, so that threads and forked processes may share 
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import os
 import shutil
@@ -20,7 +19,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.contract import DataError, seed_of
+from harness.contract import UNPARSABLE, DataError, seed_of
+from harness.support import unpacking
 from harness_tasks.parquet import parquet_rows
 
 #: Part of the names of unpacked files: rises when they would be written otherwise.
@@ -73,7 +73,7 @@ class Rows:
         start, end = (int(value) for value in self._starts[position])
         try:
             row = _DECODER.decode(os.pread(self._file, end - start, start))
-        except msgspec.DecodeError as error:
+        except UNPARSABLE as error:
             raise DataError(f"changed while in use: {error}", where=f"{self.path}:{line}") from None
         return line, row
 
@@ -162,11 +162,8 @@ def unpacked(path: Path, cache: Path) -> Path:
 
 
 def _inflate(path: Path, target: Path) -> None:
-    try:
-        with gzip.open(path) as packed, target.open("wb") as plain:
-            shutil.copyfileobj(packed, plain, 1 << 20)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise DataError(f"not a whole gzip file: {error}", where=str(path)) from None
+    with unpacking(path) as packed, target.open("wb") as plain:
+        shutil.copyfileobj(packed, plain, 1 << 20)
 
 
 def _from_parquet(path: Path, target: Path) -> None:
@@ -207,7 +204,7 @@ def _index(
         except RowFault as fault:
             where = f"{path}:{number}:{fault.field}" if fault.field else f"{path}:{number}"
             message = f"{where}: {fault.what}"
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNPARSABLE as error:
             message = f"{path}:{number}: is not JSON: {error}"
         else:
             if name is not None:

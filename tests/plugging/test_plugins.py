@@ -18,6 +18,7 @@ from harness.contract.errors import PluginError, UnknownName
 from harness.contract.kinds import KINDS
 from harness.plugging import plugins
 from harness.plugging.loading import HOOKS, PluginStatus
+from harness.plugging.plugins import load
 
 HEADER = "from harness import hookimpl\n\n"
 
@@ -290,3 +291,32 @@ def test_a_name_resolves_to_itself_or_to_the_only_one_it_can_mean(known: list[st
 def test_a_name_of_a_distribution_that_is_not_here_says_so() -> None:
     with pytest.raises(UnknownName, match="no plugin of 'someones-rules' is here"):
         plugins.load().registry.find("losses", "someones-rules/term")
+
+
+def test_a_distribution_that_does_not_say_its_name_harms_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "nameless-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("\n")
+    (info / "entry_points.txt").write_text("[harness]\nodd = no_such_module\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins = load()
+    assert plugins.status("unknown/odd").state == "failed"
+    assert plugins.status("math").state == "ok"
+
+
+def test_entry_points_that_cannot_be_read_are_a_status_and_harm_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, group in (("broken", "harness"), ("strange", "others")):
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\nno equals sign\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugins = load()
+    broken = plugins.status("broken/entry-points")
+    assert (broken.state, "cannot be read" in broken.reason) == ("failed", True)
+    assert [s.full_name for s in plugins.statuses if s.distribution == "strange"] == []
+    assert plugins.status("math").state == "ok"

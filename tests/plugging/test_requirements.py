@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from harness.contract.errors import PluginError
 from harness.plugging import requirements
 from harness.plugging.requirements import extra_that_brings, missing_requirements, needs_other_harness
 
@@ -124,3 +125,20 @@ def test_starting_the_command_parses_no_requirement_in_full() -> None:
     code = "import sys; from harness.cli import main; main(['--help']); sys.exit('packaging' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", [
+    "numpy>=; extra == 'x'", "numpy; extra == 'x' and nonsense", "; extra == 'x'",
+    "numpy<" + "1" * 5000 + "; extra == 'x'",
+])  # fmt: skip
+def test_a_requirement_that_is_none_names_its_distribution(install: Install, line: str) -> None:
+    install("fake", "1.0", "Provides-Extra: x", f"Requires-Dist: {line}")
+    with pytest.raises(PluginError, match="fake: its requirements cannot be read"):
+        missing_requirements("fake", "x")
+
+
+def test_extras_that_name_each_other_need_what_both_need(install: Install) -> None:
+    lines = ["Requires-Dist: fake[y]; extra == 'x'", "Requires-Dist: fake[x]; extra == 'y'"]
+    lines += [f"Requires-Dist: no-such-{extra}; extra == '{extra}'" for extra in "xy"]
+    install("fake", "1.0", "Provides-Extra: x", "Provides-Extra: y", *lines)
+    assert sorted(missing_requirements("fake", "x")) == ["no-such-x", "no-such-y"]

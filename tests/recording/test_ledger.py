@@ -122,3 +122,16 @@ def test_a_secret_that_is_a_common_word_leaves_the_lines_readable(
     assert lines(tmp_path / "l.jsonl") == [
         {"t": "rollouts", "rollouts": 12345678, "said": ["my ***", {"key": "x***"}]}
     ]
+
+
+def test_a_line_that_nests_deeper_than_python_goes_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    path.write_bytes(b'{"t":"note","text":' + b"[" * 3000 + b"\n")
+    with pytest.raises(LedgerError, match="line 1 is damaged"):
+        lines(path)
+
+
+def test_half_a_character_is_kept_as_a_question_mark(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "l") as ledger:
+        ledger.append("note", text="a\ud800b", more=["\udfff", {"\ud800": "é"}])
+    assert lines(tmp_path / "l") == [{"t": "note", "text": "a?b", "more": ["?", {"?": "é"}]}]

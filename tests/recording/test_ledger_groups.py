@@ -103,3 +103,13 @@ def test_columns_of_other_lengths_are_damage() -> None:
     line = group_line(group_with([1.0, 0.0]), "group")
     with pytest.raises(LedgerError, match="column 'rewards' has 1 entries, not 2"):
         read_group(line | {"rewards": [1.0]}, where="ledger.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("statuses", ["no such"]), ("spans", [[[0, 1]]]), ("tests", [[1]]), ("advantages", [None])],
+)
+def test_columns_of_another_form_are_damage(column: str, values: list[Any]) -> None:
+    line = group_line(group_with([1.0]), "group")
+    with pytest.raises(LedgerError, match="does not fit"):
+        read_group(line | {column: values})

@@ -450,3 +450,30 @@ def test_an_estimator_that_counts_what_nobody_sampled_is_named(tmp_path: Path) -
     assert done.returncode != 0
     assert "estimator Counts, fit: the label of" in done.stderr
     assert "say what is expected of a subject in `predicted`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("l.jsonl.gz", b"no gzip"),
+        ("l.jsonl.gz", gzip.compress(b'{"id": "a"}' * 99, mtime=0)[:30]),
+        ("l.parquet", b"no parquet"),
+        ("l.jsonl", b"[" * 3000),
+    ],
+    ids=["no gzip", "half a gzip", "no parquet", "nested"],
+)
+def test_a_damaged_label_file_is_named(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=name):
+        load_labels("m", LabelFile(path=name), tmp_path)
+
+
+def test_numbers_that_no_label_holds_are_refused(tmp_path: Path) -> None:
+    row = {"id": "a", "passes": 10**400, "samples": 10**400}
+    (tmp_path / "l.jsonl").write_text(json.dumps(row))
+    with pytest.raises(DataError, match="passes is 1000"):
+        load_labels("m", LabelFile(path="l.jsonl", passes="passes", samples_column="samples"), tmp_path)
+    row = {"id": "a", "pass_rate": 0.5, "extra": {"b": 10**400}}
+    (tmp_path / "l.jsonl").write_text(json.dumps(row))
+    with pytest.raises(DataError, match="b is 1000"):
+        load_labels("m", LabelFile(path="l.jsonl"), tmp_path)

@@ -168,3 +168,17 @@ def test_every_benchmark_and_profile_is_registered() -> None:
         assert (able.repo, able.gated) == (entry.repo, entry.gated)
     assert set(registry.names("benchmarks")) >= set(ENTRIES)
     assert {"r1-standard", "seed-paper", "qwen3-thinking", "greedy-smoke"} <= set(registry.names("profiles"))
+
+
+def test_infinity_is_no_integer_and_a_list_no_unit() -> None:
+    with pytest.raises(RowFault, match="integer"):
+        readers.Integers("x")({"problem": "p", "answer": "inf"}, 0, 0)
+    row = {"question": "q", "final_answer": ["1"], "is_multiple_answer": False, "unit": ["cm"]}
+    with pytest.raises(RowFault, match="text"):
+        readers.olympiadbench(row, 0, 0)
+
+
+@pytest.mark.parametrize("papers", [False, True])
+def test_a_name_of_thousands_of_digits_is_no_number(papers: bool) -> None:
+    row = {"problem": "p", "answer": "1", "id": "2024-I-" + "9" * 5000}
+    assert len(readers.Integers("x", papers=papers)(row, 2, 0).id) < 20

@@ -10,6 +10,10 @@ import pytest
 pytest.importorskip("aiohttp", reason="needs the extra 'openai'")
 
 
+from harness_openai import protocol
+from harness_openai.faults import Broken
+from harness_openai.options import OpenAIOptions
+
 from harness.contract.errors import EngineError
 from harness.contract.protocols import ModelFiles, Policy
 from harness.contract.records import PolicyRef, Rollout, decode, encode
@@ -170,3 +174,12 @@ def test_filtered_content_is_an_abort_with_the_reason() -> None:
     with serving(always="finish:content_filter") as server:
         (rollout,) = gathered(engine(server.url), asks(1))
     assert (rollout.finish, "filtered" in rollout.reason) == ("abort", True)
+
+
+def test_an_answer_that_nests_deeper_than_python_goes_is_rubbish() -> None:
+    deep = b'{"choices":' + b"[" * 3000
+    with pytest.raises(Broken, match="rubbish"):
+        protocol.answer(deep, request(), OpenAIOptions(servers=("http://127.0.0.1:1/v1",)))
+    with pytest.raises(Broken, match="rubbish"):
+        protocol.cards(deep)
+    assert protocol.error_text(deep).startswith('{"choices"')

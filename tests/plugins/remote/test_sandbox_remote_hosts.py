@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from harness_livecodebench.options import GraderOptions
 from harness_livecodebench.store import Store
 from harness_livecodebench.strict import StrictGrader
+from harness_remote import hosts as hosts_module
 from harness_remote import messages
 from harness_remote.client import RemoteSandbox
 from harness_remote.hosts import Hosts, Unreached
@@ -254,3 +256,36 @@ def test_hosts_whose_programs_run_in_different_pythons_are_not_mixed() -> None:
                     RemoteSandbox(RemoteOptions(servers=servers))
             finally:
                 server.shutdown()
+
+
+@pytest.mark.parametrize("asked", ["nan", float("nan"), "soon", None, 10**400])
+def test_a_pause_that_is_no_number_is_a_second(asked: Any) -> None:
+    assert hosts_module._seconds(asked) == 1.0
+
+
+@pytest.mark.parametrize("slots", [0, -1, "2", 1e300])
+def test_a_host_without_room_is_refused_and_not_waited_for(slots: Any) -> None:
+    status = {
+        "slots": slots, "protocol": messages.PROTOCOL, "runner": messages.runner(), "kind": "k",
+        "memory_mb": 1,
+        "body_bytes": 1, "language": "", "draining": False,
+    }  # fmt: skip
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(status)
+
+    async def go() -> None:
+        app = web.Application()
+        app.router.add_get("/v1/status", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        known = Hosts(RemoteOptions(servers=(f"http://127.0.0.1:{runner.addresses[0][1]}",)), TOKEN)
+        try:
+            with pytest.raises(SandboxError, match="slots"):
+                await known.first_look()
+        finally:
+            await known.close()
+            await runner.cleanup()
+
+    asyncio.run(go())

@@ -9,6 +9,8 @@ import pytest
 from harness_runner import frames, values
 from harness_runner.calls import outcome
 from harness_runner.seccomp import program
+from harness_sandbox import exchange
+from harness_sandbox.channel import ChannelError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,3 +165,24 @@ def test_the_filters_jumps_all_land_on_a_return(machine: str) -> None:
 def test_an_unknown_machine_has_no_filter() -> None:
     with pytest.raises(OSError, match="no system call numbers for riscv"):
         program("riscv")
+
+
+@pytest.mark.parametrize(
+    "change", [{"exit": "0"}, {"status": 3}, {"wall_s": None}, {"strays": [1]}, {"spent_s": "x"}]
+)
+def test_an_answer_that_no_server_gives_is_refused(change: dict[str, object]) -> None:
+    """A program that got at the server it ran in may say anything."""
+    answer = {
+        "status": "exited",
+        "exit": 0,
+        "wall_s": 0.1,
+        "cpu_s": 0.1,
+        "peak_mb": 1.0,
+        "signal": None,
+        "strays": 0,
+    }
+    exchange.check(answer)
+    with pytest.raises(ChannelError, match="none"):
+        exchange.check(answer | change)
+    with pytest.raises(ChannelError, match="wall_s"):
+        exchange.check({name: value for name, value in answer.items() if name != "wall_s"})

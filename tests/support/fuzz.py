@@ -114,7 +114,7 @@ def mutated(draw: st.DrawFn, documents: Sequence[Any], *, edits: int = 4) -> Any
         elif edit == "truncate":
             holder[key] = _shorter(holder[key])
         elif edit == "move":
-            there, name = found[draw(st.integers(0, len(found) - 1))]
+            there, name = parts[draw(st.integers(0, len(parts) - 1))]
             if there is holder or name in (there if isinstance(there, dict) else range(len(there))):
                 holder[key] = copy.deepcopy(there[name])
         elif edit == "rename" and isinstance(holder, dict):

@@ -20,7 +20,7 @@ def is_parts(value: Any) -> bool:
 
 
 def is_thought(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in THOUGHT
+    return _kind(part) in THOUGHT
 
 
 def joined(parts: list[Any], *, ended: bool = True) -> str:
@@ -34,7 +34,7 @@ def joined(parts: list[Any], *, ended: bool = True) -> str:
     """
     text, open_thought = "", False
     for part in parts:
-        kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+        kind = _kind(part)
         if isinstance(part, str) or kind in SAID:
             said = part if isinstance(part, str) else _inner(part)
             text += ("</think>" if open_thought and said else "") + said
@@ -47,13 +47,25 @@ def joined(parts: list[Any], *, ended: bool = True) -> str:
     return text + ("</think>" if open_thought and ended else "")
 
 
+def _kind(part: Any) -> str:
+    """A part's type; of one that says none, what it is instead."""
+    kind = part.get("type") if isinstance(part, dict) else part
+    return kind if isinstance(part, dict) and isinstance(kind, str) else type(kind).__name__
+
+
 def _inner(part: dict[str, Any]) -> str:
-    """A part's text: under its type's name, or `text`, or in parts again."""
-    for name in (part["type"], "text", "thinking", "reasoning", "summary", "content"):
+    """A part's text: under its type's name, or `text`, or in parts again.
+
+    Raises:
+        UnknownPart: one of those is neither text nor an object.
+    """
+    for name in (_kind(part), "text", "thinking", "reasoning", "summary", "content"):
         value = part.get(name)
         if isinstance(value, str):
             return value
         if isinstance(value, list):
+            if odd := [item for item in value if not isinstance(item, str | dict)]:
+                raise UnknownPart(f"a part of type {type(odd[0]).__name__!r}")
             return "".join(
                 item if isinstance(item, str) else _inner({"type": "text"} | item) for item in value
             )

@@ -1,4 +1,4 @@
-"""The trainer `verl`: a stage as one Ray job under verl's own interpreter, driven step by step from here."""
+"""The trainer `verl`: a Ray job under verl's own interpreter, driven step by step from here."""
 
 from harness import hookimpl
 from harness.plugging import Register
@@ -43,5 +43,5 @@ def register_trainers(register: Register) -> None:
             "precisions": ["fp32", "bf16"],
         },
         extra="torch",
-        summary="verl on Ray: a stage is one job on one node or many; verl may live in another environment",
+        summary="verl on Ray: one job for a run, on one node or many; verl may live in another environment",
     )

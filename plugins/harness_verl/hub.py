@@ -39,11 +39,12 @@ class Arrival:
 
 
 class Hub(LineServer):
-    """One stage's. Calls of the job are answered in threads of their own; the driver uses the rest."""
+    """One job's. Calls of the job are answered in threads of their own; the driver uses the rest."""
 
-    def __init__(self, session: StageSession, address: str, *, reached: str | None = None) -> None:
+    def __init__(self, session: StageSession | None, address: str, *, reached: str | None = None) -> None:
         """
         Args:
+            session: of the stage under way, if one is.
             address: where to listen (see `harness_verl.server`).
             reached: the host by which the job reaches it, if that is another than it is bound to.
         """
@@ -58,7 +59,7 @@ class Hub(LineServer):
         #: When the job was last heard of, and what it was at.
         self.heard = monotonic()
         self.phase = START
-        self._session = session
+        self.session = session
         super().__init__(address)
         if reached is not None:
             self.address = f"tcp:{reached}:{self.address.rpartition(':')[2]}"
@@ -70,7 +71,8 @@ class Hub(LineServer):
 
     def progress(self, did: str) -> None:
         """Tell the session, and so the stage's watchdog, that the job gets on; the driver's own thread."""
-        self._session.progress(did)
+        if self.session is not None:
+            self.session.progress(did)
 
     def settle(self, uid: str, outcomes: Sequence[Mapping[str, Any]]) -> None:
         """Tell reward workers what a group's samples are worth, in the order of the samples."""
@@ -125,5 +127,5 @@ class Hub(LineServer):
             self._changed.wait_for(lambda: self._closed or self._outcomes[worker], PATIENCE)
             outcomes = self._outcomes.pop(worker, [])
             if self._closed and not outcomes:
-                raise ValueError("the stage is over")
+                raise ValueError("the job is over")
             return outcomes

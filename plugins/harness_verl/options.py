@@ -31,13 +31,17 @@ class VerlOptions(Model):
     """verl's own settings, as its command line takes them: `trainer.logger=[console,wandb]`, `+new.key=1`,
     `~old.key`, `model_engine=megatron`. A key that the recipe decides is refused."""
     ray_address: str | None = None
-    """A running Ray cluster: `auto`, or `host:port`. If not set, each stage starts Ray on this machine."""
+    """A running Ray cluster: `auto`, or `host:port`. If not set, each job starts Ray on this machine."""
     listen: str | None = None
     """Network interface, by its address, on which verl's reward workers reach this process. If not set,
     this machine only; with a `ray_address`, all interfaces."""
+    keep_job: bool = True
+    """Whether a job goes on with the next stage. False ends it after each stage, so that memory and devices
+    are free between them, for an engine of the recipe's own on the same GPUs."""
     engine: Annotated[Plugin | None, kind("engines")] = None
-    """Plugin of kind `engines` that measures and evaluates between stages. If not set, `transformers` on a
-    CPU, and on GPUs `vllm` under verl's interpreter."""
+    """Plugin of kind `engines` that measures and evaluates between stages. If not set, the rollout servers of
+    the job that waits; before the first stage `transformers` on a CPU, and on GPUs `vllm` under verl's
+    interpreter."""
     micro_batch: Count = 8
     """Rows (prompt plus completion) of one forward and backward pass."""
     environment: dict[str, str] = Field(default_factory=dict)

@@ -22,7 +22,7 @@ class Start:
     resume: Path | None = None
     #: verl's checkpoint of the stage before, for the optimizer's moments.
     optimizer: Path | None = None
-    #: The reference model of a KL term, if it is not the base of an adapter.
+    #: The reference model of KL terms, if it is not the base of an adapter.
     reference: Path | None = None
     #: Under LoRA: the adapter, of which `model` is the base.
     adapter: Path | None = None
@@ -44,7 +44,8 @@ def start_of(stage: Stage, policy: Policy, context: BuildContext, first_step: in
     adapter = None
     if context.lora is not None:
         adapter = lora.adapter_of(policy, initial, context)
-    reference = initial if stage.loss.kl and adapter is None else None
+    # Of every stage, be there a KL term or not: a job may do one after the other.
+    reference = initial if adapter is None else None
     resumed = first_step > 0
     return Start(
         (policy.files.path if adapter is None else initial).resolve(),

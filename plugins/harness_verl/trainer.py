@@ -1,18 +1,16 @@
 """The trainer `verl`: verl does the work in a job of its own, one command of the loop at a time.
 
-A stage is one Ray job. The driver keeps what all trainers share: it draws tasks, renders prompts, judges
-completions as groups finish, computes advantages and decides; verl generates, updates and writes
-checkpoints when it is told to. So the curriculum decides at every step, and a stage ends when its rule
+A Ray job does one stage after the other. The driver keeps what all trainers share: it draws tasks, renders
+prompts, judges completions as groups finish, computes advantages and decides; verl generates, updates and
+writes checkpoints when it is told to. So the curriculum decides at every step, and a stage ends when its rule
 says so.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
@@ -36,7 +34,7 @@ from harness.contract import (
     TrainingError,
 )
 from harness.recipe import Conventions, Stage
-from harness.training import Backend, Step, TimeUp, Update, silence
+from harness.training import Backend, Step, Update
 from harness.training.drive import drive
 from harness_verl import checkpoint, job, lora
 from harness_verl.hub import Arrival, Hub
@@ -44,6 +42,7 @@ from harness_verl.live import LiveEngine, rollouts
 from harness_verl.options import VerlOptions
 from harness_verl.reach import interface
 from harness_verl.spec import device_of, python_of, specification
+from harness_verl.standing import StandingJob, closing_on_failure
 from harness_verl.start import Start, start_of
 
 
@@ -58,9 +57,16 @@ class VerlTrainer:
         self.python = python_of(self.options, context)
         job.require(self.python, "trainer 'verl'")
         self._engine: Engine | None = None
+        #: The job of the last stage, if it waits for another one.
+        self._job: StandingJob | None = None
 
     def engine(self, policy: Policy) -> Engine:
-        """For measuring and evaluating between stages, when no job runs."""
+        """For measuring and evaluating between stages: the job's own rollout servers, if it waits with this
+        policy's weights, or else an engine of its own."""
+        if self.options.engine is None and self._job is not None:
+            if self._job.holds(policy):
+                return self._job.engine(policy.ref)
+            self._end_job()
         if self._engine is None:
             use = self.options.engine
             if use is not None:
@@ -84,8 +90,18 @@ class VerlTrainer:
             # Its memory is the job's now.
             self._engine.close()
             self._engine = None
-        with ExitStack() as stack:
-            return _Stage(self, stage, policy, session, stack).run()
+        run = _Stage(self, stage, policy, session)
+        trained = run.run()
+        run.standing.rest(trained)
+        self._job = run.standing
+        if not self.options.keep_job:
+            self._end_job()
+        return trained
+
+    def take_job(self) -> StandingJob | None:
+        """The job that waits for another stage; it is the caller's to end from now on."""
+        standing, self._job = self._job, None
+        return standing
 
     def dry_run(self, stage: Stage, conventions: Conventions, context_length: int) -> Mapping[str, Any]:
         """verl's complete configuration of a stage, validated by verl itself; nothing is started and no
@@ -101,62 +117,36 @@ class VerlTrainer:
         return job.check(self.python, spec, variables, where)
 
     def close(self) -> None:
+        """
+        Raises:
+            TrainingError: the job that waited did not end well.
+        """
         if self._engine is not None:
             self._engine.close()
+        self._end_job()
+
+    def _end_job(self) -> None:
+        if (standing := self.take_job()) is not None:
+            standing.end()
 
 
 class _Stage(Backend):
-    """One stage's job (protocol `Backend`)."""
+    """One stage in a job (protocol `Backend`)."""
 
-    def __init__(
-        self, trainer: VerlTrainer, stage: Stage, policy: Policy, session: Session, stack: ExitStack
-    ) -> None:
+    def __init__(self, trainer: VerlTrainer, stage: Stage, policy: Policy, session: Session) -> None:
         self.trainer, self.stage, self.policy, self.session = trainer, stage, policy, session
         #: The step under way, and the last one that made an update.
         self._step, self._updated = 0, session.first_step
         self.where = f"trainer 'verl', stage {stage.name!r}"
-        self._numbers = itertools.count()
         #: This step's groups by their name at verl: where the samples of a task begin.
         self._names: dict[tuple[str, int], str] = {}
-        options, nodes = trainer.options, trainer.context.resources.nodes
-        bound, reached = interface(options.listen, options.ray_address, nodes, self.where)
-        hub = Hub(session, f"tcp:{bound}:0", reached=reached)  # type: ignore[arg-type]
-        self.hub = stack.enter_context(hub)
         self.start = start_of(stage, policy, trainer.context, session.first_step, self.where)
-        self.job = self._start()
-        try:
-            # While verl starts: the first tokenizer of a process brings seconds of imports.
-            self.renderer = Renderer.open(policy.files.path, trainer.context.render)
-            self.ends = end_tokens(self.renderer, _generation_config(policy.files.path))
-        except BaseException:
-            self.job.close()
-            raise
+        self.standing = self._go_on() or self._begin()
+        self.job, self.hub, self.renderer = self.standing.job, self.standing.hub, self.standing.renderer
 
     def run(self) -> Policy:
-        failed = True
-        try:
-            self._begin()
-            policy = drive(self.stage, self.policy, self.session, self, clock=self._cpu)
-            self.job.finish()
-            failed = False
-            return policy
-        except TimeUp as up:
-            # Wherever the driver stood when it rang: verl is what the stage waits for.
-            silence()
-            raise self.job.out_of_time(up) from None
-        except BaseException:
-            silence()
-            raise
-        finally:
-            self.job.close(keep_log=failed)
-
-    def _begin(self) -> None:
-        started, first_step = self.job.start(), self.session.first_step
-        if started["step"] != first_step:
-            raise TrainingError(
-                f"verl begins after step {started['step']}, the session after {first_step}",
-                where=self.where,
-            )
+        with closing_on_failure(self.job, self.hub):
+            return drive(self.stage, self.policy, self.session, self, clock=self._cpu)
 
     def _cpu(self) -> float:
         return process_time() + self.job.cpu_seconds()
@@ -176,7 +166,7 @@ class _Stage(Backend):
         asked: dict[str, Sequence[Request]] = {}
         rows = []
         for requests in step.requests(tasks):
-            uid = f"{self.stage.name.encode().hex()}x{next(self._numbers)}"
+            uid = f"{self.stage.name.encode().hex()}x{next(self.standing.numbers)}"
             asked[uid] = requests
             self._names[requests[0].key.task, requests[0].key.sample] = uid
             rows.append(self._row(uid, requests))
@@ -245,7 +235,7 @@ class _Stage(Backend):
         )
 
     def engine(self, policy: PolicyRef) -> LiveEngine:
-        return LiveEngine(self.job, self.renderer, self.ends, policy, self.start.context_length)
+        return self.standing.engine(policy)
 
     # Rows and rollouts ----------------------------------------------------------------------------
 
@@ -264,28 +254,69 @@ class _Stage(Backend):
     def _rollouts(
         self, requests: Sequence[Request], completions: Sequence[Arrival], policy: PolicyRef
     ) -> list[Rollout]:
-        return rollouts(requests, completions, self.renderer, self.ends, policy)
+        return rollouts(requests, completions, self.renderer, self.standing.ends, policy)
 
     # The job --------------------------------------------------------------------------------------
 
-    def _start(self) -> job.RayJob:
-        trainer, session = self.trainer, self.session
-        folder, start = job.place(), self.start
+    def _go_on(self) -> StandingJob | None:
+        """The run's job with this stage for its next one; None if there is no job, or it cannot go on."""
+        standing = self.trainer.take_job()
+        if standing is None:
+            return None
+        if standing.holds(self.policy) and not self.session.first_step:
+            with closing_on_failure(standing.job, standing.hub):
+                spec, _ = self._specification(standing.job.folder, standing.hub)
+                fixed = standing.take(spec, self.session, self.where, reset=self.stage.optimizer.reset)
+            if not fixed:
+                return standing
+        standing.end()
+        return None
+
+    def _begin(self) -> StandingJob:
+        """A new job; returns when it asks for its first command."""
+        options, nodes = self.trainer.options, self.trainer.context.resources.nodes
+        bound, reached = interface(options.listen, options.ray_address, nodes, self.where)
+        hub = Hub(self.session, f"tcp:{bound}:0", reached=reached)  # type: ignore[arg-type]
         try:
-            spec, variables = specification(
-                trainer.options, trainer.context, self.stage, session.conventions, start, folder, self.where
-            )
-            reach = {"HARNESS_VERL_ADDRESS": self.hub.address, "HARNESS_VERL_TOKEN": self.hub.token}
-            # On a cluster PYTHONPATH is not among them: packages travel with the job.
-            spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
+            job = self._start(hub)
+        except BaseException:
+            hub.close()
+            raise
+        with closing_on_failure(job, hub):
+            # While verl starts: the first tokenizer of a process brings seconds of imports.
+            path = self.policy.files.path
+            renderer = Renderer.open(path, self.trainer.context.render)
+            ends = end_tokens(renderer, _generation_config(path))
+            started, first_step = job.start(), self.session.first_step
+            if started["step"] != first_step:
+                raise TrainingError(
+                    f"verl begins after step {started['step']}, the session after {first_step}",
+                    where=self.where,
+                )
+        return StandingJob(hub, job, renderer, ends, self.start.context_length)
+
+    def _start(self, hub: Hub) -> job.RayJob:
+        trainer, folder = self.trainer, job.place()
+        try:
+            spec, variables = self._specification(folder, hub)
             logs, stall = trainer.context.cache / "verl-logs", trainer.context.resources.stall_seconds
             return job.RayJob(
-                trainer.python, folder, logs, spec, variables | reach, self.hub, trainer.options, stall,
-                self.where,
-            )  # fmt: skip
+                trainer.python, folder, logs, spec, variables, hub, trainer.options, stall, self.where
+            )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+
+    def _specification(self, folder: Path, hub: Hub) -> tuple[dict[str, Any], dict[str, str]]:
+        """The stage's for a job in that folder, whose processes find the hub."""
+        options, context, conventions = self.trainer.options, self.trainer.context, self.session.conventions
+        spec, variables = specification(
+            options, context, self.stage, conventions, self.start, folder, self.where
+        )
+        reach = {"HARNESS_VERL_ADDRESS": hub.address, "HARNESS_VERL_TOKEN": hub.token}
+        # On a cluster PYTHONPATH is not among them: packages travel with the job.
+        spec["settings"]["ray_kwargs.ray_init.runtime_env"]["env_vars"] |= reach
+        return spec, variables | reach
 
 
 def _outcomes(kept: Group | None, size: int) -> list[dict[str, Any]]:

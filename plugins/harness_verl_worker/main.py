@@ -1,4 +1,4 @@
-"""One stage as one job: compose verl's configuration, validate it, run it.
+"""A job: compose verl's configuration of its first stage, validate it, run it.
 
     python -m harness_verl_worker.main SPEC.json          run
     python -m harness_verl_worker.main --check SPEC.json  compose and validate; prints the configuration
@@ -15,33 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from harness_verl_worker.configuration import compose
+
 EXIT_CONFIGURATION = 3
 #: verl, or something that it needs, cannot be imported.
 EXIT_NO_VERL = 4
-
-
-def compose(spec: dict[str, Any]) -> Any:
-    """verl's complete configuration.
-
-    Raises:
-        Exception: hydra's or verl's own, for what they refuse.
-    """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_module
-    from omegaconf import OmegaConf
-    from verl.trainer.ppo.utils import need_critic, need_reference_policy
-    from verl.utils.config import validate_config
-
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        config = hydra_compose("ppo_trainer", overrides=list(spec["overrides"]))
-    for key, value in spec["settings"].items():
-        OmegaConf.update(config, key, value, force_add=True)
-    validate_config(
-        config=config,
-        use_reference_policy=need_reference_policy(config),
-        use_critic=need_critic(config),
-    )
-    return config
 
 
 def _check_platform(config: Any) -> None:
@@ -51,7 +29,7 @@ def _check_platform(config: Any) -> None:
         harness_verl_cpu.check()
 
 
-def _run(config: Any, optimizer: str | None) -> None:
+def _run(config: Any, composed: Any, optimizer: str | None) -> None:
     import ray
     from verl.trainer.main_ppo import run_ppo
 
@@ -72,7 +50,7 @@ def _run(config: Any, optimizer: str | None) -> None:
             OmegaConf.resolve(config)
             tq.init(config.transfer_queue)
             try:
-                trainer = SessionTrainer(config, optimizer=optimizer)
+                trainer = SessionTrainer(config, composed=composed, optimizer=optimizer)
                 trainer.init()
                 manager = SessionAgentManager.create(
                     config=config,
@@ -101,15 +79,14 @@ def main(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - whatever hydra, verl or a plugin says, in its words
         print(f"HARNESS-REFUSED {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         return EXIT_CONFIGURATION
-    if check:
-        from omegaconf import OmegaConf
+    from omegaconf import OmegaConf
 
+    composed = OmegaConf.to_container(config, resolve=True)
+    if check:
         sys.stdout.flush()
-        os.write(
-            1, b"HARNESS-CONFIG " + json.dumps(OmegaConf.to_container(config, resolve=True)).encode() + b"\n"
-        )
+        os.write(1, b"HARNESS-CONFIG " + json.dumps(composed).encode() + b"\n")
         return 0
-    _run(config, spec["optimizer"])
+    _run(config, composed, spec["optimizer"])
     return 0
 
 

@@ -7,10 +7,13 @@ that importing this module there is not enough).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+
+from harness_verl_worker import restage
 
 #: The class behind verl's actor.
 _Worker: Any = AgentLoopWorkerTQ.__ray_metadata__.modified_class
@@ -25,6 +28,9 @@ class SessionAgentWorker(_Worker):  # type: ignore[misc]
 
         super().__init__(*arguments, **named)
 
+    def take_stage(self, changed: Mapping[str, Any]) -> None:
+        restage.put(self.config, changed)
+
 
 class SessionAgentManager(AgentLoopManagerTQ):  # type: ignore[misc]
     """verl's manager, over those workers."""
@@ -32,3 +38,7 @@ class SessionAgentManager(AgentLoopManagerTQ):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.agent_loop_workers_class = SessionAgentWorker
+
+    def take_stage(self, changed: Mapping[str, Any]) -> None:
+        """Have every worker sample as another stage says (`harness_verl_worker.restage`)."""
+        ray.get([worker.take_stage.remote(changed) for worker in self.agent_loop_workers])

@@ -1,4 +1,4 @@
-"""verl's synchronous trainer, one command of the driver at a time.
+"""verl's synchronous trainer, one command of the driver at a time, for one stage after the other.
 
 The driver draws tasks, judges, gates and decides, as it does for every trainer; what happens between is
 verl's own: generation through its rollout servers, old and reference log-probabilities, the update, the
@@ -17,16 +17,18 @@ import numpy as np
 import ray
 import torch
 import transfer_queue as tq
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 from transfer_queue import KVBatchMeta
-from verl.trainer.ppo.utils import Role
+from verl.trainer.ppo.utils import Role, need_reference_policy
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils import tensordict_utils as tu
 from verl.utils.debug import marked_timer
 from verl.utils.skip import SkipManager
 from verl.utils.tracking import Tracking
 
+from harness_verl_worker import restage
 from harness_verl_worker.agent import GIVEN
+from harness_verl_worker.configuration import compose
 from harness_verl_worker.dealing import dealt
 from harness_verl_worker.driver import Driver
 from harness_verl_worker.metrics import sendable
@@ -49,28 +51,32 @@ class _NoData:
 
 
 class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
-    """A stage under verl."""
+    """Stages under verl, as long as the job can take the next one over."""
 
     #: Updates of a pass over this step's batch.
     _parts = 1
 
-    def __init__(self, config: Any, *, optimizer: str | None) -> None:
+    def __init__(self, config: Any, *, composed: Mapping[str, Any], optimizer: str | None) -> None:
         """
         Args:
-            config: verl's complete configuration.
+            config: verl's complete configuration, to which verl adds.
+            composed: the same as it was composed.
             optimizer: verl's checkpoint of the stage before, for its moments.
         """
         self.driver = Driver()
         self._optimizer = optimizer
+        self._composed = composed
         #: This step's groups so far, and whether a step is under way.
         self._drawn: list[KVBatchMeta] = []
         self._open = False
         self._worth: Mapping[str, Mapping[str, Any]] = {}
         self.timing_raw: dict[str, float] = {}
-        #: Steps done, or the one under way.
+        #: Steps of the stage done, or the one under way.
         self.global_steps: int = 0
         self.actor_rollout_wg: Any
         super().__init__(config)
+        self.use_reference_policy: bool
+        self._has_reference = self.use_reference_policy
 
     # What verl sets up ----------------------------------------------------------------------------
 
@@ -91,7 +97,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             self.actor_rollout_wg.take_optimizer(self._optimizer)
         super().on_init_end()
 
-    # The stage ------------------------------------------------------------------------------------
+    # Stages ---------------------------------------------------------------------------------------
 
     def fit(self, agent_loop_manager: Any) -> None:
         """Do what the driver says until it says stop."""
@@ -110,6 +116,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             "update": self._update,
             "answer": self._answer,
             "save": self._save,
+            "stage": self._stage,
         }
         result: Any = {"step": self.global_steps}
         while True:
@@ -119,6 +126,22 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
                 self._shutdown_dump_executor()
                 return
             result = handlers[name](**arguments)
+
+    def _stage(self, spec: Mapping[str, Any], reset: bool) -> Mapping[str, Any]:
+        """Go on with another stage from the weights that are here; or what of it this job is not for."""
+        wanted = OmegaConf.to_container(compose(spec), resolve=True)
+        changed = restage.changes(self._composed, wanted)
+        strategy = self.config.actor_rollout_ref.actor.strategy
+        if fixed := restage.fixed(changed, strategy=strategy, reference=self._has_reference):
+            return {"fixed": fixed}
+        self._composed = wanted
+        self._abandon()
+        self.global_steps = 0
+        restage.put(self.config, changed)
+        self.use_reference_policy = need_reference_policy(self.config)
+        self.agent_loop_manager.take_stage(changed)
+        self.actor_rollout_wg.take_stage(changed, reset)
+        return {"step": self.global_steps}
 
     def _generate(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
         """Sample a group for each row; how many completions of each came through. They reach the driver
@@ -197,16 +220,19 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
     def _save(self, folder: str) -> None:
         """verl's checkpoint as `<folder>/global_step_<n>`."""
-        if self._open:
-            # The step that was begun found nothing to learn from, and is none.
-            self._open, self.global_steps = False, self.global_steps - 1
-            self._forget([key for batch in self._drawn for key in batch.keys])
-            self._drawn.clear()
+        self._abandon()
         with open_dict(self.config):
             self.config.trainer.default_local_dir = folder
         self._save_checkpoint()
         if self.config.actor_rollout_ref.model.lora_rank:
             self.actor_rollout_wg.write_adapter(f"{folder}/global_step_{self.global_steps}/adapter")
+
+    def _abandon(self) -> None:
+        """A step that was begun and found nothing to learn from is none."""
+        if self._open:
+            self._open, self.global_steps = False, self.global_steps - 1
+            self._forget([key for batch in self._drawn for key in batch.keys])
+            self._drawn.clear()
 
     # Groups and what they are worth ---------------------------------------------------------------
 

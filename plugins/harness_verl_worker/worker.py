@@ -1,17 +1,22 @@
-"""verl's training worker with three things a stage needs: its own learning rate at every step, the
-optimizer of the stage before, and a reference model that need not be the stage's first policy.
+"""verl's training worker with what a stage needs: its own learning rate at every step, the optimizer of the
+stage before, a reference model that need not be the stage's first policy, and the settings of another stage.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from verl.single_controller.base.decorator import Dispatch, register
+from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
+from verl.workers.utils.losses import ppo_loss
 
+from harness_verl_worker import restage
 from harness_verl_worker.lora import ActorWorker, write_adapter
 
 REFERENCE: Final = "HARNESS_VERL_REFERENCE"
@@ -60,3 +65,30 @@ class StageWorker(ActorRolloutRefWorker):  # type: ignore[misc]
             from verl.utils.fsdp_utils import offload_fsdp_optimizer
 
             offload_fsdp_optimizer(optimizer)
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)  # type: ignore[untyped-decorator]
+    def take_stage(self, changed: Mapping[str, Any], reset: bool) -> None:
+        """Go on with another stage's settings (`harness_verl_worker.restage`).
+
+        Args:
+            changed: what differs, by its path in verl's configuration.
+            reset: whether the optimizer forgets its moments.
+        """
+        restage.put(self.config, changed, below="actor_rollout_ref")
+        actor, rollout, reference = self.config.actor, self.config.rollout, self.config.ref
+        settings = omega_conf_to_dataclass(actor)
+        settings.model_config = self.actor.model_config
+        self.loss_fn = partial(ppo_loss, config=settings)
+        self.actor.set_loss_fn(self.loss_fn)
+        self.actor.engine_config.micro_batch_size_per_gpu = actor.ppo_micro_batch_size_per_gpu
+        self.actor.engine_config.infer_micro_batch_size_per_gpu = rollout.log_prob_micro_batch_size_per_gpu
+        self.actor.optimizer_config.clip_grad = actor.optim.clip_grad
+        if self.ref is not None and "log_prob_micro_batch_size_per_gpu" in reference:
+            # verl has taken the first stage's out.
+            size = reference.log_prob_micro_batch_size_per_gpu
+            self.ref.engine_config.infer_micro_batch_size_per_gpu = size
+        optimizer = self.actor.engine.optimizer
+        for group in optimizer.param_groups:
+            group.update(weight_decay=actor.optim.weight_decay, betas=tuple(actor.optim.betas))
+        if reset:
+            optimizer.state.clear()

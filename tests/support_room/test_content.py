@@ -10,7 +10,10 @@ from harness.support import content
 
 
 def test_what_was_thought_stands_between_tags_and_what_was_said_after_them() -> None:
-    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "2+2"}]}, {"type": "text", "text": "4"}]
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "2+2"}]},
+        {"type": "text", "text": "4"},
+    ]
     assert content.joined(parts) == "<think>2+2</think>4"
 
 

@@ -10,6 +10,7 @@ from harness_verl import settings
 from harness_verl.job import check, environment
 from harness_verl.options import VerlOptions
 from harness_verl.settings import Setup
+from harness_verl_worker import restage
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -198,6 +199,37 @@ def test_verl_takes_the_settings_of_each_engine(overrides: tuple[str, ...]) -> N
     optimizer = checked["actor_rollout_ref"]["actor"]["optim"]
     assert optimizer["optimizer"].lower() == ("adam" if overrides else "adamw")
     assert (optimizer["lr"], optimizer["weight_decay"]) == (2e-6, 0.0)
+
+
+@pytest.mark.heavy
+def test_of_two_stages_verl_composes_nothing_that_a_running_job_could_not_take() -> None:
+    from tests.support.heavy import environment_python
+
+    stages: tuple[dict[str, Any], ...] = (
+        {"name": "a", "rollout": {"n": 4, "batch": 8, "max_tokens": 16}, "loss": {"kl": 0.1}},
+        {
+            "name": "b",
+            "rollout": {"n": 3, "batch": 4, "max_tokens": 32, "temperature": 0.7, "top_p": 0.9, "top_k": 5},
+            "loss": {"entropy": 0.01, "clip_low": 0.1, "clip_high": 0.3},
+            "optimizer": {
+                "lr": 1e-3, "epochs": 2, "mini_batches": 2, "weight_decay": 0.1, "max_grad_norm": 0.5,
+                "betas": (0.8, 0.9),
+            },
+        },
+    )  # fmt: skip
+    variables = environment(VerlOptions(), Path("/tmp"), device="cpu", threads=1)
+    composed = [
+        check(
+            environment_python("verl-cpu"),
+            {"overrides": [], "settings": made(stage, about=setup(model=model)), "optimizer": None},
+            variables,
+            "here",
+        )
+        for stage, model in zip(stages, (Path("/before"), Path("/after")), strict=True)
+    ]
+    changed = restage.changes(*composed)
+    assert changed["actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu"] == 6
+    assert restage.fixed(changed, strategy="fsdp2", reference=True) == []
 
 
 def test_adapters_are_the_recipes() -> None:

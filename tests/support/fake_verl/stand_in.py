@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from harness_verl_worker import restage
 from harness_verl_worker.driver import Driver, Judge
 from harness_verl_worker.metrics import sendable
 from harness_verl_worker.reply import answers, ask
@@ -30,7 +31,7 @@ FAULT, _, AT = os.environ.get("FAKE_VERL", "").partition(":")
 
 class StandIn:
     def __init__(self, spec: dict[str, Any]) -> None:
-        settings = spec["settings"]
+        self.settings = settings = spec["settings"]
         self.model = Path(settings["actor_rollout_ref.model.path"])
         self.temperature = settings["actor_rollout_ref.rollout.temperature"]
         vocabulary = json.loads((self.model / "tokenizer.json").read_text())["model"]["vocab"]
@@ -114,7 +115,8 @@ class StandIn:
         )
         numbers = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.
-        numbers |= {"actor/kl_loss": self.learned} if self.has_reference else {}
+        if self.has_reference and self.settings[restage.KL]:
+            numbers["actor/kl_loss"] = self.learned
         # Of a step whose samples are all alike, as verl gives it.
         numbers["training/rollout_actor_probs_pearson_corr"] = math.nan
         if self.wrong("nan-gradient"):
@@ -122,6 +124,18 @@ class StandIn:
         if self.wrong("infinite-loss"):
             numbers["actor/loss"] = math.inf
         return sendable(numbers)
+
+    def stage(self, spec: dict[str, Any], reset: bool) -> dict[str, Any]:
+        # Flat keys of ours, of which each has the path that it has in verl's complete configuration.
+        changed = restage.changes(self.settings, spec["settings"])
+        if fixed := restage.fixed(changed, strategy="fsdp2", reference=self.has_reference):
+            return {"fixed": fixed}
+        if self.wrong("die-at-stage"):
+            os._exit(7)
+        self.settings, self.step, self.drawn = spec["settings"], 0, {}
+        self.temperature = self.settings["actor_rollout_ref.rollout.temperature"]
+        self.moments = 0.0 if reset else 2.0**-13
+        return {"step": 0}
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return loop.run_until_complete(answers(Server(self), requests, self.say))

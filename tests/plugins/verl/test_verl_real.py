@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra 'torch'")
 
 import torch
+from harness_verl.job import RayJob
 from harness_verl_worker.keeper import descendants
 from safetensors.torch import load_file
 
@@ -38,6 +39,9 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(3600)]
 
 #: In the environment of all processes that the tests of this module start.
 MARK = "HARNESS_TEST_MARK"
+
+#: The jobs of `runs`.
+STARTED: list[RayJob] = []
 
 #: The same for every trainer but for `trainer.name`.
 RECIPE: dict[str, Any] = {
@@ -99,12 +103,26 @@ def verl_python() -> Iterator[str]:
 def runs(verl_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recorded]:
     """The recipe under `verl` and under `torch`."""
     folder = tmp_path_factory.mktemp("backends")
-    os.environ["HARNESS_CACHE"] = str(folder / "cache")
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
+        patch.setattr(RayJob, "__init__", counted(RayJob.__init__))
         bench = Workbench(folder, load())
         return {name: bench.run(RECIPE | {"trainer": {"name": name}}, name) for name in ("torch", "verl")}
-    finally:
-        del os.environ["HARNESS_CACHE"]
+
+
+def counted(init: Callable[..., None]) -> Callable[..., None]:
+    """The start of a job, which goes into STARTED."""
+
+    def start(job: RayJob, *arguments: Any) -> None:
+        STARTED.append(job)
+        init(job, *arguments)
+
+    return start
+
+
+def test_one_job_takes_both_stages(runs: dict[str, Recorded]) -> None:
+    assert len(runs["verl"].trained) == 2
+    assert len(STARTED) == 1
 
 
 def groups(record: Recorded, stage: str) -> list[Any]:

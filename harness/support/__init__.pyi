@@ -13,3 +13,4 @@ from harness.support.folders import cache_folder as cache_folder
 from harness.support.folders import data_folder as data_folder
 from harness.support.processes import process as process
 from harness.support.processes import processor as processor
+from harness.support.scratch import Scratch as Scratch

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -27,6 +26,7 @@ from typing import Final
 import harness_runner
 
 from harness.contract import HarnessError
+from harness.support import Scratch
 from harness_sandbox import compiler
 
 #: Counts up when what is put into a tree changes.
@@ -84,17 +84,17 @@ def build(cache: Path, packages: Sequence[str] = (), language: str = "python") -
     if final.is_dir():
         return final
     final.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=final.parent))
+    scratch = Scratch("tree", final.parent)
     try:
-        _fill(scratch, packages, language)
-        scratch.chmod(0o755)
+        _fill(scratch.path, packages, language)
+        scratch.path.chmod(0o755)
         try:
-            scratch.rename(final)
+            scratch.path.rename(final)
         except OSError:
             if not final.is_dir():  # else another process was faster, with the same content
                 raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.close()
     return final
 
 

@@ -8,7 +8,6 @@ step is seeded by its key when it begins, so a resumed stage ends with the numbe
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -33,6 +32,7 @@ from harness.contract import (
     TrainingError,
 )
 from harness.recipe import Stage
+from harness.support import Scratch
 from harness.training import Step, Update, refusal
 from harness.training.drive import Drive
 from harness_trl import upstream, vllm
@@ -68,12 +68,12 @@ class TrlTrainer:
             )
         self.context = context
         self.live = Live("trl", self.options, context, TrlWeights.of)
-        self._scratch = tempfile.TemporaryDirectory(prefix="harness-trl-")
+        self._scratch = Scratch("trl")
 
     @property
     def scratch(self) -> Path:
         """Folder for what TRL writes and no one keeps."""
-        return Path(self._scratch.name)
+        return self._scratch.path
 
     def engine(self, policy: Policy) -> Engine:
         """The engine of the live weights, which `policy` becomes if it is not them already."""
@@ -97,7 +97,7 @@ class TrlTrainer:
         if self.live.weights is not None and self.live.weights.vllm is not None:
             vllm.close(self.live.weights.vllm)
         self.live.close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
 
 class StageRun:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from harness.board import pages
 from harness.board.site import build_site
 from harness.contract import DataError, HarnessError
 from harness.recording import blot
+from harness.support import Scratch
 from harness_view import asking, comparing, looks
 from harness_view.guard import Guard
 from harness_view.shelf import Shelf
@@ -114,7 +114,7 @@ class Boards:
     def __init__(self, root: Path | None) -> None:
         self._root = root
         self._built: tuple[tuple[tuple[str, int], ...], Path] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Scratch | None = None
 
     def names(self) -> list[str]:
         """Names of the boards."""
@@ -136,8 +136,8 @@ class Boards:
         now = tuple(sorted((str(p), p.stat().st_mtime_ns) for p in root.rglob("*") if p.is_file()))
         if self._built is None or self._built[0] != now:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="harness-view-")
-            out = Path(self._folder.name) / "site"
+                self._folder = Scratch("view")
+            out = self._folder.path / "site"
             build_site(root, out)
             self._built = now, out
         return self._built[1]

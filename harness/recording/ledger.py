@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,9 +31,10 @@ class Ledger:
     """A ledger open for writing, by one process at a time."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = path.open("ab")
+        with self._writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -46,7 +48,11 @@ class Ledger:
         self._secrets = encoded_secrets()
 
     def append(self, kind: str, /, **fields: Any) -> None:
-        """Write one line. It survives the process at once, and the machine after `commit`."""
+        """Write one line. It survives the process at once, and the machine after `commit`.
+
+        Raises:
+            LedgerError: the disk is full, or not to be written to.
+        """
         self.append_many(kind, (fields,))
 
     def append_many(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -60,8 +66,20 @@ class Ledger:
             lines = self._encoded(kind, rows)
         if any(secret in lines for secret in self._secrets):
             lines = b"".join(self._blotted(kind, fields) for fields in rows)
-        self._file.write(lines)
-        self._file.flush()
+        with self._writing():
+            self._file.write(lines)
+            self._file.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A disk that takes nothing more is no bug of ours, and leaves a torn line at most."""
+        try:
+            yield
+        except OSError as error:
+            raise LedgerError(
+                f"cannot be written: {error.strerror or error}", where=str(self.path),
+                hint="mend that and go on with --resume; every whole line is kept",
+            ) from error  # fmt: skip
 
     def _encoded(self, kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
         return b"".join(self._encoder.encode({"t": kind, **fields}) + b"\n" for fields in rows)
@@ -72,13 +90,17 @@ class Ledger:
 
     def commit(self) -> None:
         """Return when everything appended is on disk."""
-        os.fsync(self._file.fileno())
+        with self._writing():
+            os.fsync(self._file.fileno())
         self._secrets = encoded_secrets()
 
     def close(self) -> None:
         if not self._file.closed:
-            self.commit()
-            self._file.close()
+            with self._writing():
+                try:
+                    self.commit()
+                finally:
+                    self._file.close()
 
     def __enter__(self) -> Ledger:
         return self

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from harness.contract.errors import LedgerError
 from harness.contract.launching import Launch, LaunchedRun, Launcher, RunState
 from harness.planning.plan import Plan
 from harness.running.parts import LEDGER_FILE
@@ -45,7 +46,12 @@ class LocalLauncher:
     width: int | None = os.cpu_count() or 1
 
     def start(self, launch: Launch) -> LaunchedRun:
-        with launch.log.open("ab") as log:
+        """Raises LedgerError if the run's folder cannot be written to."""
+        try:
+            log = launch.log.open("ab")
+        except OSError as error:
+            raise LedgerError(f"cannot be written: {error.strerror}", where=str(launch.log)) from error
+        with log:
             return LocalRun(
                 subprocess.Popen(
                     [*launch.command, ATTACHED], stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT

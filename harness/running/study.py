@@ -202,6 +202,9 @@ def _why(child: Child) -> str:
     """Why a run failed, in its launcher's words and its own."""
     log = child.info.folder / LOG_FILE
     said = _tail(log) if log.is_file() else ""
+    if shutil.disk_usage(child.info.folder).free == 0:
+        # Its log, too, takes nothing more.
+        said += f"\nthe disk of {child.info.folder} is full"
     return "\n".join(part for part in (child.state.about, said) if part)
 
 

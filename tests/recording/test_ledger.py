@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,35 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with Ledger(tmp_path / "l"), pytest.raises(LedgerError, match="another process"):
         Ledger(tmp_path / "l")
+
+
+def test_a_disk_that_takes_no_more_is_one_error_and_every_whole_line_stays(tmp_path: Path) -> None:
+    # A file that may not grow is what a process sees of a quota, and of a full disk.
+    code = """
+import resource, signal, sys
+from harness.contract import LedgerError
+from harness.recording.ledger import Ledger
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with Ledger(Path(sys.argv[1])) as ledger:
+        for n in range(100):
+            ledger.append("note", n=n, text="x" * 50)
+except LedgerError as error:
+    print(error)
+"""
+    path = tmp_path / "ledger.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert f"{path}: cannot be written: File too large" in done.stdout
+    assert path.stat().st_size == 1000
+    kept = [line["n"] for line in lines(path)]
+    assert kept == list(range(len(kept)))
+    with Ledger(path) as ledger:
+        ledger.append("note", n=len(kept))
+    assert [line["n"] for line in lines(path)] == list(range(len(kept) + 1))
 
 
 def test_a_rewind_replaces_later_steps_of_its_stage_and_nothing_else(tmp_path: Path) -> None:

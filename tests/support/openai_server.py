@@ -41,6 +41,8 @@ class Script:
     key: str | None = None
     #: Further fields of the choice's message, for `/chat/completions`.
     message: dict[str, Any] = field(default_factory=dict)
+    #: What completions say, one of these by prompt and seed; without any they are hexadecimal digits.
+    texts: list[str] = field(default_factory=list)
     port: int = 0
 
 
@@ -122,7 +124,8 @@ class Fake:
         prompt, limit = _prompt(body), body["max_tokens"]
         seed = body.get("seed", 0) if body["temperature"] else 0
         full = hashlib.sha256(f"{prompt}/{seed}".encode()).hexdigest()
-        full = full[: 4 + int(full[0], 16)]
+        texts = self.script.texts
+        full = texts[int(full, 16) % len(texts)] if texts else full[: 4 + int(full[0], 16)]
         text = full[:limit]
         finish = "length" if len(full) > limit else "stop"
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish}

@@ -23,12 +23,12 @@ from harness_transformers.lora import LoraNetwork
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
 from harness.contract import TrainingError
 from harness.recipe import OptimizerOptions
 from harness_trl import vllm
+from harness_trl.imported import GRPOConfig, GRPOTrainer
 from harness_trl.reference import reference_logits
 from harness_trl.rows import OLD, REWARDS, SCORES, StepRows, rewards
 from harness_trl.weights import TrlWeights

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from trl import GRPOTrainer
+
+from harness_trl.imported import GRPOTrainer
 
 
 def reference_logits(trainer: GRPOTrainer, inputs: Any, shown: Tensor) -> Tensor:

@@ -56,6 +56,7 @@ class Matrix:
         """
         self._say = say
         self._trainer, self._random = trainer, random.Random(f"{trainer}/{seed}")
+        self._seed = seed
         self._before = traces()
         self._place = place = Place(folder)
         self._server, self._host = model_server(place), sandbox_host(place)
@@ -80,7 +81,9 @@ class Matrix:
             BrokenPromise: the first thing that is not as it is without kills.
         """
         try:
-            for part in self._deck(kills):
+            # How many numbers a hit takes from the stream is the machine's affair: each has a stream of its own.
+            for number, part in enumerate(list(self._deck(kills))):
+                self._random = random.Random(f"{self._trainer}/{self._seed}/{number}")
                 self._hit(part)
             until(lambda: not self._tend(), "everything ends")
             self._view.close()

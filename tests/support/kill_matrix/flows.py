@@ -168,20 +168,20 @@ class Evaluation(Resumed):
 
     @staticmethod
     def _found(folder: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {"files": names(folder)}
+        outcome: dict[str, Any] = {"files": names(folder)}
         for line in ledger.read(folder / LEDGER):
             if line["t"] == "sample":
                 rollout, verdict = line["rollout"], line["verdict"]
                 name = f"{rollout['key']['task']}/{rollout['key']['sample']}"
                 # What could not be judged is judged once more; nothing is asked twice.
-                if found.get(name, {}).get("status", "infra_error") != "infra_error":
+                if outcome.get(name, {}).get("status", "infra_error") != "infra_error":
                     raise BrokenPromise(f"{folder}: sample {name} is there twice")
                 judged = {key: verdict.get(key) for key in ("status", "score", "tests_run", "extracted")}
-                found[name] = {"text": rollout["text"], "finish": rollout["finish"], **judged}
+                outcome[name] = {"text": rollout["text"], "finish": rollout["finish"], **judged}
             elif line["t"] == "evaluation":
                 scores = {name: value for name, value in line["scores"].items() if "seconds" not in name}
-                found[f"scores of {line['heldout']}"] = scores
-        return found
+                outcome[f"scores of {line['heldout']}"] = scores
+        return outcome
 
 
 def write_benchmarks(folder: Path, host: str) -> list[str]:

@@ -81,7 +81,7 @@ class Matrix:
             BrokenPromise: the first thing that is not as it is without kills.
         """
         try:
-            # How many numbers a hit takes from the stream is the machine's affair: each has a stream of its own.
+            # How many numbers a hit takes is the machine's affair, so each has a stream of its own.
             for number, part in enumerate(list(self._deck(kills))):
                 self._random = random.Random(f"{self._trainer}/{self._seed}/{number}")
                 self._hit(part)

@@ -123,12 +123,12 @@ def names(folder: Path) -> list[str]:
 
 def traces() -> set[str]:
     """Control groups whose owner is gone, and segments of shared memory that nobody has mapped."""
-    found = {str(path) for path in Path("/dev/shm").iterdir() if not _mapped(path)}
+    seen = {str(path) for path in Path("/dev/shm").iterdir() if not _mapped(path)}
     for pattern in ("", "*/"):
         for path in Path("/sys/fs/cgroup").glob(f"{pattern}staged-harness-*"):
             if owner.dead(path.name.removeprefix("staged-harness-").rpartition(".")[0]):
-                found.add(str(path))
-    return found
+                seen.add(str(path))
+    return seen
 
 
 def _mapped(segment: Path) -> bool:

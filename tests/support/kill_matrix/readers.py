@@ -36,6 +36,7 @@ class View(Service):
     def close(self) -> None:
         self._ended.set()
         self._thread.join()
+        self._read("/")
         self.stop(signal.SIGINT)
         self.check()
 

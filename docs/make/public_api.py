@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -60,7 +61,21 @@ def _rows(package: ModuleType) -> Iterator[str]:
             value = getattr(package, name)
         except AttributeError:
             value = importlib.import_module(f"{package.__name__}.{name}")
-        yield f"| `{name}` | {_sentence(value).replace('|', chr(92) + '|')} |"
+        told = _sentence(value) or _first(_constant(package, name))
+        yield f"| `{name}` | {told.replace('|', chr(92) + '|')} |"
+
+
+def _constant(package: ModuleType, name: str) -> str:
+    """The `#:` lines above a name where it is given its value, in the module that the room's stub names."""
+    stub = Path(str(package.__file__)).with_suffix(".pyi")
+    if not stub.exists():
+        return ""
+    origin = re.search(rf"^from (\S+) import {name}\b", stub.read_text(encoding="utf-8"), re.MULTILINE)
+    if origin is None:
+        return ""
+    source = inspect.getsource(importlib.import_module(origin[1]))
+    given = re.search(rf"((?:^#:.*\n)+)^{name}\b[^\n]*=", source, re.MULTILINE)
+    return " ".join(line.removeprefix("#:").strip() for line in given[1].splitlines()) if given else ""
 
 
 def _sentence(value: object) -> str:
@@ -70,4 +85,8 @@ def _sentence(value: object) -> str:
     doc = inspect.cleandoc(getattr(value, "__doc__", None) or "") if documented else ""
     if inspect.isclass(value) and doc.startswith(f"{value.__name__}("):
         return ""
-    return re.split(r"(?<=\.)\s", " ".join(doc.partition("\n\n")[0].split()), maxsplit=1)[0]
+    return _first(" ".join(doc.partition("\n\n")[0].split()))
+
+
+def _first(text: str) -> str:
+    return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -66,14 +67,18 @@ def _rows(package: ModuleType) -> Iterator[str]:
 
 
 def _constant(package: ModuleType, name: str) -> str:
-    """The `#:` lines above a name where it is given its value, in the module that the room's stub names."""
-    stub = Path(str(package.__file__)).with_suffix(".pyi")
-    if not stub.exists():
+    """The `#:` lines above a name where it is given its value, in the module that the room takes it from."""
+    room = Path(str(package.__file__))
+    stub = room.with_suffix(".pyi")
+    tree = ast.parse((stub if stub.exists() else room).read_text(encoding="utf-8"))
+    origins = [
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and name in [alias.name for alias in node.names]
+    ]
+    if not origins:
         return ""
-    origin = re.search(rf"^from (\S+) import {name}\b", stub.read_text(encoding="utf-8"), re.MULTILINE)
-    if origin is None:
-        return ""
-    source = inspect.getsource(importlib.import_module(origin[1]))
+    source = inspect.getsource(importlib.import_module(origins[0]))
     given = re.search(rf"((?:^#:.*\n)+)^{name}\b[^\n]*=", source, re.MULTILINE)
     return " ".join(line.removeprefix("#:").strip() for line in given[1].splitlines()) if given else ""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Final
 
@@ -60,7 +62,25 @@ def _rows(package: ModuleType) -> Iterator[str]:
             value = getattr(package, name)
         except AttributeError:
             value = importlib.import_module(f"{package.__name__}.{name}")
-        yield f"| `{name}` | {_sentence(value).replace('|', chr(92) + '|')} |"
+        told = _sentence(value) or _first(_constant(package, name))
+        yield f"| `{name}` | {told.replace('|', chr(92) + '|')} |"
+
+
+def _constant(package: ModuleType, name: str) -> str:
+    """The `#:` lines above a name where it is given its value, in the module that the room takes it from."""
+    room = Path(str(package.__file__))
+    stub = room.with_suffix(".pyi")
+    tree = ast.parse((stub if stub.exists() else room).read_text(encoding="utf-8"))
+    origins = [
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and name in [alias.name for alias in node.names]
+    ]
+    if not origins:
+        return ""
+    source = inspect.getsource(importlib.import_module(origins[0]))
+    given = re.search(rf"((?:^#:.*\n)+)^{name}\b[^\n]*=", source, re.MULTILINE)
+    return " ".join(line.removeprefix("#:").strip() for line in given[1].splitlines()) if given else ""
 
 
 def _sentence(value: object) -> str:
@@ -70,4 +90,8 @@ def _sentence(value: object) -> str:
     doc = inspect.cleandoc(getattr(value, "__doc__", None) or "") if documented else ""
     if inspect.isclass(value) and doc.startswith(f"{value.__name__}("):
         return ""
-    return re.split(r"(?<=\.)\s", " ".join(doc.partition("\n\n")[0].split()), maxsplit=1)[0]
+    return _first(" ".join(doc.partition("\n\n")[0].split()))
+
+
+def _first(text: str) -> str:
+    return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]

@@ -36,6 +36,8 @@ class RunState:
 
 
 class LaunchedRun(Protocol):
+    """A run that a launcher has started, and follows."""
+
     def poll(self) -> RunState:
         """Where it stands now; called a few times per second."""
         ...

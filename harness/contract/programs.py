@@ -45,6 +45,7 @@ class Job:
     trace: bool = False
 
 
+#: How a program ended in a sandbox.
 RawStatus = Literal[
     "ok", "error", "time_limit", "memory_limit", "output_limit", "compile_error", "infra_error"
 ]

@@ -303,6 +303,8 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CurriculumContext:
+    """What a curriculum sees when it picks the tasks of a step."""
+
     stage: str
     step: int
     pool: Pool

@@ -20,8 +20,10 @@ from harness.contract.seeds import seed_of
 R = TypeVar("R")
 
 Role = Literal["system", "user", "assistant"]
+#: Why a completion ended: by itself, at its token limit, at a budget of several completions, or given up.
 Finish = Literal["stop", "length", "budget", "abort"]
 Phase = Literal["difficulty", "train", "eval"]
+#: What a verdict says. Only a `pass` earns the whole score; `infra_error` says nothing about the sample.
 Status = Literal["pass", "fail", "partial", "no_answer", "timeout", "infra_error"]
 
 #: Longest integer that is written in decimal, in bits: Python refuses more than 4,300 digits.

@@ -43,6 +43,7 @@ __all__ = [
     "set_disabled",
 ]
 
+#: What a registration hook is given: called once for each plugin, with its name and its target.
 Register = Callable[..., None]
 
 

@@ -19,6 +19,7 @@ class LabelsMark:
     policy: bool = False
 
 
+#: A time in seconds, above 0.
 Seconds = Annotated[float, Field(gt=0)]
 
 

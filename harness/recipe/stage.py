@@ -43,7 +43,9 @@ def _named(value: Any) -> Any:
 Plugin = Annotated[Use, BeforeValidator(_named)]
 
 
+#: A share of a whole, from 0 to 1.
 Share = Annotated[float, Field(ge=0, le=1)]
+#: A whole number above 0.
 Count = Annotated[int, Field(gt=0)]
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from harness.contract.errors import UNPARSABLE, LedgerError, TrainingError
 
+#: Where a checkpoint's folder has the state of its session.
 SESSION_FILE = "session.json"
 
 

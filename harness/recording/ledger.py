@@ -24,6 +24,7 @@ from harness.recording.blotting import blotted, encoded_secrets
 #: Version of the lines' shapes; a reader refuses a ledger of another major.
 SCHEMA: Final = 2
 
+#: A line of a ledger: an object with its type as `t`.
 Line = dict[str, Any]
 
 

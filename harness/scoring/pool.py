@@ -1,7 +1,9 @@
 """The pool: one thread of the driver that feeds workers, watches the clock and replaces workers that died.
 
 Rules:
-- A sample that runs longer than `deadline` seconds is killed with its worker: `timeout`.
+- A sample that runs longer than `deadline` seconds is killed with its worker: `timeout`. Time in which it
+  could have run and the machine gave it no core does not count; if that is `STARVED` times the deadline,
+  the sample is an `infra_error`: nothing is known about it.
 - A worker at one sample for longer than `PATIENCE` is a straggler: what was queued behind that sample
   goes to others at once and a fresh worker takes its place, so nobody waits for the deadline. A
   straggler is killed once it has answered. At most `workers * STRAGGLERS` of them run at a time.
@@ -24,17 +26,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from harness.contract.errors import PluginError
-from harness.contract.records import Verdict
+from harness.contract.records import Status, Verdict
 from harness.scoring import framing
 from harness.scoring.fork_client import ForkClient, cause
 from harness.scoring.judge import failed
 from harness.scoring.packing import unpack_verdict
 from harness.scoring.spec import VerifierSpec
+from harness.support.processes import starved_seconds
 
 #: Seconds at one sample after which nobody waits behind it any more.
 PATIENCE: Final = 0.25
 #: Stragglers that may run beside each of the `workers`.
 STRAGGLERS: Final = 3
+#: Deadlines that a sample may wait for a core.
+STARVED: Final = 20
+#: Seconds of it that are none: a deadline moves by no less.
+TICK: Final = 0.01
 #: Seconds that a worker may take to open its verifiers.
 OPEN_SECONDS: Final = 60.0
 #: Samples and bytes in a batch, at most.
@@ -64,6 +71,9 @@ class _Worker:
     pending: deque[PendingVerdict] = field(default_factory=deque)
     since: float = 0.0
     straggler: bool = False
+    #: Of a straggler: how long it had waited for a core when it became one, and at this sample since then.
+    starved_before: float = 0.0
+    starved: float = 0.0
     #: Why it was killed; None while it lives or when it died by itself.
     killed: bool = False
     #: The connection ended; what remains is to hear from the fork server why.
@@ -219,7 +229,9 @@ class Pool:
             return worker.since + OPEN_SECONDS
         if not worker.pending:
             return None
-        return worker.since + (self.deadline if worker.straggler else min(PATIENCE, self.deadline))
+        if worker.straggler:
+            return worker.since + self.deadline + worker.starved
+        return worker.since + min(PATIENCE, self.deadline)
 
     def _check_clocks(self) -> None:
         now = time.monotonic()
@@ -234,11 +246,18 @@ class Pool:
                 for pending in self._pending:
                     self._fail(pending, f"its verifiers did not open within {OPEN_SECONDS:g} s")
                 self._pending.clear()
-            elif now >= worker.since + self.deadline:
-                self._expire(worker, now)
-            else:
+            elif not worker.straggler:
                 worker.straggler = True
+                worker.starved_before = starved_seconds(worker.pid or 0)
                 self._take_back(worker)
+            elif not self._is_starved(worker):
+                self._expire(worker, now)
+
+    def _is_starved(self, worker: _Worker) -> bool:
+        """Whether a straggler waited for a core so long that it has time left; its alarm is then later."""
+        waited = starved_seconds(worker.pid or 0) - worker.starved_before
+        more, worker.starved = waited - worker.starved, waited
+        return more > TICK and waited < STARVED * self.deadline
 
     def _take_back(self, worker: _Worker) -> None:
         """What was queued behind the worker's sample goes to others."""
@@ -251,9 +270,13 @@ class Pool:
         self._take_back(worker)
         pending = worker.pending.popleft()
         self._kill(worker)
+        status: Status = "timeout"
         reason = f"deadline: not judged within {self.deadline:g} s"
+        if worker.starved >= STARVED * self.deadline:
+            status = "infra_error"
+            reason = f"starved: waited {worker.starved:.0f} s for a core of this machine"
         self._settle(
-            pending, failed(pending.verifier, self._hash(pending), "timeout", reason, now - worker.since)
+            pending, failed(pending.verifier, self._hash(pending), status, reason, now - worker.since)
         )
 
     def _kill(self, worker: _Worker) -> None:

@@ -45,6 +45,16 @@ def process(pid: int) -> Process | None:
     return Process(head.partition("(")[2], fields[0], int(fields[1]), own, children, int(fields[19]))
 
 
+def starved_seconds(pid: int) -> float:
+    """Seconds so far in which a process's main thread could have run and no core was free (second field of
+    /proc/<pid>/schedstat); 0 if there is no such process, or if the system does not count them."""
+    try:
+        fields = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except OSError:
+        return 0.0
+    return int(fields[1]) / 1e9
+
+
 def processor() -> str:
     """The processor's name, or its kind if the system does not say more."""
     try:

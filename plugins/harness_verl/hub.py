@@ -56,6 +56,8 @@ class Hub(LineServer):
         self._senders: dict[tuple[str, int], str] = {}
         self._changed = threading.Condition()
         self._closed = False
+        #: Whether a command has no result yet.
+        self.busy = False
         #: When the job was last heard of, and what it was at.
         self.heard = monotonic()
         self.phase = START
@@ -66,7 +68,7 @@ class Hub(LineServer):
 
     def command(self, name: str, **arguments: Any) -> None:
         """Queue a command for the job's controller."""
-        self.heard, self.phase = monotonic(), name
+        self.heard, self.phase, self.busy = monotonic(), name, True
         self._commands.put({"do": name, "with": arguments})
 
     def progress(self, did: str) -> None:

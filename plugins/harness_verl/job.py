@@ -153,7 +153,9 @@ class RayJob:
 
     def result(self) -> Any:
         """The result of the command under way."""
-        return self._wait(self.hub.results, self.stall_seconds)
+        result = self._wait(self.hub.results, self.stall_seconds)
+        self.hub.busy = False
+        return result
 
     def groups(self, sizes: Mapping[str, int]) -> Iterator[dict[str, list[Arrival]]]:
         """Complete groups by name, all that are here whenever one is; samples in order.
@@ -184,10 +186,14 @@ class RayJob:
             TrainingError: it ended with an error after all.
         """
         self.hub.command("stop")
-        try:
-            code = self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop") from None
+        end = monotonic() + END_SECONDS
+        while (code := self._process.poll()) is None:
+            if monotonic() > end:
+                raise self._fault(f"has not ended {END_SECONDS:g} s after it was told to stop")
+            # Another stage may be waiting for it already.
+            self.hub.progress("verl ends a job")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK)
         if code:
             raise self._fault(f"ended with exit code {code}")
 

@@ -1,4 +1,4 @@
-"""The job's rollout servers as an engine: evaluations inside a stage, with its live weights."""
+"""The job's rollout servers as an engine: inside a stage with its live weights, and between stages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from harness_transformers.prompts import Renderer
 
-from harness.contract import Policy, PolicyRef, Request, Rollout, refuse_prefix
+from harness.contract import Policy, PolicyRef, Request, Rollout
 from harness_verl.hub import Arrival
 from harness_verl.job import RayJob
 
@@ -17,7 +17,7 @@ CHUNK: Final = 512
 
 
 class LiveEngine:
-    """Generates with the weights after a step (protocol `Engine`)."""
+    """Generates with the weights that the job has now, which it is told the name of (protocol `Engine`)."""
 
     def __init__(
         self, job: RayJob, renderer: Renderer, ends: frozenset[int], ref: PolicyRef, context_length: int
@@ -29,9 +29,9 @@ class LiveEngine:
         prompts = self._renderer.fitting(requests, self._context_length)
         for first in range(0, len(requests), CHUNK):
             chunk = requests[first : first + CHUNK]
-            for request in chunk:
-                refuse_prefix(request, "verl's own")
-            asked = [{"prompt_ids": prompts[r.prompt], "sampling": sampling(r)} for r in chunk]
+            asked = [
+                {"prompt_ids": [*prompts[r.prompt], *r.prefix_ids], "sampling": sampling(r)} for r in chunk
+            ]
             answers: list[dict[str, Any]] = self._job.call("answer", requests=asked)
             completions = [
                 msgspec.convert({"uid": "", "sample": i, **answer}, Arrival)
@@ -57,7 +57,7 @@ def sampling(request: Request) -> dict[str, Any]:
         "temperature": how.temperature,
         "top_p": how.top_p,
         "top_k": how.top_k or -1,
-        "max_tokens": how.max_tokens,
+        "max_tokens": how.max_tokens - len(request.prefix_ids),
         "stop": list(how.stop),
         "logprobs": True,
     }
@@ -72,9 +72,10 @@ def rollouts(
 ) -> list[Rollout]:
     """Completions as rollouts: text is decoded here, where it is judged."""
     made = []
-    texts = renderer.texts([c.ids for c in completions])
+    every = [request.prefix_ids + c.ids for request, c in zip(requests, completions, strict=True)]
+    texts = renderer.texts(every)
     prompts = {prompt: renderer.prompt_ids(prompt) for prompt in {r.prompt for r in requests}}
-    for request, completion, text in zip(requests, completions, texts, strict=True):
+    for request, completion, ids, text in zip(requests, completions, every, texts, strict=True):
         same: dict[str, Any] = {
             "key": request.key,
             "prompt_ids": prompts[request.prompt],
@@ -88,13 +89,16 @@ def rollouts(
         plain = (
             request.sampling.temperature == 1 and request.sampling.top_p == 1 and not request.sampling.top_k
         )
-        cut = len(completion.ids) >= request.sampling.max_tokens and completion.ids[-1] not in ends
+        # Of a prefix verl says no probabilities.
+        told = plain and not request.prefix_ids
+        cut = len(ids) >= request.sampling.max_tokens and ids[-1] not in ends
         made.append(
             Rollout(
-                completion_ids=completion.ids,
+                completion_ids=ids,
                 text=text,
                 finish="length" if cut else "stop",
-                logprobs=(completion.logprobs or None) if plain else None,
+                logprobs=(completion.logprobs or None) if told else None,
+                prefix=len(request.prefix_ids),
                 **same,
             )
         )

@@ -35,9 +35,10 @@ class VerlOptions(Model):
     listen: str | None = None
     """Network interface, by its address, on which verl's reward workers reach this process. If not set,
     this machine only; with a `ray_address`, all interfaces."""
-    keep_job: bool = True
+    keep_job: bool | None = None
     """Whether a job goes on with the next stage. False ends it after each stage, so that memory and devices
-    are free between them, for an engine of the recipe's own on the same GPUs."""
+    are free between them, for an engine of the recipe's own on the same GPUs. If not set, it goes on unless
+    `engine` is named."""
     engine: Annotated[Plugin | None, kind("engines")] = None
     """Plugin of kind `engines` that measures and evaluates between stages. If not set, the rollout servers of
     the job that waits; before the first stage `transformers` on a CPU, and on GPUs `vllm` under verl's

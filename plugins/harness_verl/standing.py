@@ -71,14 +71,18 @@ class StandingJob:
         return LiveEngine(self.job, self.renderer, self.ends, policy, self._context)
 
     def end(self) -> None:
-        """Have it end by itself; nothing of it is left in any case.
+        """Have it end by itself; nothing of it is left in any case. One that still owes a result, because its
+        answer was not waited for to the end, is not waited for now.
 
         Raises:
             TrainingError: it ended with an error after all, or did not end.
         """
+        if self.hub.busy:
+            _close(self.job, self.hub, keep_log=True)
+            return
         with closing_on_failure(self.job, self.hub):
             self.job.finish()
-        _close(self.job, self.hub)
+            _close(self.job, self.hub)
 
 
 @contextmanager

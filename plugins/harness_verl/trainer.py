@@ -94,7 +94,8 @@ class VerlTrainer:
         trained = run.run()
         run.standing.rest(trained)
         self._job = run.standing
-        if not self.options.keep_job:
+        keep = self.options.keep_job
+        if not (self.options.engine is None if keep is None else keep):
             self._end_job()
         return trained
 
@@ -269,6 +270,7 @@ class _Stage(Backend):
                 fixed = standing.take(spec, self.session, self.where, reset=self.stage.optimizer.reset)
             if not fixed:
                 return standing
+        standing.hub.session = self.session  # type: ignore[assignment]
         standing.end()
         return None
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+from verl.utils.rollout_trace import RolloutTraceConfig
 
 from harness_verl_worker import restage
 
@@ -29,7 +30,9 @@ class SessionAgentWorker(_Worker):  # type: ignore[misc]
         super().__init__(*arguments, **named)
 
     def take_stage(self, changed: Mapping[str, Any]) -> None:
+        """Sample as another stage says, and trace under its name (`harness_verl_worker.restage`)."""
         restage.put(self.config, changed)
+        RolloutTraceConfig.get_instance().experiment_name = self.config.trainer.experiment_name
 
 
 class SessionAgentManager(AgentLoopManagerTQ):  # type: ignore[misc]
@@ -40,5 +43,5 @@ class SessionAgentManager(AgentLoopManagerTQ):  # type: ignore[misc]
         self.agent_loop_workers_class = SessionAgentWorker
 
     def take_stage(self, changed: Mapping[str, Any]) -> None:
-        """Have every worker sample as another stage says (`harness_verl_worker.restage`)."""
+        """Have every worker do so."""
         ray.get([worker.take_stage.remote(changed) for worker in self.agent_loop_workers])

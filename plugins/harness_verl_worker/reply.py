@@ -1,6 +1,6 @@
 """What verl's rollout servers reply to one prompt: a completion, or why there is none.
 
-Training and evaluations inside a stage ask by the same function, so that a request which came to nothing is
+Training, measuring and evaluating ask by the same function, so that a request which came to nothing is
 an abort with its reason in both, and never a wrong answer. Nothing of verl is imported here.
 """
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-#: In verl's complete configuration, what is read anew at each step, or is set by `StageWorker.take_stage`.
+#: In verl's complete configuration, what is read anew at each step or by each request, or is set where it
+#: was read (`take_stage` of the trainer's workers and of the agent loop's).
 READ: Final = re.compile(
     r"""
     actor_rollout_ref\.actor\.(
@@ -36,6 +37,8 @@ PLACE: Final = re.compile(
 #: What a stage under this plugin makes no use of.
 UNUSED: Final = re.compile(r"(critic|distillation|reward\.reward_model)\..*")
 
+#: Of reward workers a stage may leave some idle.
+WORKERS: Final = "reward.num_workers"
 KL: Final = "actor_rollout_ref.actor.use_kl_loss"
 STRATEGY: Final = "actor_rollout_ref.actor.strategy"
 #: Engines of verl whose optimizer is one of torch's.
@@ -54,20 +57,32 @@ def changes(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def fixed(changed: Mapping[str, Any], *, strategy: str, reference: bool) -> list[str]:
+def fixed(now: Mapping[str, Any], changed: Mapping[str, Any], *, strategy: str, reference: bool) -> list[str]:
     """Of those, what a running job cannot take over.
 
     Args:
+        now: the configuration that it has taken.
         strategy: the engine that it trains with.
         reference: whether it has a reference model.
     """
     if strategy not in STRATEGIES:
         return [STRATEGY]
-    return [
-        path
-        for path, value in changed.items()
-        if not READ.fullmatch(path) or (path == KL and value and not reference)
-    ]
+    running = _flat(now, "").get(WORKERS, 0)
+
+    def is_taken(path: str, value: Any) -> bool:
+        if path == WORKERS:
+            return bool(value is not None and value <= running)
+        return READ.fullmatch(path) is not None and (path != KL or not value or reference)
+
+    return [path for path, value in changed.items() if not is_taken(path, value)]
+
+
+def taken(now: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a job that took another one over: it keeps its reward workers."""
+    mine = dict(wanted)
+    if "reward" in now:
+        mine["reward"] = {**wanted["reward"], "num_workers": now["reward"]["num_workers"]}
+    return mine
 
 
 def put(config: Any, changed: Mapping[str, Any], *, below: str = "") -> None:

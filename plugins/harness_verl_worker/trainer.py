@@ -30,7 +30,7 @@ from harness_verl_worker import restage
 from harness_verl_worker.agent import GIVEN
 from harness_verl_worker.configuration import compose
 from harness_verl_worker.dealing import dealt
-from harness_verl_worker.driver import Driver
+from harness_verl_worker.driver import Driver, said
 from harness_verl_worker.metrics import sendable
 from harness_verl_worker.reply import answers
 from harness_verl_worker.worker import StageWorker
@@ -71,8 +71,9 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         self._open = False
         self._worth: Mapping[str, Mapping[str, Any]] = {}
         self.timing_raw: dict[str, float] = {}
-        #: Steps of the stage done, or the one under way.
+        #: verl's count of the job's steps, and how many of them are those of earlier stages.
         self.global_steps: int = 0
+        self._before = 0
         self.actor_rollout_wg: Any
         super().__init__(config)
         self.use_reference_policy: bool
@@ -103,12 +104,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         """Do what the driver says until it says stop."""
         self.agent_loop_manager = agent_loop_manager
         SkipManager.init(self.config)
-        self.logger = Tracking(
-            project_name=self.config.trainer.project_name,
-            experiment_name=self.config.trainer.experiment_name,
-            default_backend=self.config.trainer.logger,
-            config={},
-        )
+        self._track()
         self.replay_buffer.poll_interval = POLL
         self.prev_step_profile = self.curr_step_profile = self.next_step_profile = False
         handlers: dict[str, Callable[..., Any]] = {
@@ -118,7 +114,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             "save": self._save,
             "stage": self._stage,
         }
-        result: Any = {"step": self.global_steps}
+        result: Any = {"step": self._steps}
         while True:
             command = self.driver.call("next", result)
             name, arguments = command["do"], command["with"]
@@ -129,19 +125,40 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
 
     def _stage(self, spec: Mapping[str, Any], reset: bool) -> Mapping[str, Any]:
         """Go on with another stage from the weights that are here; or what of it this job is not for."""
-        wanted = OmegaConf.to_container(compose(spec), resolve=True)
+        try:
+            wanted = OmegaConf.to_container(compose(spec), resolve=True)
+        except Exception as error:  # noqa: BLE001 - a job of its own will say it as its refusal
+            return {"fixed": [said(error)]}
         changed = restage.changes(self._composed, wanted)
         strategy = self.config.actor_rollout_ref.actor.strategy
-        if fixed := restage.fixed(changed, strategy=strategy, reference=self._has_reference):
+        # An adapter's reference is its base, which every job has.
+        reference = self._has_reference or self.ref_in_actor
+        if fixed := restage.fixed(self._composed, changed, strategy=strategy, reference=reference):
             return {"fixed": fixed}
-        self._composed = wanted
+        self._composed = restage.taken(self._composed, wanted)
         self._abandon()
-        self.global_steps = 0
+        self._before = self.global_steps
         restage.put(self.config, changed)
         self.use_reference_policy = need_reference_policy(self.config)
         self.agent_loop_manager.take_stage(changed)
         self.actor_rollout_wg.take_stage(changed, reset)
-        return {"step": self.global_steps}
+        self.logger.finish(exit_code=0)
+        self._track()
+        return {"step": self._steps}
+
+    @property
+    def _steps(self) -> int:
+        """Steps of the stage done, or the one under way."""
+        return self.global_steps - self._before
+
+    def _track(self) -> None:
+        """A run of its own for each stage in whatever verl logs to."""
+        self.logger = Tracking(
+            project_name=self.config.trainer.project_name,
+            experiment_name=self.config.trainer.experiment_name,
+            default_backend=self.config.trainer.logger,
+            config={},
+        )
 
     def _generate(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
         """Sample a group for each row; how many completions of each came through. They reach the driver
@@ -194,7 +211,9 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
             metrics.update(self._consume_sync_metrics())
         self._compute_metrics(batch, metrics, self.timing_raw, global_steps=self.global_steps, epoch=0)
         tq.kv_clear(keys=batch.keys, partition_id=batch.partition_id)
-        self.logger.log(data=metrics, step=self.global_steps)
+        # verl tells the rate of a schedule that was made with the first stage's.
+        metrics["actor/lr"] = rate
+        self.logger.log(data=metrics, step=self._steps)
         self._open = False
         return sendable(metrics)
 
@@ -215,7 +234,7 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         ]
 
     def _answer(self, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Completions of single prompts by the live weights, for evaluations inside a stage."""
+        """Completions of single prompts by the weights as they are, for measuring and evaluating."""
         return asyncio.run(answers(self.get_llm_client(), requests, self._say))
 
     def _save(self, folder: str) -> None:
@@ -223,9 +242,14 @@ class SessionTrainer(PPOTrainerSync):  # type: ignore[misc]
         self._abandon()
         with open_dict(self.config):
             self.config.trainer.default_local_dir = folder
-        self._save_checkpoint()
+        counted, self.global_steps = self.global_steps, self._steps
+        try:
+            # It is named by the stage's step, from which a resume inside the stage goes on.
+            self._save_checkpoint()
+        finally:
+            self.global_steps = counted
         if self.config.actor_rollout_ref.model.lora_rank:
-            self.actor_rollout_wg.write_adapter(f"{folder}/global_step_{self.global_steps}/adapter")
+            self.actor_rollout_wg.write_adapter(f"{folder}/global_step_{self._steps}/adapter")
 
     def _abandon(self) -> None:
         """A step that was begun and found nothing to learn from is none."""

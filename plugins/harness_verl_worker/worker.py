@@ -14,7 +14,6 @@ import torch
 from verl.single_controller.base.decorator import Dispatch, register
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.engine_workers import ActorRolloutRefWorker, TrainingWorker
-from verl.workers.utils.losses import ppo_loss
 
 from harness_verl_worker import restage
 from harness_verl_worker.lora import ActorWorker, write_adapter
@@ -78,7 +77,7 @@ class StageWorker(ActorRolloutRefWorker):  # type: ignore[misc]
         actor, rollout, reference = self.config.actor, self.config.rollout, self.config.ref
         settings = omega_conf_to_dataclass(actor)
         settings.model_config = self.actor.model_config
-        self.loss_fn = partial(ppo_loss, config=settings)
+        self.loss_fn: partial[Any] = partial(self.loss_fn, config=settings)
         self.actor.set_loss_fn(self.loss_fn)
         self.actor.engine_config.micro_batch_size_per_gpu = actor.ppo_micro_batch_size_per_gpu
         self.actor.engine_config.infer_micro_batch_size_per_gpu = rollout.log_prob_micro_batch_size_per_gpu

@@ -54,6 +54,14 @@ class Scripted:
         time.sleep(float(rest))
         return rest
 
+    def burn(self, rest: str) -> str:
+        """So many seconds of CPU, all on the first of this process's cores."""
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        end = time.thread_time() + float(rest)
+        while time.thread_time() < end:
+            pass
+        return rest
+
     def spin_in_c(self, _rest: str) -> str:
         # Never returns to the interpreter: no signal handler, no thread and no exception can stop it.
         re.match(r"(a+)+$", "a" * 64 + "b")

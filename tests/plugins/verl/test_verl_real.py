@@ -73,7 +73,6 @@ RECIPE: dict[str, Any] = {
             "curriculum": "uniform",
             "gates": [{"name": "mixed-outcomes", "max_refills": 20}],
             "rollout": {"n": 4, "batch": 4, "max_tokens": 20, "temperature": 0.9},
-            "loss": {"kl": 0.01},
             "optimizer": {"lr": 1e-4, "warmup_steps": 2},
             "max_steps": 3,
         },
@@ -85,6 +84,13 @@ RECIPE: dict[str, Any] = {
             "loss": {"kl": 0.05, "entropy": 0.001, "mask_truncated": True},
             "optimizer": {"lr": 5e-5},
             "max_steps": 2,
+        },
+        {
+            "name": "third",
+            "curriculum": "uniform",
+            "rollout": {"n": 4, "batch": 3, "max_tokens": 12, "temperature": 0.8},
+            "optimizer": {"lr": 2e-5, "weight_decay": 0.1, "betas": (0.8, 0.95)},
+            "max_steps": 1,
         },
     ],
 }
@@ -120,16 +126,19 @@ def counted(init: Callable[..., None]) -> Callable[..., None]:
     return start
 
 
-def test_one_job_takes_both_stages(runs: dict[str, Recorded]) -> None:
-    assert len(runs["verl"].trained) == 2
-    assert len(STARTED) == 1
+def test_a_stage_is_a_command_to_the_job_unless_it_needs_what_verl_loads_at_its_start(
+    runs: dict[str, Recorded],
+) -> None:
+    """The second stage has a KL term, the first has none; the third asks for nothing new."""
+    assert len(runs["verl"].trained) == 3
+    assert len(STARTED) == 2
 
 
 def groups(record: Recorded, stage: str) -> list[Any]:
     return [g for call in record.of("collect") if call.stage == stage for g in call.value.groups]
 
 
-def test_two_stages_take_their_steps_and_directives(runs: dict[str, Recorded]) -> None:
+def test_the_stages_take_their_steps_and_directives(runs: dict[str, Recorded]) -> None:
     names = {
         name: [(c.stage, c.name) for c in record.of("collect", "finish_step", "evaluate", "save")]
         for name, record in runs.items()
@@ -137,10 +146,11 @@ def test_two_stages_take_their_steps_and_directives(runs: dict[str, Recorded]) -
     step = ["collect", "finish_step"]
     first = [("first", n) for n in [*step, *step, "evaluate", "save", *step, "save"]]
     second = [("second", n) for n in [*step, *step, "save"]]
-    assert names["verl"] == first + second == names["torch"]
+    third = [("third", n) for n in [*step, "save"]]
+    assert names["verl"] == first + second + third == names["torch"]
     kinds = [(line["name"], line["stage"]) for line in runs["verl"].lines("evaluation")]
     assert kinds == [("before", ""), ("inside", "first"), ("after-stage", "first"),
-                     ("after-stage", "second"), ("final", "second")]  # fmt: skip
+                     ("after-stage", "second"), ("after-stage", "third"), ("final", "third")]  # fmt: skip
 
 
 def test_the_curriculum_draws_as_it_does_for_every_trainer(runs: dict[str, Recorded]) -> None:
@@ -155,7 +165,11 @@ def test_the_curriculum_draws_as_it_does_for_every_trainer(runs: dict[str, Recor
 def test_groups_are_judged_kept_and_normalised_as_the_recipe_says(runs: dict[str, Recorded]) -> None:
     record = runs["verl"]
     assert all(group.mixed for group in groups(record, "first"))
-    for stage, n, longest, temperature in (("first", 4, 20, 0.9), ("second", 3, 10, 1.0)):
+    for stage, n, longest, temperature in (
+        ("first", 4, 20, 0.9),
+        ("second", 3, 10, 1.0),
+        ("third", 4, 12, 0.8),
+    ):
         for group in groups(record, stage):
             assert group.size == n
             assert group.advantages == group_advantages(group.rewards, epsilon=1e-6, std="sample")
@@ -174,19 +188,21 @@ def test_metrics_have_their_names_and_the_stages_own_values(runs: dict[str, Reco
     metrics = runs["verl"].metrics()
     assert [(m.stage, m.step) for m in metrics] == [
         ("first", 1), ("first", 2), ("first", 3), ("second", 1), ("second", 2),
+        ("third", 1),
     ]  # fmt: skip
-    assert [m.learning_rate for m in metrics] == pytest.approx([5e-5, 1e-4, 1e-4, 5e-5, 5e-5])
+    assert [m.learning_rate for m in metrics] == pytest.approx([5e-5, 1e-4, 1e-4, 5e-5, 5e-5, 2e-5])
     assert all(m.loss is not None and m.grad_norm is not None and m.entropy is not None for m in metrics)
     assert all(m.grad_norm > 0 for m in metrics[:3])
     assert all(m.cpu_seconds > 0 and m.seconds > 0 for m in metrics)
-    assert all(m.kl is not None for m in metrics)
+    assert [m.kl is None for m in metrics] == [True, True, True, False, False, True]
+    assert [m.extra["verl/actor/lr"] for m in metrics] == [m.learning_rate for m in metrics]
     # Rollouts come from the weights that are trained.
     name = "verl/training/rollout_actor_probs_pearson_corr"
     assert all(m.extra[name] > 0.999 for m in metrics)
 
 
 def test_weights_are_exported_as_they_are(runs: dict[str, Recorded]) -> None:
-    (before, middle), (again, after) = runs["verl"].trained
+    (before, middle), (again, after) = runs["verl"].trained[:2]
     assert again.ref == middle.ref
     states = [load_file(next(p.files.path.glob("*.safetensors"))) for p in (before, middle, after)]
     assert {t.dtype for state in states for t in state.values()} == {torch.float32}
@@ -206,7 +222,7 @@ def test_the_kl_term_is_that_of_the_runs_first_policy(runs: dict[str, Recorded])
     """Verl knows one model a job, which is the stage's first; worked out again from the ledger's rollouts."""
     from transformers import AutoModelForCausalLM
 
-    (first, middle), _ = runs["verl"].trained
+    first, middle = runs["verl"].trained[0]
     policy, reference = (
         AutoModelForCausalLM.from_pretrained(p.files.path, dtype=torch.float32) for p in (middle, first)
     )
@@ -234,14 +250,15 @@ def logprobs(model: Any, rollout: Any) -> torch.Tensor:
 
 
 def test_the_optimizer_goes_on_across_stages(runs: dict[str, Recorded]) -> None:
-    (_, first), (_, second) = runs["verl"].trained
     taken = []
-    for policy in (first, second):
+    for _, policy in runs["verl"].trained:
         assert policy.checkpoint is not None
         (file,) = policy.checkpoint.glob("verl/global_step_*/actor/optim_*.pt")
-        state = torch.load(file, weights_only=False)["state"]
-        taken.append({int(entry["step"]) for entry in state.values()})
-    assert taken == [{3}, {5}]
+        saved = torch.load(file, weights_only=False)
+        taken.append({int(entry["step"]) for entry in saved["state"].values()})
+    assert taken == [{3}, {5}, {6}]
+    (group,) = saved["param_groups"]
+    assert (group["weight_decay"], tuple(group["betas"])) == (0.1, (0.8, 0.95))
 
 
 def test_nothing_is_left_of_a_job(runs: dict[str, Recorded]) -> None:

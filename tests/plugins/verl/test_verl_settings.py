@@ -229,7 +229,7 @@ def test_of_two_stages_verl_composes_nothing_that_a_running_job_could_not_take()
     ]
     changed = restage.changes(*composed)
     assert changed["actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu"] == 6
-    assert restage.fixed(changed, strategy="fsdp2", reference=True) == []
+    assert restage.fixed(composed[0], changed, strategy="fsdp2", reference=True) == []
 
 
 def test_adapters_are_the_recipes() -> None:

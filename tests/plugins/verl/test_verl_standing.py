@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness_verl import job as job_module
 from harness_verl.job import RayJob
+from harness_verl.live import LiveEngine
+from harness_verl.standing import BETWEEN, StandingJob
+from harness_verl.trainer import VerlTrainer
 from harness_verl_worker import restage
 
-from harness.contract.errors import TrainingError
+from harness.contract import Engine, Policy
+from harness.contract.errors import RecipeError, TrainingError
 from harness.plugging.plugins import Plugins
 from harness.testing.workbench import Recorded, Workbench
 from tests.support.verl import stand_in_python
@@ -85,14 +90,92 @@ def test_a_job_goes_on_with_the_next_stage_and_its_settings(bench: Workbench, st
     assert [metrics.kl is None for metrics in record.metrics()] == [False, False, True]
 
 
-def test_between_stages_its_rollout_servers_measure(bench: Workbench, started: list[RayJob]) -> None:
+def test_between_stages_its_rollout_servers_measure(
+    bench: Workbench, started: list[RayJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    real = VerlTrainer.engine
+
+    def engine(trainer: VerlTrainer, policy: Policy) -> Engine:
+        built.append(real(trainer, policy))
+        return built[-1]
+
+    monkeypatch.setattr(VerlTrainer, "engine", engine)
     record = bench.run(recipe(FIRST, SECOND))
-    (labels,) = record.lines("labels")
-    # The stand-in's servers answer every evaluation alike: `1`.
-    assert labels["stage"] == "second"
-    said = {line["text"] for line in record.lines("label_sample")} if record.lines("label_sample") else {"1"}
-    assert said == {"1"}
+    assert [line["stage"] for line in record.lines("labels")] == ["second"]
+    assert len(built) == 1
+    assert isinstance(built[0], LiveEngine)
     assert len(started) == 1
+
+
+def test_a_policy_that_the_job_does_not_hold_has_an_engine_of_its_own(
+    bench: Workbench, started: list[RayJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job, which may have all the memory, is ended for it."""
+    built = []
+    real = VerlTrainer.engine
+
+    def engine(trainer: VerlTrainer, policy: Policy) -> Engine:
+        built.append(real(trainer, policy))
+        return built[-1]
+
+    monkeypatch.setattr(VerlTrainer, "engine", engine)
+    monkeypatch.setattr(StandingJob, "holds", lambda *_: False)
+    bench.run(recipe(FIRST, SECOND))
+    assert not any(isinstance(each, LiveEngine) for each in built)
+    assert len(started) == 2
+
+
+@pytest.mark.parametrize("fault", ["answers-die", "answers-hang"])
+def test_a_job_that_fails_between_stages_is_a_named_error_at_once(
+    bench: Workbench, started: list[RayJob], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", fault)
+    monkeypatch.setattr(job_module, "STALL_SECONDS", 10.0)
+    what = r"died \(exit code 7\)" if fault == "answers-die" else r"has made no progress for 1\d s"
+    with pytest.raises(TrainingError, match=rf"between stages: the verl job {what}.*, at 'in answer'"):
+        bench.run(recipe(FIRST, SECOND))
+    monkeypatch.delenv("FAKE_VERL")
+    assert bench.run(recipe(FIRST, SECOND)).lines("finished")
+
+
+def test_an_interrupt_between_stages_waits_for_no_answer(
+    bench: Workbench, started: list[RayJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", "answers-hang")
+    real = RayJob._wait
+
+    def interrupted(job: RayJob, *arguments: Any, **options: Any) -> Any:
+        if job.where == BETWEEN:
+            raise KeyboardInterrupt
+        return real(job, *arguments, **options)
+
+    monkeypatch.setattr(RayJob, "_wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(recipe(FIRST, SECOND))
+
+
+def test_a_stage_that_verl_refuses_is_said_in_verls_words(
+    bench: Workbench, started: list[RayJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VERL", "refuse:second")
+    with pytest.raises(RecipeError, match="verl refuses its configuration: ValueError: no such thing"):
+        bench.run(recipe(FIRST, SECOND))
+    assert len(started) == 2
+
+
+def test_a_resume_inside_a_later_stage_goes_on_in_a_new_job(
+    bench: Workbench, started: list[RayJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = {**SECOND, "max_steps": 4}
+    monkeypatch.setenv("FAKE_VERL", "die:3")
+    with pytest.raises(TrainingError, match="stage 'second': the verl job died"):
+        bench.run(recipe(FIRST, longer))
+    monkeypatch.delenv("FAKE_VERL")
+    record = bench.run(recipe(FIRST, longer))
+    taken = [(line["metrics"]["stage"], line["metrics"]["step"]) for line in record.lines("step")]
+    assert taken == [("first", 1), ("first", 2), *(("second", step) for step in (1, 2, 3, 4))]
+    assert len(started) == 2
 
 
 def test_weights_and_moments_are_those_of_a_job_per_stage(bench: Workbench, started: list[RayJob]) -> None:
@@ -168,24 +251,34 @@ def test_where_a_stage_begins_is_no_difference() -> None:
     assert restage.changes(now, wanted) == {}
 
 
+#: A job with four reward workers.
+NOW: dict[str, Any] = {"reward": {"num_workers": 4, "other": 1}, "data": {}}
+
+
 @pytest.mark.parametrize(
-    ("path", "value", "taken"),
+    ("path", "value", "is_taken"),
     [
         ("actor_rollout_ref.rollout.temperature", 0.5, True),
         ("actor_rollout_ref.actor.optim.betas", [0.8, 0.9], True),
         ("data.train_batch_size", 4, True),
         (restage.KL, False, True),
-        ("reward.num_workers", 3, False),
+        (restage.WORKERS, 3, True),
+        (restage.WORKERS, 5, False),
         ("actor_rollout_ref.actor.fsdp_config.dtype", "bfloat16", False),
         ("actor_rollout_ref.actor.optim.optimizer", "SGD", False),
     ],
 )
-def test_a_running_job_takes_what_verl_reads_at_each_step(path: str, value: Any, taken: bool) -> None:
-    fixed = restage.fixed({path: value}, strategy="fsdp2", reference=False)
-    assert fixed == ([] if taken else [path])
+def test_a_running_job_takes_what_verl_reads_at_each_step(path: str, value: Any, is_taken: bool) -> None:
+    fixed = restage.fixed(NOW, {path: value}, strategy="fsdp2", reference=False)
+    assert fixed == ([] if is_taken else [path])
 
 
 def test_a_reference_and_another_engine_are_fixed() -> None:
-    assert restage.fixed({restage.KL: True}, strategy="fsdp2", reference=True) == []
-    assert restage.fixed({restage.KL: True}, strategy="fsdp2", reference=False) == [restage.KL]
-    assert restage.fixed({}, strategy="megatron", reference=True) == [restage.STRATEGY]
+    assert restage.fixed(NOW, {restage.KL: True}, strategy="fsdp2", reference=True) == []
+    assert restage.fixed(NOW, {restage.KL: True}, strategy="fsdp2", reference=False) == [restage.KL]
+    assert restage.fixed(NOW, {}, strategy="megatron", reference=True) == [restage.STRATEGY]
+
+
+def test_a_job_keeps_its_reward_workers() -> None:
+    fewer = {"reward": {"num_workers": 2, "other": 3}, "data": {"n": 1}}
+    assert restage.taken(NOW, fewer) == {"reward": {"num_workers": 4, "other": 3}, "data": {"n": 1}}

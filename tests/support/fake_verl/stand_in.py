@@ -115,7 +115,7 @@ class StandIn:
         )
         numbers = {"actor/loss": loss, "actor/grad_norm": 1.0, "actor/entropy": 0.5}
         # verl's own reference is the run's first policy: what was learned has moved away from it.
-        if self.has_reference and self.settings[restage.KL]:
+        if (self.has_reference or self.adapter is not None) and self.settings[restage.KL]:
             numbers["actor/kl_loss"] = self.learned
         # Of a step whose samples are all alike, as verl gives it.
         numbers["training/rollout_actor_probs_pearson_corr"] = math.nan
@@ -128,8 +128,11 @@ class StandIn:
     def stage(self, spec: dict[str, Any], reset: bool) -> dict[str, Any]:
         # Flat keys of ours, of which each has the path that it has in verl's complete configuration.
         changed = restage.changes(self.settings, spec["settings"])
-        if fixed := restage.fixed(changed, strategy="fsdp2", reference=self.has_reference):
+        reference = self.has_reference or self.adapter is not None
+        if fixed := restage.fixed(self.settings, changed, strategy="fsdp2", reference=reference):
             return {"fixed": fixed}
+        if refused(spec):
+            return {"fixed": ["ValueError: no such thing"]}
         if self.wrong("die-at-stage"):
             os._exit(7)
         self.settings, self.step, self.drawn = spec["settings"], 0, {}
@@ -138,6 +141,10 @@ class StandIn:
         return {"step": 0}
 
     def answer(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self.wrong("answers-die"):
+            os._exit(7)
+        if self.wrong("answers-hang"):
+            time.sleep(1000)
         return loop.run_until_complete(answers(Server(self), requests, self.say))
 
     def say(self, phase: str) -> None:
@@ -209,6 +216,11 @@ class Server:
         return SimpleNamespace(token_ids=ids, log_probs=logprobs, stop_reason=reason, extra_fields={})
 
 
+def refused(spec: dict[str, Any]) -> bool:
+    """Whether verl does not take this stage, or any if AT names none."""
+    return FAULT == "refuse" and AT in ("", spec["settings"]["trainer.experiment_name"])
+
+
 def outlive() -> None:
     """Hold shared memory; when the keeper is gone, start one more process. AT is where both are told."""
     memory = shared_memory.SharedMemory(create=True, size=64)
@@ -226,7 +238,7 @@ def outlive() -> None:
 
 def main(path: str) -> int:
     spec = json.loads(Path(path).read_text())
-    if FAULT == "refuse":
+    if refused(spec):
         print("noise\nHARNESS-REFUSED ValueError: no such thing", file=sys.stderr)
         return 3
     stand_in = StandIn(spec)

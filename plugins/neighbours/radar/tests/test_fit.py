@@ -86,3 +86,15 @@ def test_order_does_not_matter_and_everything_is_finite(seed, configurations, it
     turned = fit(Matrix(names[0][::-1], names[1][::-1], matrix.samples, passes[::-1, ::-1].copy()))
     assert turned.theta[::-1] == pytest.approx(fitted.theta, abs=0.02)
     assert turned.items.b[::-1] == pytest.approx(fitted.items.b, abs=0.05, rel=0.02)
+
+
+@pytest.mark.parametrize("strong", [1, 2, 3])
+@pytest.mark.parametrize("items", [2, 3])
+def test_outcomes_that_a_step_separates_settle(strong, items):
+    """One half passes everything and the other nothing: the data would have the abilities infinitely far apart."""
+    passes = np.zeros((4, items))
+    passes[:strong] = 1
+    names = tuple("abcd"), tuple(f"i{i}" for i in range(items))
+    fitted = fit(Matrix(*names, np.ones_like(passes), passes))
+    assert np.isfinite(fitted.theta).all()
+    assert fitted.theta[:strong].min() > fitted.theta[strong:].max()

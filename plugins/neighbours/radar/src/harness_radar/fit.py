@@ -31,8 +31,9 @@ TOLERANCE: Final = 5e-4
 ROUNDS: Final = 3000
 #: Deviations of priors stay above this, or EM would make a handful of items all alike.
 LEAST_SD: Final = 0.2
-#: And below these for alpha and c: outcomes that a step separates would let them grow for ever.
+#: And below these for alpha, c and the abilities: outcomes that a step separates would let them grow for ever.
 MOST_SD: Final = (1.0, 6.0)
+MOST_SPREAD: Final = 6.0
 #: Longest step of a parameter in a round.
 STRIDE: Final = 0.5
 
@@ -218,7 +219,8 @@ def _round(state: _State, matrix: Matrix) -> None:
     state.alpha_sd = min(max(LEAST_SD, alpha_sd), MOST_SD[0])
     state.c_sd = min(max(LEAST_SD, c_sd), MOST_SD[1])
     state.mean = float((weight * theta).sum(1).mean())
-    state.spread = max(LEAST_SD, float((weight * (theta - state.mean) ** 2).sum(1).mean() ** 0.5))
+    spread = float((weight * (theta - state.mean) ** 2).sum(1).mean() ** 0.5)
+    state.spread = min(max(LEAST_SD, spread), MOST_SPREAD)
 
 
 def _inverse(curve: Floats) -> Floats:

@@ -158,6 +158,7 @@ _TABLE: Final = (
         "Offer ways to measure how hard tasks are for a policy",
         "DifficultyEstimator",
         "`difficulty.estimator` of a recipe",
+        optional="EstimatorOptional",
         suite="EstimatorConformance",
         light=True,
     ),

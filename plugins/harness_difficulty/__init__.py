@@ -3,7 +3,7 @@
 from harness import hookimpl
 from harness.plugging import Register
 
-PUBLIC = ("text",)
+PUBLIC = ("density", "predicting", "text")
 
 
 @hookimpl
@@ -25,6 +25,12 @@ def register_difficulty_estimators(register: Register) -> None:
         "harness_difficulty.irt:Irt2pl",
         options="harness_difficulty.options:Irt2plOptions",
         summary="a policy's ability on a 2PL scale, from the items that tell most about it",
+    )
+    register(
+        "pcl",
+        "harness_difficulty.pcl:Pcl",
+        options="harness_difficulty.options:PclOptions",
+        summary="pass rates predicted from prompts, learned from training and from few subjects",
     )
 
 

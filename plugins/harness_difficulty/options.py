@@ -102,3 +102,17 @@ class Irt2plOptions(Model):
     the rollouts of every subject. If not set, 1 on a scale and 8 without."""
     max_items: Annotated[int, Field(ge=1)] | None = None
     """Most items asked. If not set, all that are on the scale."""
+
+
+class PclOptions(Model):
+    """How many subjects teach the estimator `pcl` what to predict of the others. Rules read the rate as
+    `extra("rate")` and its standard error as `extra("rate_sd")`."""
+
+    subjects: Count = 128
+    """Subjects of which outcomes are wanted. A measurement samples as many as training has told nothing of
+    (`difficulty.reuse`), chosen at random; 1 takes what training has told, if it has told anything."""
+    samples: Count = 8
+    """Rollouts of a subject that is sampled."""
+    memory: Share = 0.5
+    """Share of what earlier measurements taught that is kept at the next one, because the policy has
+    changed."""

@@ -64,13 +64,13 @@ def from_ledger(place: Path, benchmark: str | None = None) -> Cells:
     Raises:
         DataError: no ledger, no judged sample in it, or several checkpoints were evaluated.
     """
-    found = by_checkpoint(place, benchmark)
-    if len(found) > 1:
+    outcomes = by_checkpoint(place, benchmark)
+    if len(outcomes) > 1:
         raise DataError(
-            f"{len(found)} checkpoints were evaluated, such as {_said(next(iter(found)))}", where=str(place),
-            allowed="the evaluation of one model",
+            f"{len(outcomes)} checkpoints were evaluated, such as {_said(next(iter(outcomes)))}",
+            where=str(place), allowed="the evaluation of one model",
         )  # fmt: skip
-    return next(iter(found.values()))
+    return next(iter(outcomes.values()))
 
 
 def by_checkpoint(place: Path, benchmark: str | None = None) -> dict[Standing, Cells]:
@@ -115,26 +115,26 @@ def by_checkpoint(place: Path, benchmark: str | None = None) -> dict[Standing, C
                     f"a verdict on {key[2]!r}, sample {key[3]}, which is not there", where=str(path)
                 )
             samples[key] = (score, *samples[key][1:])
-    found: defaultdict[Standing, Cells] = defaultdict(dict)
+    outcomes: defaultdict[Standing, Cells] = defaultdict(dict)
     for (standing, _, task, _), (score, tokens, usd) in samples.items():
         if score is not None:
-            _add(found[standing], task, Cell(1.0, score, tokens, usd))
+            _add(outcomes[standing], task, Cell(1.0, score, tokens, usd))
     kept = {key[:2] for key in samples}
     for (standing, heldout), problems in counts.items():
         for task, count in problems.items() if (standing, heldout) not in kept else ():
             if count.samples:
-                _add(found[standing], task, Cell(count.samples, count.score, count.tokens))
-    if not found:
+                _add(outcomes[standing], task, Cell(count.samples, count.score, count.tokens))
+    if not outcomes:
         raise DataError("no judged sample" + (f" of {benchmark!r}" if benchmark else ""), where=str(path))
-    return dict(found)
+    return dict(outcomes)
 
 
 def configurations(name: str, place: Path, benchmark: str | None = None) -> dict[str, Cells]:
     """`by_checkpoint` by name: `name` alone for one policy, else `name@stage-step` for each."""
-    found = by_checkpoint(place, benchmark)
-    if len(found) == 1:
-        return {name: next(iter(found.values()))}
-    return {f"{name}@{_said(standing)}": cells for standing, cells in found.items()}
+    outcomes = by_checkpoint(place, benchmark)
+    if len(outcomes) == 1:
+        return {name: next(iter(outcomes.values()))}
+    return {f"{name}@{_said(standing)}": cells for standing, cells in outcomes.items()}
 
 
 def _said(standing: Standing) -> str:
@@ -159,17 +159,17 @@ def labelled(name: str, place: Path) -> dict[str, Cells]:
     if place.is_file() and place.name != "ledger.jsonl":
         return {name: from_label_file(place)}
     path = ledger_of(place)
-    found = {
+    outcomes = {
         f"{name}@{line['stage']}": from_labels({
             label.subject: label for label in convert(line["labels"], list[Difficulty], where=str(path))
         })
         for line in read(path)
         if line["t"] == "labels"
     }  # fmt: skip
-    found = {stage: cells for stage, cells in found.items() if cells}
-    if not found:
+    outcomes = {stage: cells for stage, cells in outcomes.items() if cells}
+    if not outcomes:
         raise DataError("no label counts a sample", where=str(path))
-    return found
+    return outcomes
 
 
 def from_labels(labels: Mapping[str, Difficulty]) -> Cells:

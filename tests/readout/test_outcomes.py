@@ -96,8 +96,8 @@ def test_each_checkpoint_of_a_run_is_a_configuration(tmp_path: Path) -> None:
         sample("x", 0, "pass", 1.0, stage="hard", step=10),
         sample("y", 0, "fail", 0.0, stage="hard", step=10),
     )  # fmt: skip
-    found = configurations("run", place)
-    assert {name: {item: c.passes for item, c in cells.items()} for name, cells in found.items()} == {
+    outcomes = configurations("run", place)
+    assert {name: {item: c.passes for item, c in cells.items()} for name, cells in outcomes.items()} == {
         "run@start-0": {"x": 0.0},
         "run@hard-10": {"x": 1.0, "y": 0.0},
     }
@@ -128,8 +128,8 @@ def test_labels_of_a_run_are_a_configuration_per_stage(tmp_path: Path) -> None:
         tmp_path / "run", {"t": "labels", "stage": "easy", "labels": rows},
         {"t": "labels", "stage": "hard", "labels": [label("x", 8, 7)]},
     )  # fmt: skip
-    found = labelled("run", run)
-    assert {name: {item: c.passes for item, c in cells.items()} for name, cells in found.items()} == {
+    outcomes = labelled("run", run)
+    assert {name: {item: c.passes for item, c in cells.items()} for name, cells in outcomes.items()} == {
         "run@easy": {"x": 2.0},
         "run@hard": {"x": 7.0},
     }

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from harness_difficulty.commands import command
 
 from harness.contract.errors import DataError
-from harness.statistics.irt import read_scale
-from harness.testing import CommandConformance
+from harness.statistics.irt import Scale, read_scale
+from harness.testing import CommandConformance, run_recipe
 from tests.readout.test_outcomes import ledger, sample
+from tests.support.recipes import SIM, write
 
 
 class TestIrt(CommandConformance):
@@ -81,3 +82,36 @@ def test_a_configuration_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     assert isinstance(error, DataError)
     assert "names 'a' twice" in str(error)
     assert CliRunner().invoke(command, ["fit", "--out", str(tmp_path / "s.json")]).exit_code == 2
+
+
+def fitted(out: Path, *words: str) -> Scale:
+    done = CliRunner().invoke(command, ["fit", *words, "--out", str(out)])
+    assert done.exit_code == 0, f"{done.output}\n{done.exception!r}"
+    return read_scale(out)
+
+
+def test_checkpoints_of_a_run_and_its_stages_make_scales_and_the_next_run_is_placed_on_one(
+    tmp_path: Path,
+) -> None:
+    recipe = write(tmp_path, SIM)
+    run = run_recipe(recipe, "--set", "budget.rollouts=4000", folder=tmp_path / "first")
+    checkpoints = fitted(tmp_path / "checkpoints.json", "--run", f"policy={run.folder}")
+    abilities = [ability.theta for ability in checkpoints.configurations.values()]
+    assert len(abilities) > 3
+    assert all(name.startswith("policy@") for name in checkpoints.configurations)
+    assert abilities[-1] > abilities[0] + 1, "the student learns"
+    stages = fitted(tmp_path / "scale.json", "--labels", f"policy={run.folder}")
+    assert len(stages.configurations) > 1
+
+    other = tmp_path / "other"
+    other.mkdir()
+    placing = SIM.replace(
+        'estimator = { name = "pass-rate", samples = 2, tasks = 8 }',
+        f'estimator = {{ name = "irt-2pl", scale = "{tmp_path}/scale.json", se = 0.4, most = 8 }}',
+    ).replace('gates = [{ name = "mixed-outcomes", max_refills = 20 }]\n', "")
+    placed = run_recipe(write(other, placing), "--set", "budget.rollouts=1000", folder=tmp_path / "second")
+    first = placed.lines("labels")[0]
+    assert first["rollouts"] < run.lines("labels")[0]["rollouts"], "few items tell of all"
+    assert {label["subject"] for label in first["labels"]} == set(stages.items)
+    assert all(label["extra"]["b"] == stages.items[label["subject"]].b for label in first["labels"])
+    assert any(not label["samples"] and label["predicted"] is not None for label in first["labels"])

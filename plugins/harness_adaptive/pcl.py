@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from harness_curricula.drawing import StepTasks, candidates
 from harness_curricula.evidence import outcomes
-from harness_curricula.index import Flags, Indices
-from harness_difficulty.density import Floats
+from harness_curricula.index import Flags, Floats, Indices
 from harness_difficulty.predicting import Predictor, read
 
 from harness.contract import BuildContext, CurriculumContext, Group, StepMetrics, Task

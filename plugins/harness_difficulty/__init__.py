@@ -3,7 +3,7 @@
 from harness import hookimpl
 from harness.plugging import Register
 
-PUBLIC = ("density", "predicting", "text")
+PUBLIC = ("predicting", "text")
 
 
 @hookimpl

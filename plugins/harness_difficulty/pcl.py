@@ -37,6 +37,8 @@ class Pcl:
         #: What is known with the present measurement, and without it: to fit again adds nothing.
         self._now, self._before = Predictor(), Predictor()
         self._measuring = False
+        #: Measurements so far: each draws anew which subjects it samples.
+        self._number = 0
         #: What the last measurement was about: predicted labels are for these.
         self._subjects: list[str] = []
 
@@ -47,6 +49,7 @@ class Pcl:
         """Samples of as many further subjects as `subjects` wants known; none if training told of so many."""
         if not self._measuring:
             self._measuring = True
+            self._number += 1
             self._before = self._now.copy()
             self._before.fade(self.options.memory)
         self._subjects = list(subjects)
@@ -56,7 +59,7 @@ class Pcl:
             return {}
         free = [subject for subject in subjects if subject not in tried]
         # A random choice that a run which goes on makes again.
-        free.sort(key=lambda subject: seed_of("pcl", self._seed, subject))
+        free.sort(key=lambda subject: seed_of("pcl", self._seed, self._number, subject))
         return dict.fromkeys(free[:missing], self.options.samples)
 
     def split(self, count: int, *, endless: bool) -> Sequence[int]:
@@ -113,6 +116,7 @@ class Pcl:
             "now": self._now.state_dict(),
             "before": self._before.state_dict(),
             "measuring": self._measuring,
+            "number": self._number,
             "subjects": self._subjects,
         }
 
@@ -121,6 +125,7 @@ class Pcl:
         self._now.load_state_dict(state["now"])
         self._before.load_state_dict(state["before"])
         self._measuring = bool(state["measuring"])
+        self._number = int(state["number"])
         self._subjects = [str(subject) for subject in state["subjects"]]
 
 

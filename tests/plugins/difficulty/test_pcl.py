@@ -113,6 +113,7 @@ def test_a_later_measurement_knows_what_the_one_before_taught_and_fits_twice_ali
     later = made(subjects=1, memory=0.9)
     later.load_state_dict(state)
     (subject,) = later.requests({}, list(TERMS))
+    assert subject not in first, "each measurement draws anew"
     few = sampled({subject: 8})
     told = later.fit(few)
     assert later.fit(few) == told, "to fit again adds nothing"

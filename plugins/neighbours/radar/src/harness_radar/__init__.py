@@ -6,6 +6,9 @@ This module is imported at every start of `harness`, so it imports nothing heavy
 from harness import hookimpl
 from harness.plugging import Register
 
+#: Features of texts come from there.
+HARNESS_CODE = ("harness_difficulty",)
+
 
 @hookimpl
 def register_engines(register: Register) -> None:

@@ -115,7 +115,10 @@ def _kind(row: Kind) -> str:
         where = f"{(module or PROTOCOLS).replace('.', '/')}.py"
         lines += [f"- Objects satisfy [`{name}`](../../{where}). Options are given in {row.options}."]
     if row.light:
-        lines += ["- `plan` and `doctor` build it: its factory opens no file, process or model."]
+        lines += [
+            "- `plan` and `doctor` build it: its factory starts no process, loads no model and reads",
+            "  no file but a small one that an option names.",
+        ]
     lines.append(f"- Suite: `harness.testing.{row.suite}` ([conformance](../how-to/conformance.md)).")
     fields = row.capabilities_model().model_fields
     if fields:

@@ -22,6 +22,7 @@ ROOMS: Final = (
     "scoring",
     "training",
     "statistics",
+    "statistics.irt",
     "support",
     "readout",
     "board",

@@ -21,6 +21,7 @@ from harness.benchmarking.lines import Contents
 from harness.benchmarking.mending import judge_again, unjudged
 from harness.benchmarking.problems import ProblemSet
 from harness.contract.errors import counted
+from harness.contract.members import member
 from harness.contract.protocols import BuildContext, DifficultyEstimator, Engine
 from harness.contract.records import Difficulty, PolicyRef, Request, RolloutKey
 from harness.evaluating.recording import Recorder
@@ -76,6 +77,8 @@ def _place(asking: Asking, problems: ProblemSet, outcome: Outcome) -> None:
     recorder, prepared = asking.recorder, asking.prepared
     started = time.process_time()
     estimator = estimator_of(prepared.asked.adaptive, prepared.plugins, prepared.context)
+    prompts = {task.id: task.prompt for task in problems.tasks}
+    member("difficulty_estimators", estimator, "look")(prompts.__getitem__)
     begun = asking.contents.rounds.get(problems.name)
     number = 0
     if begun is not None:

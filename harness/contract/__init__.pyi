@@ -32,6 +32,7 @@ from harness.contract.members import member as member
 from harness.contract.optional import BenchmarkOptional as BenchmarkOptional
 from harness.contract.optional import CurriculumOptional as CurriculumOptional
 from harness.contract.optional import EngineOptional as EngineOptional
+from harness.contract.optional import EstimatorOptional as EstimatorOptional
 from harness.contract.optional import GateOptional as GateOptional
 from harness.contract.optional import LossOptional as LossOptional
 from harness.contract.optional import ModelOptional as ModelOptional

@@ -26,7 +26,7 @@ PROJECT: Final = "harness"
 
 #: Version of this page: (major, minor). A plugin may set `HARNESS_API = (2, 0)`: it needs this
 #: major and at least this minor.
-API: Final = (2, 1)
+API: Final = (2, 2)
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

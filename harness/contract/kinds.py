@@ -45,7 +45,8 @@ class Kind:
     optional: str = ""
     #: Class of `harness.testing` to subclass in tests.
     suite: str = field(kw_only=True)
-    #: Whether building one opens no file, process or model, so that `plan` and `doctor` may build it.
+    #: Whether building one starts no process, loads no model and reads no file but a small one that an option
+    #: names, so that `plan` and `doctor` may build it: what is wrong with that file is then told there.
     light: bool = False
 
     @property
@@ -158,6 +159,7 @@ _TABLE: Final = (
         "Offer ways to measure how hard tasks are for a policy",
         "DifficultyEstimator",
         "`difficulty.estimator` of a recipe",
+        optional="EstimatorOptional",
         suite="EstimatorConformance",
         light=True,
     ),

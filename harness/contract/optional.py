@@ -14,7 +14,7 @@ from harness.contract.errors import PluginError
 
 if TYPE_CHECKING:
     from harness.contract.protocols import Ask, CurriculumContext
-    from harness.contract.records import Rollout, Task, Verdict
+    from harness.contract.records import Message, Rollout, Task, Verdict
     from harness.contract.samples import Group
     from harness.recipe import Conventions, Stage
 
@@ -88,6 +88,15 @@ class StateOptional:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave."""
+
+
+class EstimatorOptional:
+    """Optional members of a difficulty estimator."""
+
+    def look(self, prompt: Callable[[str], Sequence[Message]]) -> None:
+        """Called before the first `requests` of each measurement: `prompt(subject)` gives the turns of the
+        subject's first task (of a stratum, an example), for estimators that predict from them. It may be kept
+        until the labels are fitted. Answers are not shown."""
 
 
 class CurriculumOptional:

@@ -239,7 +239,8 @@ class Verifier(Protocol):
 
 
 class DifficultyEstimator(Stateful, Protocol):
-    """Decides what to sample next and turns outcomes into labels."""
+    """Decides what to sample next and turns outcomes into labels. It may also have `look`, which is given the
+    prompts (`harness.contract.optional`)."""
 
     def requests(self, outcomes: Mapping[str, Difficulty], subjects: Sequence[str]) -> Mapping[str, int]:
         """How many more rollouts each subject needs in this round; empty if every label is decisive."""

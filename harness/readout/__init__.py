@@ -1,6 +1,6 @@
 """Reading studies: from ledgers to curves, labels and evaluations."""
 
-from harness.readout import finding, words
+from harness.readout import finding, outcomes, words
 from harness.readout.factorial import Factorial, Outcome, factorial
 from harness.readout.finding import Filter, SampleKey, SampleRow, WholeSample
 from harness.readout.folders import Glance, glance, recipe_of, run_folders, studies
@@ -35,6 +35,7 @@ __all__ = [
     "factorial",
     "finding",
     "glance",
+    "outcomes",
     "read_run",
     "read_study",
     "recipe_of",

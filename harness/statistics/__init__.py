@@ -44,6 +44,7 @@ __all__ = [
     "detectable_over_seeds",
     "first_passage",
     "g_pass_at_k",
+    "irt",  # a package, imported when it is asked for
     "maj_at_k",
     "median_ratio",
     "mg_pass_at_k",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract.errors import DataError, PluginError
+from harness.contract.members import member
 from harness.contract.protocols import DifficultyEstimator, Engine, RunInfo
 from harness.contract.records import (
     Difficulty,
@@ -82,6 +83,10 @@ def measure(measurement: Measurement, subjects: Sequence[str], outcomes: Outcome
         PluginError: a label is of another subject, counts what nobody sampled or predicts no rate.
     """
     start = measurement.spent.rollouts
+    pool = measurement.pool
+    member("difficulty_estimators", measurement.estimator, "look")(
+        lambda subject: pool.source(subject).draw(subject, 0).prompt
+    )
     while wanted := measurement.estimator.requests(outcomes.labels, subjects):
         left = None if measurement.limit is None else measurement.limit - (measurement.spent.rollouts - start)
         work = _work(measurement, wanted, outcomes, left)

@@ -80,7 +80,7 @@ class CurriculumConformance:
             )
             drawn.append([task.id for task in tasks])
             for i, task in enumerate(tasks):
-                curriculum.observe(group_of(task.subject, (step + i) % 9, step=step))
+                curriculum.observe(replace(group_of(task.subject, (step + i) % 9, step=step), task=task.id))
         return drawn
 
     @pytest.mark.parametrize("endless", [True, False])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final
@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Final
 import numpy as np
 import pytest
 
+from harness.contract.members import member
 from harness.contract.protocols import DifficultyEstimator
-from harness.contract.records import Difficulty, PolicyRef, builtins
+from harness.contract.records import Difficulty, Message, PolicyRef, builtins
 from harness.tasks.measuring import checked_labels
 from harness.testing.plugin import Build
 
@@ -32,8 +33,18 @@ class EstimatorConformance:
 
     @pytest.fixture
     def estimator(self, harness_build: Build) -> DifficultyEstimator:
+        return self.built(harness_build)
+
+    def built(self, harness_build: Build) -> DifficultyEstimator:
+        """A new one, which was shown the prompts if it looks at them."""
         estimator: DifficultyEstimator = harness_build("difficulty_estimators", self.name, **self.options)
+        member("difficulty_estimators", estimator, "look")(self.prompt)
         return estimator
+
+    @staticmethod
+    def prompt(subject: str) -> Sequence[Message]:
+        """The prompt of a subject."""
+        return (Message("user", f"What is {subject} of {len(subject)}?"),)
 
     def measure(self, estimator: DifficultyEstimator, *, lose: float = 0.0) -> dict[str, Difficulty]:
         """Sample until it asks for no more; a share of rollouts may be lost to infrastructure."""
@@ -94,10 +105,28 @@ class EstimatorConformance:
 
     def test_its_state_goes_through_json(self, estimator: DifficultyEstimator, harness_build: Build) -> None:
         outcomes = self.measure(estimator)
-        again = harness_build("difficulty_estimators", self.name, **self.options)
+        again = self.built(harness_build)
         again.load_state_dict(json.loads(json.dumps(estimator.state_dict())))
         assert again.fit(outcomes) == estimator.fit(outcomes)
         assert again.requests({}, list(self.rates)) == estimator.requests({}, list(self.rates))
+
+    def test_it_looks_at_prompts_of_what_it_was_asked_about(self, harness_build: Build) -> None:
+        """A prompt of a million is not looked up for nothing, and of another name there is none."""
+        asked: set[str] = set()
+
+        def prompt(subject: str) -> Sequence[Message]:
+            asked.add(subject)
+            return self.prompt(subject)
+
+        estimator = self.built(harness_build)
+        look = member("difficulty_estimators", estimator, "look")
+        look(prompt)
+        outcomes = self.measure(estimator)
+        first = estimator.fit(outcomes)
+        strange = asked - set(self.rates)
+        assert not strange, f"it asked for prompts of {sorted(strange)}, which are no subjects of its"
+        look(self.prompt)
+        assert estimator.fit(outcomes) == first, "the same prompts, shown again, give other labels"
 
     def test_labels_do_not_become_outcomes(self, estimator: DifficultyEstimator) -> None:
         """A label says what is thought of a subject; the outcomes say what was seen, and stay as they are."""
@@ -116,8 +145,7 @@ class EstimatorConformance:
 
     def test_harder_items_have_the_larger_difficulty(self, harness_build: Build) -> None:
         """On simulated data: `a` says how sharply an item separates, `b` how hard it is."""
-        estimator = harness_build("difficulty_estimators", self.name, **self.options)
-        labels = estimator.fit(simulated_outcomes())
+        labels = self.built(harness_build).fit(simulated_outcomes())
         fitted = {
             subject: fit for subject, label in labels.items() if (fit := item_parameters(label)) is not None
         }

@@ -4,7 +4,7 @@ from harness import hookimpl
 from harness.plugging import Register
 
 HARNESS_API = (2, 0)
-HARNESS_CODE = ("harness_curricula",)
+HARNESS_CODE = ("harness_curricula", "harness_difficulty")
 
 #: Name, module and class, options, summary.
 _ALL = (
@@ -20,6 +20,12 @@ _ALL = (
     ("e2h-gaussian", "e2h:E2hGaussian", "E2hGaussianOptions", "planned: a peak that moves from easy to hard"),
     ("greso", "greso:Greso", "GresoOptions", "passes over tasks whose last groups were all alike"),
     ("mopps", "mopps:Mopps", "MoppsOptions", "Thompson draws of the pass rate, nearest to one half"),
+    (
+        "pcl",
+        "pcl:Pcl",
+        "PclOptions",
+        "of candidates those whose pass rate is predicted nearest to one half",
+    ),
     ("vcrl", "vcrl:Vcrl", "VcrlOptions", "groups without variance give way to a memory of tasks with much"),
     (
         "prompt-replay",

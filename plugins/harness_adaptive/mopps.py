@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from harness_curricula.drawing import StepTasks
+from harness_curricula.drawing import StepTasks, candidates
 from harness_curricula.evidence import outcomes
 from harness_curricula.index import Flags, Indices
 from harness_curricula.sharing import Sharing
@@ -40,7 +40,7 @@ class Mopps:
         posterior = self._posterior.on(subjects)
 
         def pick(count: int, exhausted: Flags) -> Indices:
-            tried = _candidates(np.flatnonzero(~exhausted), self.options.candidates * count, rng)
+            tried = candidates(np.flatnonzero(~exhausted), self.options.candidates * count, rng)
             rates = rng.beta(posterior[tried, 0], posterior[tried, 1])
             return tried[np.argsort(np.abs(rates - self.options.target), kind="stable")[:count]]
 
@@ -66,14 +66,3 @@ class Mopps:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         prior = self.options.prior
         self._posterior, self._step = Values([prior, prior], state["posterior"]), StepTasks()
-
-
-def _candidates(open_: Indices, wanted: int, rng: np.random.Generator) -> Indices:
-    """So many of the open positions, each about as often as any other; strata may stand for several tasks."""
-    if wanted <= len(open_):
-        chosen: Indices = rng.choice(open_, wanted, replace=False)
-        return chosen
-    if not len(open_):
-        return open_
-    rounds = -(-wanted // len(open_))
-    return np.concatenate([rng.permutation(open_) for _ in range(rounds)])[:wanted]

@@ -132,6 +132,20 @@ class MoppsOptions(Online):
     taken."""
 
 
+class PclOptions(Model):
+    """How the curriculum `pcl` chooses prompts."""
+
+    candidates: Count = 4
+    """Candidates k per wanted task. All are read, and those whose predicted pass rates are nearest to
+    `target` are taken. Of strata each candidate is a fresh task, and what is not taken is passed over for
+    good."""
+    target: Share = 0.5
+    """Pass rate tau that the chosen prompts should be near."""
+    memory: Share = 0.9
+    """Share of what the value model knows that is kept per training step, because the policy changes; the
+    mean stays, its certainty fades."""
+
+
 class VcrlOptions(Online):
     """What the curriculum `vcrl` keeps in its memory."""
 

@@ -52,6 +52,17 @@ def nearest_first(distance: Floats, rng: np.random.Generator) -> Pick:
     return pick
 
 
+def candidates(open_: Indices, wanted: int, rng: np.random.Generator) -> Indices:
+    """So many of the open positions, each about as often as any other; strata may stand for several tasks."""
+    if wanted <= len(open_):
+        chosen: Indices = rng.choice(open_, wanted, replace=False)
+        return chosen
+    if not len(open_):
+        return open_
+    rounds = -(-wanted // len(open_))
+    return np.concatenate([rng.permutation(open_) for _ in range(rounds)])[:wanted]
+
+
 class StepTasks:
     """Remembers which tasks the current step already has, over the step's refills."""
 
@@ -89,6 +100,10 @@ class StepTasks:
                     self._seen.add(task.id)
                     tasks.append(task)
         return tasks
+
+    def give_back(self, tasks: Iterable[Task]) -> None:
+        """Tasks that were drawn and are not taken after all: the step may draw them again."""
+        self._seen.difference_update(task.id for task in tasks)
 
 
 class Epochs:

@@ -77,3 +77,42 @@ class PosteriorOptions(PassRateOptions):
     """Model of `difficulty.labels` whose published pass rates are the prior. Empty takes the uniform one."""
     prior_samples: Annotated[float, Field(gt=0)] = 4.0
     """Samples that a published rate is worth. Measurements overrule it as they exceed this."""
+
+
+class Irt2plOptions(Model):
+    """Which scale the policy is placed on, and when that is enough."""
+
+    scale: str = ""
+    """File of a scale (`harness irt fit`), relative to the recipe. If not set, it is
+    fitted to `difficulty.labels` of the recipe if those are of two models or more; without labels each
+    subject is measured by itself."""
+    se: Annotated[float, Field(gt=0)] = 0.3
+    """Standard error of the policy's ability at which a measurement ends, on the scale on which the fitted
+    configurations have standard deviation 1."""
+    per_round: Annotated[int, Field(ge=1)] = 4
+    """Items asked per round. More take fewer rounds and choose the later ones with less knowledge."""
+    spread: Share = 0.03
+    """Share of the scale's items, the most informative ones, among which the next are drawn. 0 always takes
+    the most informative; then those whose discrimination is overestimated come first, and the error is
+    understated."""
+    samples: Annotated[int, Field(ge=1)] = 1
+    """Rollouts of an item when it is asked."""
+    most: Annotated[int, Field(ge=1)] | None = None
+    """Most rollouts of an item; on a scale of few items, such as strata, give more than one. Without a scale:
+    the rollouts of every subject. If not set, 1 on a scale and 8 without."""
+    max_items: Annotated[int, Field(ge=1)] | None = None
+    """Most items asked. If not set, all that are on the scale."""
+
+
+class PclOptions(Model):
+    """How many subjects teach the estimator `pcl` what to predict of the others. Rules read the rate as
+    `extra("rate")` and its standard error as `extra("rate_sd")`."""
+
+    subjects: Count = 128
+    """Subjects of which outcomes are wanted. A measurement samples as many as training has told nothing of
+    (`difficulty.reuse`), chosen at random; 1 takes what training has told, if it has told anything."""
+    samples: Count = 8
+    """Rollouts of a subject that is sampled."""
+    memory: Share = 0.5
+    """Share of what earlier measurements taught that is kept at the next one, because the policy has
+    changed."""

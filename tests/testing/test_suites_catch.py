@@ -74,6 +74,8 @@ MISTAKES = {
     "estimators": {
         "Swapped": ("harder_items_have_the_larger_difficulty", "a and b swapped?"),
         "Storing": ("labels_do_not_become_outcomes", "a prediction is stored as an outcome"),
+        "Wandering": ("it_looks_at_prompts_of_what_it_was_asked_about", "prompts of ['another']"),
+        "Drifting": ("it_looks_at_prompts_of_what_it_was_asked_about", "give other labels"),
     },
     "verifiers": {
         "NoOptions": ("the_hash_covers_the_options", "leaves the option 'strip' out"),

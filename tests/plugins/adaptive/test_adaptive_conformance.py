@@ -26,6 +26,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "greso-neighbours": ("greso", {"neighbours": 0.3}),
     "mopps": ("mopps", {}),
     "mopps-neighbours": ("mopps", {"neighbours": 0.3}),
+    "pcl": ("pcl", {}),
+    "pcl-one": ("pcl", {"candidates": 1, "memory": 0.0}),
     "vcrl": ("vcrl", {}),
     "vcrl-neighbours": ("vcrl", {"neighbours": 0.9}),
     "prompt-replay": ("prompt-replay", {"cooldown": 0}),

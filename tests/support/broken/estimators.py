@@ -39,7 +39,30 @@ class Storing(Whole):
         return replace(label, samples=label.samples + 64, passes=label.passes + round(64 * label.mean))
 
 
+class Wandering(Whole):
+    """Reads the prompt of a subject that it was not asked about."""
+
+    def look(self, prompt):
+        self.prompt = prompt
+
+    def fit(self, outcomes):
+        self.prompt("another")
+        return super().fit(outcomes)
+
+
+class Drifting(Whole):
+    """Adds to what it predicts at each look."""
+
+    looks = 0
+
+    def look(self, prompt):
+        self.looks += 1
+
+    def item(self, label):
+        return replace(super().item(label), predicted=1 / (1 + self.looks))
+
+
 @hookimpl
 def register_difficulty_estimators(register):
-    for made in (Whole, Swapped, Storing):
+    for made in (Whole, Swapped, Storing, Wandering, Drifting):
         register(made.__name__, f"harness_plugin:{made.__name__}")

@@ -13,3 +13,11 @@ class TestSwapped(EstimatorConformance):
 
 class TestStoring(EstimatorConformance):
     name = "local/Storing"
+
+
+class TestWandering(EstimatorConformance):
+    name = "local/Wandering"
+
+
+class TestDrifting(EstimatorConformance):
+    name = "local/Drifting"

@@ -20,11 +20,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from harness.statistics.irt import Items, Matrix, Placement, fit, matrix_of, next_items, passing, place
 
-from harness_radar.fit import fit
-from harness_radar.matrix import Matrix, matrix_of
-from harness_radar.placing import Placement, next_items, place
-from harness_radar.twopl import Floats, Items, passing
+from harness_radar.choosing import Floats
 
 AFTER = (8, 16, 32)
 HOW = ("by information", "at random")

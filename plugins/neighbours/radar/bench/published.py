@@ -17,13 +17,12 @@ import numpy as np
 import pandas as pd
 import pyro
 from girth import twopl_mml
+from harness.statistics.irt import Matrix, fit
 from py_irt.config import IrtConfig
 from py_irt.dataset import Dataset
 from py_irt.training import IrtModelTrainer
 
-from harness_radar.fit import fit
-from harness_radar.matrix import Matrix
-from harness_radar.twopl import Floats
+from harness_radar.choosing import Floats
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from students import rms, students  # noqa: E402

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from harness.statistics.irt import Matrix, passing
 
-from harness_radar.matrix import Matrix
-from harness_radar.twopl import Floats, passing
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -3,30 +3,8 @@
 from pathlib import Path
 
 import pytest
-from harness.testing import EngineConformance, EstimatorConformance, MetricConformance
-
-from harness_radar.scale import Ability, Item, Scale, write_scale
-
-
-class TestWithoutAScale(EstimatorConformance):
-    name = "staged-harness-radar/irt-2pl"
-    options = {"most": 64}
-
-
-class TestOnAScale(EstimatorConformance):
-    """The policy of the suite on a scale on which its subjects stand where their rates put them."""
-
-    name = "staged-harness-radar/irt-2pl"
-    options = {"scale": "scale.json", "se": 0.25, "samples": 4, "most": 32}
-    measures_all = False
-
-    @pytest.fixture(autouse=True)
-    def scale(self, tmp_path: Path) -> None:
-        """In the folder where the suite's paths begin."""
-        suite = {"dead": 4.0, "hard": 2.2, "half": 0.0, "easy": -2.2, "sure": -4.0}
-        simulated = {f"b{b}": float(b) for b in range(-2, 3)}
-        items = {name: Item(1.0, b) for name, b in {**suite, **simulated}.items()}
-        write_scale(Scale(items), tmp_path / "scale.json")
+from harness.statistics.irt import Ability, Item, Scale, write_scale
+from harness.testing import EngineConformance, MetricConformance
 
 
 class TestRouter(EngineConformance):

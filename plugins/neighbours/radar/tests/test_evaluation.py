@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from harness_radar.scale import Ability, Item, Scale, write_scale
+from harness.statistics.irt import Ability, Item, Scale, write_scale
 
 pytest.importorskip("math_verify", reason="the benchmark is judged by the verifier math")
 
@@ -40,7 +39,7 @@ ANSWERS = ", ".join(f'"s{i}"="{i + 1 if i < 20 else -1}"' for i in range(40))
 OF_TWENTY = ["--engine", "echo", "--set", f"answers={{{ANSWERS}}}", "--set", 'form="\\\\boxed{{}}"']
 #: Placed on the scale, as well as this standard error says.
 PLACED = [
-    "--adaptive", "staged-harness-radar/irt-2pl", "--adaptive-set", "scale=scale.json",
+    "--adaptive", "irt-2pl", "--adaptive-set", "scale=scale.json",
     "--adaptive-set", "se=0.3",
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""From ledgers, label files and tables to a scale, and what a text says of an item that nobody ran."""
+"""The front of evaluations, and what a text says of an item that nobody ran."""
 
 import json
 from pathlib import Path
@@ -15,12 +15,10 @@ from harness.contract import (
     Verdict,
     builtins,
 )
+from harness.statistics.irt import Item, Items, Scale, read_scale, write_scale
 
 from harness_radar.commands import command
-from harness_radar.features import features, fit_predictor
-from harness_radar.scale import read_scale
-from harness_radar.sources import from_label_file, from_ledger, from_table
-from harness_radar.twopl import Items
+from harness_radar.features import TextScale, fit_predictor
 
 
 def verdict(status, score):
@@ -42,89 +40,6 @@ def ledger(folder: Path, *lines) -> Path:
     opened = {"t": "opened", "schema": 2}
     path.write_text("".join(json.dumps(line) + "\n" for line in [opened, *lines]))
     return folder
-
-
-def test_a_ledger_gives_judged_samples_and_their_tokens(tmp_path):
-    place = ledger(
-        tmp_path / "run", sample("x", 0, "pass", 1.0), sample("x", 1, "fail", 0.0),
-        sample("y", 0, "partial", 0.5), sample("y", 1, "infra_error", None),
-    )  # fmt: skip
-    cells = from_ledger(place)
-    assert {name: (c.samples, c.passes, c.tokens) for name, c in cells.items()} == {
-        "x": (2, 1.0, 14),
-        "y": (1, 0.5, 7),
-    }
-    with pytest.raises(DataError, match="no judged sample of 'other'"):
-        from_ledger(place, "other")
-
-
-def test_the_last_judgement_of_a_sample_counts(tmp_path):
-    later = {
-        "t": "verdict", "scoring": 1, "heldout": "b", "task": "x", "sample": 0, "finish": "stop", "tokens": 7,
-        "verdict": verdict("pass", 1.0),
-    }  # fmt: skip
-    place = ledger(tmp_path / "run", sample("x", 0, "fail", 0.0), later)
-    assert from_ledger(place)["x"].passes == 1.0
-
-
-def test_a_folder_of_several_runs_is_refused(tmp_path):
-    ledger(tmp_path / "one", sample("x", 0, "pass", 1.0))
-    ledger(tmp_path / "two", sample("x", 0, "pass", 1.0))
-    with pytest.raises(DataError, match="2 ledgers"):
-        from_ledger(tmp_path)
-
-
-def test_tables_and_labels_that_do_not_fit_are_refused_by_line(tmp_path):
-    table = tmp_path / "table.jsonl"
-    table.write_text('{"configuration": "c", "item": "i", "passes": 1}\n{"item": "i"}\n')
-    with pytest.raises(DataError, match="line 2"):
-        from_table(table)
-    labels = tmp_path / "labels.jsonl"
-    labels.write_text('{"subject": "s", "samples": 0, "passes": 0, "predicted": 0.5}\n')
-    with pytest.raises(DataError, match="no label counts a sample"):
-        from_label_file(labels)
-
-
-def test_the_command_fits_a_scale_to_three_kinds_of_outcomes(tmp_path):
-    rng = np.random.default_rng(0)
-    items = [f"i{i}" for i in range(20)]
-    hard = np.linspace(-2, 2, 20)
-
-    def passes(theta):
-        return rng.random(20) < 1 / (1 + np.exp(hard - theta))
-
-    run = ledger(
-        tmp_path / "run",
-        *(
-            sample(i, 0, *(("pass", 1.0) if p else ("fail", 0.0)))
-            for i, p in zip(items, passes(1), strict=True)
-        ),
-    )
-    (tmp_path / "labels.jsonl").write_text(
-        "".join(
-            json.dumps({"subject": i, "samples": 1, "passes": int(p)}) + "\n"
-            for i, p in zip(items, passes(-1), strict=True)
-        )
-    )
-    (tmp_path / "table.jsonl").write_text(
-        "".join(
-            json.dumps({"configuration": "middle", "item": i, "passes": int(p)}) + "\n"
-            for i, p in zip(items, passes(0), strict=True)
-        )
-    )
-    done = CliRunner().invoke(
-        command,
-        [
-            "fit", "--run", f"able={run}", "--labels", f"weak={tmp_path / 'labels.jsonl'}",
-            "--table", str(tmp_path / "table.jsonl"), "--out", str(tmp_path / "scale.json"),
-        ],
-    )  # fmt: skip
-    assert done.exit_code == 0, done.output
-    scale = read_scale(tmp_path / "scale.json")
-    theta = {name: ability.theta for name, ability in scale.configurations.items()}
-    assert theta["weak"] < theta["middle"] < theta["able"]
-    assert scale.configurations["able"].tokens == 7
-    assert scale.configurations["weak"].tokens is None
 
 
 def test_the_front_is_printed_and_drawn(tmp_path):
@@ -180,6 +95,15 @@ def test_too_few_texts_are_refused():
         fit_predictor(items, {"x": "text"})
 
 
-def test_features_are_numbers_of_any_text():
-    for text in ("", "\n", "😀" * 1000, "\\frac{1}{2}", "\ud800"):
-        assert np.isfinite(features(text)).all()
+def test_a_scale_is_given_texts_and_stays_a_scale(tmp_path):
+    items = {f"i{n}": Item(1.0, n / 4) for n in range(12)}
+    write_scale(Scale(items), tmp_path / "scale.json")
+    rows = [{"id": f"i{n}", "problem": " + ".join(["1"] * (n + 1))} for n in range(12)]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["texts", "--scale", str(tmp_path / "scale.json"), "--texts", str(tmp_path / "texts.jsonl")]
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 0, done.output
+    assert "b within" in done.output
+    assert read_scale(tmp_path / "scale.json").items == items
+    scale = read_scale(tmp_path / "scale.json", TextScale)
+    assert scale.predicted("1 + 1").b < scale.predicted(" + ".join(["1"] * 11)).b

@@ -18,12 +18,11 @@ from harness.contract import (
     RolloutKey,
     Sampling,
 )
+from harness.statistics.irt import Ability, Item, Prior, Scale, write_scale
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness_radar.choosing import choose, front, hypervolume
-from harness_radar.fit import Prior
-from harness_radar.scale import Ability, Item, Scale, write_scale
 
 NAME = "staged-harness-radar/router"
 COSTS = np.array([1.0, 2.0, 10.0])

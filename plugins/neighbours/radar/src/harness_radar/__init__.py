@@ -1,4 +1,4 @@
-"""RADAR (arXiv 2509.25426): item response theory over configurations, and a router by it.
+"""RADAR (arXiv 2509.25426): a router by item response theory over configurations.
 
 This module is imported at every start of `harness`, so it imports nothing heavy.
 """
@@ -6,15 +6,8 @@ This module is imported at every start of `harness`, so it imports nothing heavy
 from harness import hookimpl
 from harness.plugging import Register
 
-
-@hookimpl
-def register_difficulty_estimators(register: Register) -> None:
-    register(
-        "irt-2pl",
-        "harness_radar.estimator:TwoPL",
-        options="harness_radar.estimator:Options",
-        summary="a policy's ability on a 2PL scale, from the items that tell most about it",
-    )
+#: Features of texts come from there.
+HARNESS_CODE = ("harness_difficulty",)
 
 
 @hookimpl
@@ -50,5 +43,5 @@ def register_commands(register: Register) -> None:
     register(
         "radar",
         "harness_radar.commands:command",
-        summary="fit a scale to outcomes; the front of cost and accuracy, as SVG",
+        summary="what texts say of items that nobody ran; the front of cost and accuracy, as SVG",
     )

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from harness_radar.twopl import Floats
-
+Floats = npt.NDArray[np.float64]
 Rule = Literal["linear", "chebyshev"]
 
 

@@ -1,8 +1,9 @@
-"""`harness staged-harness-radar/radar`: fit a scale to outcomes, and see the front of cost and accuracy."""
+"""`harness staged-harness-radar/radar`: items of a scale from texts; the front of cost and accuracy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group("radar")
 def command() -> None:
-    """Item response theory over configurations: a scale of items and abilities, and the front they make."""
+    """Routing by item response theory: items that nobody ran, and the front of cost and accuracy."""
 
 
 def _named(values: Sequence[str], option: str) -> dict[str, str]:
@@ -29,55 +30,23 @@ def _named(values: Sequence[str], option: str) -> dict[str, str]:
 
 
 @command.command()
-@click.option(
-    "--run", "runs", multiple=True, metavar="NAME=FOLDER",
-    help="A configuration's evaluation: its folder or its ledger; repeatable.",
-)  # fmt: skip
-@click.option(
-    "--labels", "label_files", multiple=True, metavar="NAME=FILE",
-    help="A configuration's labels, as harness show --labels prints them; repeatable.",
-)  # fmt: skip
-@click.option("--table", type=FILE, help="Rows of configuration, item, passes and samples (jsonl).")
-@click.option("--benchmark", help="Read only this benchmark or held-out set of the runs.")
-@click.option(
-    "--texts", type=FILE, help="Texts of the items (jsonl: id, problem), to predict items that nobody ran."
-)
-@click.option("--out", type=FILE, required=True, help="File of the scale.")
-def fit(
-    runs: Sequence[str], label_files: Sequence[str], table: Path | None, benchmark: str | None,
-    texts: Path | None, out: Path,
-) -> None:  # fmt: skip
-    """Fit the 2PL model and write the scale; print abilities with their standard errors."""
-    from harness_radar.features import fit_predictor
-    from harness_radar.fit import fit as fit_matrix
-    from harness_radar.matrix import matrix_of
-    from harness_radar.scale import scale_of, write_scale
-    from harness_radar.sources import counts, from_label_file, from_ledger, from_table, mean_tokens, texts_of
+@click.option("--scale", "place", type=FILE, required=True, help="File of a fitted scale (harness irt fit).")
+@click.option("--texts", type=FILE, required=True, help="Texts of its items (jsonl: id, problem).")
+@click.option("--out", type=FILE, help="File of the new scale. Default: the scale's own.")
+def texts(place: Path, texts: Path, out: Path | None) -> None:
+    """Add to a scale what a text says of items that nobody ran; print how much that is."""
+    from harness.statistics.irt import read_scale, write_scale
 
-    cells = {name: from_ledger(Path(place), benchmark) for name, place in _named(runs, "--run").items()}
-    cells |= {name: from_label_file(Path(p)) for name, p in _named(label_files, "--labels").items()}
-    if table is not None:
-        cells |= from_table(table)
-    if not cells:
-        raise click.UsageError("name outcomes: --run, --labels or --table")
-    fitted = fit_matrix(matrix_of(counts(cells)))
-    tokens = {name: spent for name, cell in cells.items() if (spent := mean_tokens(cell)) is not None}
-    predictor = None if texts is None else fit_predictor(fitted.items, texts_of(texts))
-    write_scale(scale_of(fitted, tokens, predictor), out)
-    rows = sorted(zip(fitted.configurations, fitted.theta, fitted.theta_se, strict=True), key=lambda r: r[1])
-    for name, theta, se in rows:
-        extreme = "  solved nothing or everything: finite by the prior" if name in fitted.extreme else ""
-        click.echo(f"{theta:7.2f} +- {se:.2f}  {name}{extreme}")
+    from harness_radar.features import TextScale, fit_predictor, texts_of
+
+    scale = read_scale(place, TextScale)
+    predictor = fit_predictor(scale.items_of(list(scale.items)), texts_of(texts))
+    write_scale(replace(scale, predictor=predictor), out or place)
     click.echo(
-        f"{len(fitted.items)} items, {len(rows)} configurations, {fitted.rounds} rounds; gauge: abilities of "
-        "these configurations have mean 0 and standard deviation 1"
+        f"from texts, left out: b within {predictor.b.sd:.2f} (R2 {predictor.b.r2:.2f}), log a within "
+        f"{predictor.log_a.sd:.2f} (R2 {predictor.log_a.r2:.2f})"
     )
-    if predictor is not None:
-        click.echo(
-            f"from texts, left out: b within {predictor.b.sd:.2f} (R2 {predictor.b.r2:.2f}), log a within "
-            f"{predictor.log_a.sd:.2f} (R2 {predictor.log_a.r2:.2f})"
-        )
-    click.echo(out)
+    click.echo(out or place)
 
 
 @command.command()
@@ -97,10 +66,11 @@ def front(
     out: Path | None,
 ) -> None:  # fmt: skip
     """Print accuracy, cost and hypervolume of evaluations, and draw their front."""
+    from harness.readout.outcomes import from_ledger
+
     from harness_radar.choosing import front as places_of
     from harness_radar.choosing import hypervolume
     from harness_radar.picture import Point, picture
-    from harness_radar.sources import from_ledger
 
     named = _named(runs, "--run")
     if strange := set(routers) - set(named):

@@ -1,52 +1,30 @@
 """From an item's text to its parameters, for items that nobody ran.
 
 The paper predicts `a` and `b` linearly from a frozen embedding of the query. Here the features are counted
-from the text itself, so that nothing has to be downloaded: lengths, digits, symbols, and words hashed into
-buckets. They know far less than an embedding does, and the predictor says how little: its standard errors are
-those of items that were left out while it was fitted.
+from the text itself (`harness_difficulty.text`), so that nothing has to be downloaded. They know far less
+than an embedding does, and the predictor says how little: its standard errors are those of items that were
+left out while it was fitted.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from harness.contract import DataError
+from harness.readout.outcomes import rows_of
+from harness.statistics.irt import Item, Items, Scale, common
+from harness_difficulty.text import features
 
-from harness_radar.twopl import Floats, Items
+from harness_radar.choosing import Floats
 
-#: Buckets of hashed words.
-BUCKETS: Final = 64
 #: Penalties of the ridge regression that are tried, per item.
 PENALTIES: Final = tuple(10.0**x for x in np.linspace(-2, 4, 13))
-WORD: Final = re.compile(r"[a-zA-Z]{2,}|\d+|[^\sa-zA-Z\d]")
 #: Fewest items that a predictor is fitted to.
 FEWEST: Final = 10
-
-
-def features(text: str) -> Floats:
-    """What is counted in a text, shape (6 + BUCKETS,)."""
-    words = WORD.findall(text)
-    numbers = [word for word in words if word.isdigit()]
-    symbols = sum(not word[0].isalnum() for word in words)
-    counts = [
-        len(text),
-        len(words),
-        len(numbers),
-        symbols,
-        text.count("\n"),
-        max(map(len, numbers), default=0),
-    ]
-    buckets = np.zeros(BUCKETS)
-    for word in words:
-        code = hashlib.blake2b(word.lower().encode(errors="replace"), digest_size=4).digest()
-        number = int.from_bytes(code, "little")
-        buckets[number % BUCKETS] += 1 if number >> 31 else -1
-    return np.concatenate([np.log1p(np.array(counts, dtype=float)), buckets / np.sqrt(max(1, len(words)))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +53,48 @@ class Predictor:
         x = (features(text) - np.array(self.mean)) / np.array(self.scale)
         b, log_a = (line.intercept + float(x @ np.array(line.weights)) for line in (self.b, self.log_a))
         return b, self.b.sd, log_a, self.log_a.sd
+
+
+@dataclass(frozen=True, slots=True)
+class TextScale(Scale):
+    """A scale that says what an item is expected to be that is not on it. In the same file, which other
+    readers take as a scale."""
+
+    #: From an item's text to its parameters.
+    predictor: Predictor | None = None
+
+    def predicted(self, text: str) -> Item:
+        """The item that a text is expected to be; without a predictor, what all fitted items have in common.
+
+        Raises:
+            DataError: the scale has neither.
+        """
+        if self.predictor is None:
+            if self.prior is None:
+                raise DataError(
+                    "nothing is known of items that are not on the scale: it was made by hand",
+                    hint="fit it: harness irt fit; staged-harness-radar/radar texts then predicts by text",
+                )
+            return common(self.prior)
+        b, b_se, log_a, log_a_se = self.predictor(text)
+        a = float(np.exp(log_a))
+        return Item(a, b, a * log_a_se, b_se)
+
+
+def texts_of(path: Path) -> dict[str, str]:
+    """Texts of items, from a jsonl file with `id` (or `item`) and `problem` (or `text`, `prompt`).
+
+    Raises:
+        DataError: no such file, or a row without them.
+    """
+    texts = {}
+    for where, row in rows_of(path):
+        name = row.get("item", row.get("id"))
+        text = row.get("text", row.get("problem", row.get("prompt")))
+        if name is None or not isinstance(text, str):
+            raise DataError(f"a row with {sorted(row)}", where=where, allowed="id and problem")
+        texts[str(name)] = text
+    return texts
 
 
 def fit_predictor(items: Items, texts: Mapping[str, str]) -> Predictor:

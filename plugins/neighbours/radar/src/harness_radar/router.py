@@ -29,12 +29,11 @@ from harness.contract import (
     near,
 )
 from harness.recipe import Model, Use
+from harness.statistics.irt import Ability, Item, Items, Scale, blurred, passing, read_scale
 from pydantic import Field, model_validator
 
-from harness_radar.choosing import Rule, choose
-from harness_radar.placing import blurred
-from harness_radar.scale import Ability, Item, Scale, read_scale
-from harness_radar.twopl import Floats, Items, passing
+from harness_radar.choosing import Floats, Rule, choose
+from harness_radar.features import TextScale
 
 WHERE = "engine 'staged-harness-radar/router'"
 MILLION = 1e6
@@ -68,7 +67,7 @@ class Options(Model):
     configurations: Annotated[tuple[Configuration, ...], Field(min_length=1)]
     """The configurations."""
     scale: str
-    """File of the scale (`harness staged-harness-radar/radar fit`), relative to the recipe."""
+    """File of the scale (`harness irt fit`), relative to the recipe."""
     rule: Rule = "chebyshev"
     """How accuracy and cost become one number. `linear`: the largest w p - (1 - w) c. `chebyshev`: the
     smallest max(w (1 - p), (1 - w) c). p is the chance to pass, c the cost as a share of the dearest
@@ -129,7 +128,7 @@ class Router:
             RecipeError: the cost of a configuration is not known, or all are free.
         """
         self.options = options
-        self.scale = read_scale(context.base / Path(options.scale))
+        self.scale = read_scale(context.base / Path(options.scale), TextScale)
         self.arms = [_arm(each, self.scale, context) for each in options.configurations]
         self.costs: Floats = np.array([arm.expected for arm in self.arms])
         if len(self.arms) > 1 and not self.costs.any():

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harness_radar.twopl import Floats, Items, information, log_likelihood
+from harness.statistics.irt.twopl import Floats, Items, information, log_likelihood
 
 #: Points at which the ability's posterior is worked out, and how many deviations to each side of its mode.
 GRID: Final = 81

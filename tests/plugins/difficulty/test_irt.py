@@ -1,28 +1,65 @@
-"""Placing a policy: few items, the ones that tell most, and labels for all."""
+"""Estimator `irt-2pl`: few items, the ones that tell most, and labels for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.contract import DataError, Difficulty, PolicyRef
-from students import rms, students
+from harness_difficulty.irt import Irt2pl
 
-from harness_radar.fit import fit
-from harness_radar.placing import next_items, place
-from harness_radar.scale import Item, Scale, scale_of, write_scale
-from harness_radar.twopl import passing
+from harness.contract import BuildContext, DataError, Difficulty, PolicyRef
+from harness.plugging.plugins import Plugins
+from harness.statistics.irt import (
+    Item,
+    Scale,
+    fit,
+    next_items,
+    passing,
+    place,
+    scale_of,
+    write_scale,
+)
+from harness.testing import EstimatorConformance
+from harness.testing.plugin import Build
+from tests.support.students import rms, students
 
-NAME = "staged-harness-radar/irt-2pl"
+NAME = "irt-2pl"
 
 
-def outcome(subject, samples, passes):
+class TestIrtWithoutAScale(EstimatorConformance):
+    name = "irt-2pl"
+    options = {"most": 64}
+
+
+class TestIrtOnAScale(EstimatorConformance):
+    """The policy of the suite on a scale on which its subjects stand where their rates put them."""
+
+    name = "irt-2pl"
+    options = {"scale": "scale.json", "se": 0.25, "samples": 4, "most": 32}
+    measures_all = False
+
+    @pytest.fixture(autouse=True)
+    def scale_of_the_suite(self, tmp_path: Path) -> None:
+        """In the folder where the suite's paths begin."""
+        suite = {"dead": 4.0, "hard": 2.2, "half": 0.0, "easy": -2.2, "sure": -4.0}
+        simulated = {f"b{b}": float(b) for b in range(-2, 3)}
+        items = {name: Item(1.0, b) for name, b in {**suite, **simulated}.items()}
+        write_scale(Scale(items), tmp_path / "scale.json")
+
+
+def outcome(subject: str, samples: int, passes: int) -> Difficulty:
     return Difficulty(
         subject=subject, model="policy", policy=PolicyRef(weights_sha="0"), samples=samples, passes=passes
     )
 
 
-def measured(estimator, theta, items, seed):
+def measured(estimator: Irt2pl, theta: float, items: Mapping[str, Item], seed: int) -> dict[str, Difficulty]:
     """Ask until it is enough; the outcomes of a policy of this ability."""
     rng = np.random.default_rng(seed)
-    outcomes = {}
+    outcomes: dict[str, Difficulty] = {}
     while wanted := estimator.requests(outcomes, list(items)):
         for subject, count in wanted.items():
             seen = outcomes.get(subject, outcome(subject, 0, 0))
@@ -34,14 +71,14 @@ def measured(estimator, theta, items, seed):
 
 
 @pytest.fixture
-def scale(tmp_path):
+def scale(tmp_path: Path) -> Scale:
     fitted = fit(students(40, 200, 4, seed=7).matrix)
     made = scale_of(fitted)
     write_scale(made, tmp_path / "scale.json")
     return made
 
 
-def test_it_stops_when_the_ability_is_known_as_well_as_asked(harness_build, scale):
+def test_it_stops_when_the_ability_is_known_as_well_as_asked(harness_build: Build, scale: Scale) -> None:
     errors, asked = [], []
     for seed, theta in enumerate(np.linspace(-1.5, 1.5, 12)):
         estimator = harness_build("difficulty_estimators", NAME, scale="scale.json", se=0.25, per_round=2)
@@ -54,12 +91,12 @@ def test_it_stops_when_the_ability_is_known_as_well_as_asked(harness_build, scal
     assert np.mean(asked) < 40, "a fifth of the items is plenty"
 
 
-def test_chosen_items_tell_more_than_random_ones(scale):
+def test_chosen_items_tell_more_than_random_ones(scale: Scale) -> None:
     names = list(scale.items)
     items = scale.items_of(names)
     rng = np.random.default_rng(0)
 
-    def doubt(spread):
+    def doubt(spread: float) -> float:
         left = []
         for theta in np.linspace(-1.5, 1.5, 16):
             n, k = np.zeros(len(items)), np.zeros(len(items))
@@ -70,13 +107,15 @@ def test_chosen_items_tell_more_than_random_ones(scale):
                 k[i] = rng.random() < float(passing(theta, items.a[i : i + 1], items.b[i : i + 1])[0])
                 placed = place(items, n, k)
             left.append(placed.se)
-        return np.mean(left)
+        return float(np.mean(left))
 
     told, random = doubt(0.03), doubt(1.0)
     assert told < 0.9 * random, "eight chosen items leave less doubt than eight random ones"
 
 
-def test_every_item_of_the_scale_has_a_label_and_those_not_run_a_predicted_one(harness_build, scale):
+def test_every_item_of_the_scale_has_a_label_and_those_not_run_a_predicted_one(
+    harness_build: Build, scale: Scale
+) -> None:
     estimator = harness_build("difficulty_estimators", NAME, scale="scale.json", se=0.3)
     outcomes = measured(estimator, 0.5, scale.items, seed=0)
     labels = estimator.fit(outcomes)
@@ -89,9 +128,7 @@ def test_every_item_of_the_scale_has_a_label_and_those_not_run_a_predicted_one(h
     assert labels[hard].predicted < labels[easy].predicted
 
 
-def test_labels_of_other_models_make_a_scale(harness_plugins, build_context):
-    from dataclasses import replace
-
+def test_labels_of_other_models_make_a_scale(harness_plugins: Plugins, build_context: BuildContext) -> None:
     truth = students(6, 40, 4, seed=1)
     labels = {
         model: {
@@ -107,13 +144,13 @@ def test_labels_of_other_models_make_a_scale(harness_plugins, build_context):
     assert alone.scale is None, "labels of one model make no scale"
 
 
-def test_subjects_that_are_not_on_the_scale_are_refused(harness_build, scale):
+def test_subjects_that_are_not_on_the_scale_are_refused(harness_build: Build, scale: Scale) -> None:
     estimator = harness_build("difficulty_estimators", NAME, scale="scale.json")
     with pytest.raises(DataError, match="none of the 1 subjects, such as 'elsewhere'"):
         estimator.requests({}, ["elsewhere"])
 
 
-def test_a_measurement_does_not_go_on_with_another_scale(harness_build, tmp_path):
+def test_a_measurement_does_not_go_on_with_another_scale(harness_build: Build, tmp_path: Path) -> None:
     write_scale(Scale({"i": Item(1.0, 0.0)}), tmp_path / "scale.json")
     state = harness_build("difficulty_estimators", NAME, scale="scale.json").state_dict()
     write_scale(Scale({"i": Item(1.0, 0.5)}), tmp_path / "scale.json")
@@ -121,7 +158,9 @@ def test_a_measurement_does_not_go_on_with_another_scale(harness_build, tmp_path
         harness_build("difficulty_estimators", NAME, scale="scale.json").load_state_dict(state)
 
 
-def test_a_policy_that_solves_nothing_is_placed_and_the_asking_ends(harness_build, tmp_path):
+def test_a_policy_that_solves_nothing_is_placed_and_the_asking_ends(
+    harness_build: Build, tmp_path: Path
+) -> None:
     write_scale(Scale({f"i{b}": Item(1.0, float(b)) for b in range(-3, 4)}), tmp_path / "scale.json")
     estimator = harness_build("difficulty_estimators", NAME, scale="scale.json", se=0.1, most=2)
     items = estimator.scale.items
@@ -132,7 +171,7 @@ def test_a_policy_that_solves_nothing_is_placed_and_the_asking_ends(harness_buil
     assert placed.se > 0.1
 
 
-def test_next_items_are_free_ones_and_no_more_than_there_are():
+def test_next_items_are_free_ones_and_no_more_than_there_are() -> None:
     items = Scale({f"i{b}": Item(1.0, float(b)) for b in range(4)}).items_of([f"i{b}" for b in range(4)])
     free = np.array([False, True, False, True])
     draws = np.array([0.1, 0.9, 0.2, 0.3])

@@ -11,53 +11,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import numpy as np
-from harness.contract import BuildContext, DataError, Difficulty, builtins, digest, seed_of
-from harness.recipe import Model, Share
-from pydantic import Field
 
-from harness_radar.fit import fit
-from harness_radar.matrix import matrix_of
-from harness_radar.placing import Placement, blurred, next_items, place
-from harness_radar.scale import Scale, read_scale, scale_of
-from harness_radar.sources import counts, from_labels
-from harness_radar.twopl import Floats, passing
+from harness.contract import BuildContext, DataError, Difficulty, builtins, digest, seed_of
+from harness.readout.outcomes import counts, from_labels
+from harness.statistics.irt import (
+    Placement,
+    Scale,
+    blurred,
+    fit,
+    matrix_of,
+    next_items,
+    passing,
+    place,
+    read_scale,
+    scale_of,
+)
+from harness_difficulty.density import Floats
+from harness_difficulty.options import Irt2plOptions
 
 #: Rollouts of a subject without a scale.
 ALONE: Final = 8
 
 
-class Options(Model):
-    """Which scale the policy is placed on, and when that is enough."""
-
-    scale: str = ""
-    """File of a scale (`harness staged-harness-radar/radar fit`), relative to the recipe. If not set, it is
-    fitted to `difficulty.labels` of the recipe if those are of two models or more; without labels each
-    subject is measured by itself."""
-    se: Annotated[float, Field(gt=0)] = 0.3
-    """Standard error of the policy's ability at which a measurement ends, on the scale on which the fitted
-    configurations have standard deviation 1."""
-    per_round: Annotated[int, Field(ge=1)] = 4
-    """Items asked per round. More take fewer rounds and choose the later ones with less knowledge."""
-    spread: Share = 0.03
-    """Share of the scale's items, the most informative ones, among which the next are drawn. 0 always takes
-    the most informative; then those whose discrimination is overestimated come first, and the error is
-    understated."""
-    samples: Annotated[int, Field(ge=1)] = 1
-    """Rollouts of an item when it is asked."""
-    most: Annotated[int, Field(ge=1)] | None = None
-    """Most rollouts of an item; on a scale of few items, such as strata, give more than one. Without a scale:
-    the rollouts of every subject. If not set, 1 on a scale and 8 without."""
-    max_items: Annotated[int, Field(ge=1)] | None = None
-    """Most items asked. If not set, all that are on the scale."""
-
-
-class TwoPL:
+class Irt2pl:
     """Estimator `irt-2pl` (protocol `DifficultyEstimator`)."""
 
-    def __init__(self, options: Options, context: BuildContext) -> None:
+    def __init__(self, options: Irt2plOptions, context: BuildContext) -> None:
         """Raises DataError if the scale cannot be read, or the labels give none."""
         self.options = options
         self.scale = _scale(options, context)
@@ -186,7 +168,7 @@ def _alone(label: Difficulty) -> Difficulty:
     return replace(label, extra=dict(label.extra) | {"a": 1.0, "b": b, "b_se": se, "theta": 0.0})
 
 
-def _scale(options: Options, context: BuildContext) -> Scale | None:
+def _scale(options: Irt2plOptions, context: BuildContext) -> Scale | None:
     if options.scale:
         return read_scale(context.base / Path(options.scale))
     table = {model: from_labels(labels) for model, labels in context.labels.items()}

@@ -1,4 +1,7 @@
-"""The matrix of outcomes: configurations by items, with samples and passes in each cell."""
+"""The matrix of outcomes: configurations by items, with samples and passes in each cell.
+
+A configuration is whatever answers: a model, a checkpoint of a run, a model under a budget of tokens.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from harness.contract import DataError, counted
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-from harness_radar.twopl import Floats
+from harness.contract.errors import DataError, counted
+from harness.statistics.irt.twopl import Floats
 
 #: configuration -> item -> (samples, passes). Passes need not be whole: partial scores count as their sum.
 Outcomes = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -93,6 +94,9 @@ def require_fittable(matrix: Matrix) -> None:
 
 def _blocks(matrix: Matrix) -> list[list[str]]:
     """The configurations of each connected block."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     people, items = matrix.samples.shape
     row, column = np.nonzero(matrix.samples)
     edges = csr_array((np.ones(len(row)), (row, column + people)), shape=(people + items, people + items))

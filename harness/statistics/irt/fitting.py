@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from harness.contract import DataError
 from scipy.special import expit
 
-from harness_radar.matrix import Matrix, require_fittable
-from harness_radar.twopl import Floats, Items
+from harness.contract.errors import DataError
+from harness.statistics.irt.matrix import Matrix, require_fittable
+from harness.statistics.irt.twopl import Floats, Items
 
 #: Points of the Gauss-Hermite rule for each ability.
 POINTS: Final = 9
@@ -31,7 +31,8 @@ TOLERANCE: Final = 5e-4
 ROUNDS: Final = 3000
 #: Deviations of priors stay above this, or EM would make a handful of items all alike.
 LEAST_SD: Final = 0.2
-#: And below these for alpha, c and the abilities: outcomes that a step separates would let them grow for ever.
+#: And below these for alpha, c and the abilities: outcomes that a step separates would let them grow for
+#: ever.
 MOST_SD: Final = (1.0, 6.0)
 MOST_SPREAD: Final = 6.0
 #: Longest step of a parameter in a round.

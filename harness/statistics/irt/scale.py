@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
-from harness.contract import DataError, decode, encode, near
 
-from harness_radar.features import Predictor
-from harness_radar.fit import Fitted, Prior
-from harness_radar.twopl import Items
+from harness.contract.errors import DataError, near
+from harness.contract.records import decode, encode
+from harness.statistics.irt.fitting import Fitted, Prior
+from harness.statistics.irt.twopl import Items
+
+S = TypeVar("S", bound="Scale")
 
 FORMAT: Final = 1
 GAUGE: Final = "abilities of the fitted configurations have mean 0 and standard deviation 1; a > 0"
@@ -42,14 +44,13 @@ class Ability:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Items and configurations in one gauge."""
+    """Items and configurations in one gauge. A class derived from it may keep more in the same file: what a
+    reader does not know it passes over."""
 
     items: dict[str, Item]
     configurations: dict[str, Ability] = field(default_factory=dict)
     #: What the fitted items have in common; None if the items are given and not fitted.
     prior: Prior | None = None
-    #: From an item's text to its parameters, for items that nobody ran.
-    predictor: Predictor | None = None
     gauge: str = GAUGE
     format: int = FORMAT
 
@@ -62,23 +63,6 @@ class Scale:
         columns = np.array([(r.a, r.b, r.a_se, r.b_se) for r in rows]).reshape(len(rows), 4).T
         return Items(tuple(names), *columns)
 
-    def predicted(self, text: str) -> Item:
-        """The item that a text is expected to be; without a predictor, what all fitted items have in common.
-
-        Raises:
-            DataError: the scale has neither.
-        """
-        if self.predictor is None:
-            if self.prior is None:
-                raise DataError(
-                    "nothing is known of items that are not on the scale: it was made by hand",
-                    hint="fit it: harness staged-harness-radar/radar fit, with --texts to predict",
-                )
-            return common(self.prior)
-        b, b_se, log_a, log_a_se = self.predictor(text)
-        a = float(np.exp(log_a))
-        return Item(a, b, a * log_a_se, b_se)
-
 
 def common(prior: Prior) -> Item:
     """The item of which nothing is known but that it is one of these."""
@@ -86,22 +70,19 @@ def common(prior: Prior) -> Item:
     return Item(a, prior.b, a * prior.log_a_sd, prior.logit_sd / a)
 
 
-def scale_of(
-    fitted: Fitted, tokens: Mapping[str, float] | None = None, predictor: Predictor | None = None
-) -> Scale:
+def scale_of(fitted: Fitted, tokens: Mapping[str, float] | None = None) -> Scale:
     """The scale of a fit.
 
     Args:
         fitted: the fit.
         tokens: mean tokens generated per sample, by configuration.
-        predictor: for items that nobody ran.
     """
     rows = zip(fitted.items.a, fitted.items.b, fitted.items.a_se, fitted.items.b_se, strict=True)
     items = {name: Item(*(float(x) for x in row)) for name, row in zip(fitted.items.names, rows, strict=True)}
     spent = tokens or {}
     abilities = zip(fitted.configurations, fitted.theta, fitted.theta_se, strict=True)
     known = {name: Ability(float(t), float(se), spent.get(name)) for name, t, se in abilities}
-    return Scale(items, known, fitted.prior, predictor)
+    return Scale(items, known, fitted.prior)
 
 
 def write_scale(scale: Scale, path: Path) -> None:
@@ -110,17 +91,19 @@ def write_scale(scale: Scale, path: Path) -> None:
     path.write_bytes(encode(scale) + b"\n")
 
 
-def read_scale(path: Path) -> Scale:
+def read_scale(path: Path, kind: type[S] = Scale) -> S:  # type: ignore[assignment]
     """Read what `write_scale` wrote.
+
+    Args:
+        path: of the file.
+        kind: `Scale`, or a class derived from it that keeps more.
 
     Raises:
         DataError: no such file, not a scale, or an item whose discrimination is not above 0.
     """
     if not path.is_file():
-        raise DataError(
-            "no such scale", where=str(path), hint="make one: harness staged-harness-radar/radar fit --help"
-        )
-    scale = decode(path.read_bytes(), Scale, where=str(path))
+        raise DataError("no such scale", where=str(path), hint="make one: harness irt fit --help")
+    scale = decode(path.read_bytes(), kind, where=str(path))
     if scale.format != FORMAT:
         raise DataError(f"format {scale.format}", where=str(path), allowed=f"format {FORMAT}")
     for name, item in scale.items.items():

@@ -67,7 +67,7 @@ def read_history(path: Path) -> History:
     where = str(path)
     with Texts(path) as texts:
         for entry in Outline(path).entries():
-            if entry.kind not in _KINDS:
+            if entry.kind in ("group", "verdict"):
                 continue
             raw = texts.json(entry)
             if entry.kind == "sample":
@@ -89,12 +89,6 @@ def read_history(path: Path) -> History:
         for at, entries in samples.items():
             history.samples[at] = [_whole_sample(texts.line(entry), where) for entry in entries]
     return history
-
-
-_KINDS: Final = frozenset({
-    "opened", "finished", "labels", "measurement", "stage_started", "stage_finished", "checkpoint", "sample",
-    "evaluation",
-})  # fmt: skip
 
 
 def _take(history: History, kind: str, line: Line) -> None:

@@ -9,7 +9,7 @@ It is derived data, never trusted over the ledger. It is written a block at a ti
 part of the ledger that it covers and a hash of that part's end. Blocks that are torn, damaged or do not fit
 the ledger are cut off, and what no block covers is read from the ledger. So a process may be killed anywhere,
 an outline may be deleted at any time, and one that cannot be written is done without. The writer of a ledger
-adds to it at each commit, and readers make one that is missing. A ledger shorter than a block has none.
+adds to it at each commit, and readers make one that is missing. Short ledgers have none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from harness.recording.briefs import brief_of
 from harness.recording.scan import SCHEMA, Head, read_from
 
 #: Bytes of the ledger that a block covers, and the rest of a line. What no block covers is read whole.
-BLOCK: Final = 8 << 20
+BLOCK: Final = 1 << 20
+#: Blocks that a ledger is long when it gets an outline: shorter ones are read at once.
+FIRST: Final = 8
 #: Of the form of blocks and briefs; blocks of another version are not read.
 VERSION: Final = f"1/{SCHEMA}"
 #: Bytes at the end of what a block covers whose hash tells whether it fits a ledger.
@@ -109,7 +111,7 @@ class Outline:
         Raises:
             LedgerError: a line that no block covers is damaged, or of another format.
         """
-        if self.ledger.stat().st_size - self._to < self._size:
+        if self.ledger.stat().st_size - self._to < self._size * (1 if self._last else FIRST):
             return
         try:
             file = self.path.open("a+b")

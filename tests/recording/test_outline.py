@@ -13,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contract.errors import LedgerError
+from harness.readout import read_run
+from harness.readout.samples import Wanted, samples, step_sizes
 from harness.recording.briefs import brief_of
+from harness.recording.history import read_history
 from harness.recording.ledger import SCHEMA, Ledger, read, read_raw
-from harness.recording.outline import Entry, Outline, Texts
+from harness.recording.outline import FIRST, Entry, Outline, Texts
+from tests.support.studies import make_study
 
 #: So small that ledgers of a few lines have blocks.
-BLOCK = 300
+BLOCK = 100
 
 STAGES = st.sampled_from(["a", "b"])
 STEPS = st.integers(0, 4)
@@ -137,6 +141,26 @@ def test_it_says_what_a_scan_says_when_it_is_another_ledgers(
     assert told(ledger) == scanned(ledger)
 
 
+def test_readers_find_the_same_with_and_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = make_study(tmp_path, per_stratum=4)
+    run = study / "staged" / "seed-0"
+    ledger = run / "ledger.jsonl"
+
+    def found() -> list[Any]:
+        read = read_run(run)
+        return [
+            read.steps, read.drawn, read.evaluations, read.labels, read.stages, read.spent, step_sizes(run),
+            list(samples(run, Wanted(step=3))), read_history(ledger),
+        ]  # fmt: skip
+
+    without = found()
+    assert not ledger.with_suffix(".outline").exists()
+    monkeypatch.setattr("harness.recording.outline.BLOCK", 2000)
+    assert found() == without
+    assert len(covered(ledger.with_suffix(".outline"))) > 3
+    assert found() == without
+
+
 def covered(outline: Path) -> list[tuple[int, int]]:
     """The part of the ledger that each block covers."""
     blocks = [json.loads(line[9:]) for line in outline.read_bytes().splitlines()]
@@ -160,11 +184,13 @@ def test_the_writer_adds_to_it_at_each_commit(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     with Ledger(path) as ledger:
         ledger._outline = Outline(path, BLOCK)
-        for n in range(50):
+        for n in range(100):
             ledger.append("step", metrics={"stage": "a", "step": n})
             ledger.commit()
             covers = covered(path.with_suffix(".outline")) if path.with_suffix(".outline").exists() else []
-            assert path.stat().st_size - (covers[-1][1] if covers else 0) < BLOCK
+            size = path.stat().st_size
+            assert size - covers[-1][1] < BLOCK if covers else size < FIRST * BLOCK
+        assert len(covers) > 3
 
 
 def test_what_it_covers_is_not_read(ledger: Path) -> None:
@@ -187,7 +213,7 @@ def test_a_line_that_no_block_covers_is_refused_if_it_is_damaged(ledger: Path) -
 
 
 def test_a_short_ledger_has_none(ledger: Path) -> None:
-    assert told(ledger, block=1 << 20) == scanned(ledger)
+    assert told(ledger, block=ledger.stat().st_size // FIRST + 1) == scanned(ledger)
     assert list(ledger.parent.iterdir()) == [ledger]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import msgspec
 
 from harness.contract.errors import LedgerError
 from harness.contract.records import Rollout, Verdict
-from harness.recording.outline import Entry, Outline, Texts
+from harness.recording.outline import Outline, Texts
 from harness.recording.scan import Line
 from harness.recording.shapes import LineDecoder, whole
 
@@ -63,7 +64,8 @@ def read_history(path: Path) -> History:
     history = History()
     if not path.exists():
         return history
-    samples: dict[EvaluationKey, list[Entry]] = defaultdict(list)
+    # Place and size of each line: 16 bytes a sample.
+    samples: dict[EvaluationKey, array[int]] = defaultdict(lambda: array("Q"))
     where = str(path)
     with Texts(path) as texts:
         for entry in Outline(path).entries():
@@ -71,7 +73,7 @@ def read_history(path: Path) -> History:
                 continue
             raw = texts.json(entry)
             if entry.kind == "sample":
-                samples[_key(raw, where)].append(entry)
+                samples[_key(raw, where)].extend((entry.at, entry.size))
                 continue
             line = whole(entry.kind, raw, where)
             if entry.kind == "evaluation":
@@ -86,8 +88,9 @@ def read_history(path: Path) -> History:
             else:
                 _take(history, entry.kind, line)
         # Whole samples are read of those evaluations alone that are to be gone on with.
-        for at, entries in samples.items():
-            history.samples[at] = [_whole_sample(texts.line(entry), where) for entry in entries]
+        for at, places in samples.items():
+            pairs = zip(places[::2], places[1::2], strict=True)
+            history.samples[at] = [_whole_sample(texts.read(*pair), where) for pair in pairs]
     return history
 
 

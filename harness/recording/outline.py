@@ -254,10 +254,14 @@ class Texts:
 
     def line(self, entry: Entry) -> bytes:
         """The whole line."""
+        return self.read(entry.at, entry.size)
+
+    def read(self, at: int, size: int) -> bytes:
+        """So many bytes from there on."""
         if self._file is None:
             self._file = self._ledger.open("rb")
-        self._file.seek(entry.at)
-        return self._file.read(entry.size)
+        self._file.seek(at)
+        return self._file.read(size)
 
     def __enter__(self) -> Texts:
         return self

@@ -56,7 +56,8 @@ how = [SamplingParams(seed=seed, **asked["sampling"]) for seed in asked["seeds"]
 started = time.perf_counter()
 outputs = llm.generate(prompts, how, use_tqdm=False)
 seconds = time.perf_counter() - started
-print(json.dumps([seconds, sum(len(o.outputs[0].token_ids) for o in outputs)]))
+with open(sys.argv[2], "w") as file:
+    json.dump([seconds, sum(len(o.outputs[0].token_ids) for o in outputs)], file)
 """
 
 
@@ -125,13 +126,14 @@ class Bench:
 
     def bare(self, asked: Path) -> tuple[float, int]:
         """Seconds and tokens of `LLM.generate`."""
+        told = self.work / "told.json"
         done = subprocess.run(
-            [self.python, "-c", BARE, str(asked)], capture_output=True, text=True, check=False,
+            [self.python, "-c", BARE, str(asked), str(told)], capture_output=True, text=True, check=False,
             env=os.environ | self.environment,
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(f"LLM.generate failed:\n{done.stderr[-2000:]}")
-        seconds, tokens = json.loads(done.stdout.splitlines()[-1])
+        seconds, tokens = json.loads(told.read_text())
         return float(seconds), int(tokens)
 
     def asked(self, folder: Path) -> Path:

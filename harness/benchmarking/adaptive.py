@@ -146,7 +146,8 @@ def _ask(asking: Asking, problems: ProblemSet, asked: Mapping[str, range]) -> No
     stream, stage = asking.prepared.stream, ALONE.key_stage(problems.name)
     requests = [
         Request(
-            RolloutKey(stream, "eval", stage, ALONE.step, task, sample), tasks[task].prompt, problems.sampling
+            RolloutKey(stream, "eval", stage, ALONE.step, task, sample), tasks[task].prompt,
+            problems.sampling, logprobs=asking.prepared.asked.token_ids,
         )
         for task, samples in asked.items()
         for sample in samples

@@ -17,6 +17,7 @@ import msgspec
 
 from harness.contract.records import Cost, Rollout
 from harness.recording.ledger import read_raw
+from harness.recording.outline import Outline
 from harness.recording.shapes import LineDecoder, whole
 from harness.recording.spending import Spent
 from harness.statistics.tally import Tallies, Tally
@@ -105,7 +106,7 @@ class Contents:
         #: The last round and the placement of an adaptive evaluation, by benchmark.
         self.rounds: dict[str, dict[str, Any]] = {}
         self.placements: dict[str, dict[str, Any]] = {}
-        for kind, raw in read_raw(path) if path.exists() else ():
+        for kind, raw in Outline(path).read() if path.exists() else ():
             self._take(kind, raw)
 
     def _take(self, kind: str, raw: bytes) -> None:

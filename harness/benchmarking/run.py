@@ -248,7 +248,7 @@ def run(folder: EvaluationFolder, prepared: Prepared, say: Say = lambda line: No
                 ledger.append("finished", at=now())
             return replace(outcome, generated=recorder.received)
         started = time.process_time()
-        work = Work(prepared.sets, recorder.tallies, prepared.stream)
+        work = Work(prepared.sets, recorder.tallies, prepared.stream, token_ids=prepared.asked.token_ids)
         if len(work):
             _generate(folder, prepared, scorer, recorder, work, stack, say)
         if lost := unjudged(recorder):

@@ -149,6 +149,9 @@ class Request:
     tags: tuple[str, ...] = ()
     #: What is known of the task's difficulty for the policy in training.
     label: Difficulty | None = None
+    #: Whether the rollout is to have its tokens' log-probabilities. An engine that has them for nothing may
+    #: give them all the same.
+    logprobs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,12 +39,21 @@ class Work(Sequence[Request]):
     """The requests for what is missing, made when they are asked for: 12 bytes each.
 
     The samples of a problem come one after the other, so that engines can share its prompt.
+
+    Args:
+        token_ids: whether samples are written with their token ids and what belongs to these.
     """
 
     def __init__(
-        self, sets: Sequence[EvaluationSet], tallies: Tallies, stream: str, place: Place = ALONE
+        self,
+        sets: Sequence[EvaluationSet],
+        tallies: Tallies,
+        stream: str,
+        place: Place = ALONE,
+        *,
+        token_ids: bool = True,
     ) -> None:
-        self._sets, self._stream, self._place = sets, stream, place
+        self._sets, self._stream, self._place, self._token_ids = sets, stream, place, token_ids
         self._places = array("I")
         for s, problems in enumerate(sets):
             known = tallies.get(problems.name, {})
@@ -71,7 +80,7 @@ class Work(Sequence[Request]):
         place = self._place
         stage = place.key_stage(problems.name)
         key = RolloutKey(self._stream, "eval", stage, place.step, task.id, sample)
-        return Request(key, task.prompt, problems.sampling)
+        return Request(key, task.prompt, problems.sampling, logprobs=self._token_ids)
 
     def __iter__(self) -> Iterator[Request]:
         return (self[i] for i in range(len(self)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from harness.recording.ledger import read_raw
+from harness.recording.outline import Outline
 from harness.recording.shapes import LineDecoder, whole
 from harness.recording.spending import Spent
 
@@ -64,9 +64,8 @@ def events(path: Path) -> Iterator[tuple[str, Any]]:
     Raises:
         LedgerError: there is no ledger, or a line before the last is damaged.
     """
-    for kind, raw in read_raw(path):
-        if is_event(kind):
-            yield kind, event(kind, raw, str(path))
+    for kind, raw in Outline(path).read(is_event):
+        yield kind, event(kind, raw, str(path))
 
 
 def is_event(kind: str) -> bool:

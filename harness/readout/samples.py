@@ -12,7 +12,7 @@ import msgspec
 
 from harness.contract.samples import Group, Sample
 from harness.recording.groups import read_group
-from harness.recording.ledger import read_raw
+from harness.recording.outline import Entry, Outline, Texts
 from harness.recording.shapes import LineDecoder
 
 
@@ -69,15 +69,14 @@ def samples(run: Path, wanted: Wanted) -> Iterator[TrainedSample]:
         LedgerError: there is no ledger, or a line before the last is damaged.
     """
     path = run / "ledger.jsonl"
-    for line, raw in _last_forms(path):
-        if not wanted.takes_step(line.stage, line.group.step):
-            continue
-        values = _kept.decode(raw, str(path))
-        group = read_group(values.group, where=str(path))
-        if wanted.takes(line.stage, group):
-            for number, sample in enumerate(group.samples):
-                if wanted.takes_sample(number, sample):
-                    yield TrainedSample(line.stage, group, number, values.kept)
+    with Texts(path) as texts:
+        for line, entry in _last_forms(path, wanted):
+            values = _kept.decode(texts.line(entry), str(path))
+            group = read_group(values.group, where=str(path))
+            if wanted.takes(line.stage, group):
+                for number, sample in enumerate(group.samples):
+                    if wanted.takes_sample(number, sample):
+                        yield TrainedSample(line.stage, group, number, values.kept)
 
 
 def step_sizes(run: Path) -> dict[tuple[str, int], int]:
@@ -87,21 +86,27 @@ def step_sizes(run: Path) -> dict[tuple[str, int], int]:
         LedgerError: there is no ledger, or a line before the last is damaged.
     """
     sizes: Counter[tuple[str, int]] = Counter()
-    for line, _ in _last_forms(run / "ledger.jsonl"):
+    for line, _ in _last_forms(run / "ledger.jsonl", Wanted()):
         sizes[line.stage, line.group.step] += len(line.group.statuses)
     return dict(sizes)
 
 
-def _last_forms(path: Path) -> Iterator[tuple[_Line, bytes]]:
-    """The ledger's groups, each in its last form: a later line may have the group with more samples."""
-    where = str(path)
-    forms = Counter(_line.decode(raw, where).place for kind, raw in read_raw(path) if kind == "group")
-    for kind, raw in read_raw(path):
-        if kind == "group":
-            line = _line.decode(raw, where)
+def _last_forms(path: Path, wanted: Wanted) -> Iterator[tuple[_Line, Entry]]:
+    """The groups of the wanted steps, each in its last form: a later line may have the group with more
+    samples."""
+    outline = Outline(path)
+    with Texts(path) as texts:
+
+        def groups() -> Iterator[tuple[_Line, Entry]]:
+            for entry in outline.entries():
+                if entry.kind == "group" and wanted.takes_step(entry.stage or "", entry.step):
+                    yield _line.decode(texts.json(entry), str(path)), entry
+
+        forms = Counter(line.place for line, _ in groups())
+        for line, entry in groups():
             forms[line.place] -= 1
             if not forms[line.place]:
-                yield line, raw
+                yield line, entry
 
 
 class _Group(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ import msgspec
 
 from harness.contract.errors import LedgerError
 from harness.contract.records import Rollout, Verdict
-from harness.recording.ledger import Line, read_raw
+from harness.recording.outline import Outline, Texts
+from harness.recording.scan import Line
 from harness.recording.shapes import LineDecoder, whole
 
 EvaluationKey = tuple[str, str, str, int]
@@ -62,39 +64,62 @@ def read_history(path: Path) -> History:
     history = History()
     if not path.exists():
         return history
-    samples: dict[EvaluationKey, list[Line]] = defaultdict(list)
-    for kind, raw in read_raw(path):
-        line = whole(kind, raw, str(path))
-        if kind == "opened":
-            history.opened = line
-        elif kind == "finished":
-            history.finished = True
-        elif kind == "labels":
-            history.labels[line["stage"]] = line
-        elif kind == "measurement":
-            history.rounds[line["stage"]] = line
-        elif kind == "stage_started":
-            history.started.add(line["stage"])
-        elif kind == "stage_finished":
-            history.stages[line["stage"]] = line
-        elif kind == "checkpoint":
-            history.checkpoints[line["stage"]] = line
-        elif kind in ("sample", "evaluation"):
-            of = _place.decode(raw, str(path))
-            at = (of.name, of.heldout, of.stage, of.step)
-            if kind == "evaluation" and line.get("refused"):
-                history.refused[at] = line["refused"]
-            elif kind == "evaluation":
-                history.evaluations[at] = {"scores": line.get("scores", {})}
-                history.latest[line["heldout"]] = line
-                history.refused.pop(at, None)
-                samples.pop(at, None)
+    # Place and size of each line: 16 bytes a sample.
+    samples: dict[EvaluationKey, array[int]] = defaultdict(lambda: array("Q"))
+    where = str(path)
+    with Texts(path) as texts:
+        for entry in Outline(path).entries():
+            if entry.kind in ("group", "verdict"):
+                continue
+            raw = texts.json(entry)
+            if entry.kind == "sample":
+                samples[_key(raw, where)].extend((entry.at, entry.size))
+                continue
+            line = whole(entry.kind, raw, where)
+            if entry.kind == "evaluation":
+                at = _key(raw, where)
+                if line.get("refused"):
+                    history.refused[at] = line["refused"]
+                else:
+                    history.evaluations[at] = {"scores": line.get("scores", {})}
+                    history.latest[line["heldout"]] = line
+                    history.refused.pop(at, None)
+                    samples.pop(at, None)
             else:
-                sample = _sample.decode(raw, str(path))
-                line["rollout"], line["verdict"] = sample.rollout, sample.verdict
-                samples[at].append(line)
-    history.samples = dict(samples)
+                _take(history, entry.kind, line)
+        # Whole samples are read of those evaluations alone that are to be gone on with.
+        for at, places in samples.items():
+            pairs = zip(places[::2], places[1::2], strict=True)
+            history.samples[at] = [_whole_sample(texts.read(*pair), where) for pair in pairs]
     return history
+
+
+def _take(history: History, kind: str, line: Line) -> None:
+    if kind == "opened":
+        history.opened = line
+    elif kind == "finished":
+        history.finished = True
+    elif kind == "labels":
+        history.labels[line["stage"]] = line
+    elif kind == "measurement":
+        history.rounds[line["stage"]] = line
+    elif kind == "stage_started":
+        history.started.add(line["stage"])
+    elif kind == "stage_finished":
+        history.stages[line["stage"]] = line
+    elif kind == "checkpoint":
+        history.checkpoints[line["stage"]] = line
+
+
+def _key(raw: bytes, where: str) -> EvaluationKey:
+    of = _place.decode(raw, where)
+    return of.name, of.heldout, of.stage, of.step
+
+
+def _whole_sample(raw: bytes, where: str) -> Line:
+    line = whole("sample", raw, where)
+    sample = _sample.decode(raw, where)
+    return {**line, "rollout": sample.rollout, "verdict": sample.verdict}
 
 
 #: Facts of a run that may not change while it goes on.

@@ -105,7 +105,9 @@ def body(request: Request, model: str, mode: Mode, dialect: Dialect, options: Op
         fields["top_k"] = sampling.top_k
     if dialect == "vllm":
         fields |= {"top_k": sampling.top_k, "min_p": 0.0, "repetition_penalty": 1.0}
-        fields |= {"return_token_ids": True, "logprobs": True if mode == "chat" else 0}
+        fields["return_token_ids"] = True
+        if request.logprobs:
+            fields["logprobs"] = True if mode == "chat" else 0
         if mode == "raw":
             fields["add_special_tokens"] = False
     return msgspec.json.encode(fields | options.extra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,22 +31,24 @@ class Dispatch:
     texts: Callable[[Sequence[Sequence[int]]], Sequence[str]]
     #: Numbers of requests, never repeated: a late answer to an earlier call is known as one.
     numbers: Iterator[int]
+    #: Taken from a replica that died, or looked at: they come before `_coming`.
     waiting: deque[Request] = field(default_factory=deque)
     #: By replica and number: the request and when it was sent.
     under_way: dict[Replica, dict[int, tuple[Request, float]]] = field(default_factory=dict)
+    _coming: Iterator[Request] = field(default_factory=lambda: iter(()))
 
     async def run(self, requests: Sequence[Request]) -> AsyncIterator[Rollout]:
         """One rollout per request; raises EngineError if all replicas are dead for good."""
         loop = asyncio.get_running_loop()
         lines: asyncio.Queue[tuple[Replica, Line]] = asyncio.Queue()
-        self.waiting.extend(requests)
+        self._coming = iter(requests)
         for replica in self.replicas:
             self.under_way[replica] = {}
             replica.deaths = 0
             replica.listen(lambda *line: loop.call_soon_threadsafe(lines.put_nowait, line))
             if replica.state == "dead":
                 self._bury(replica)
-        while self.waiting or any(self.under_way.values()):
+        while self._waits() or any(self.under_way.values()):
             self._hand_out()
             try:
                 async with asyncio.timeout(LOOK):
@@ -64,12 +67,18 @@ class Dispatch:
             if requests and replica.state == "ready":
                 replica.send({"abort": list(requests)})
 
+    def _waits(self) -> bool:
+        """Whether a request waits. Requests may be made on demand, so that only the next one is held."""
+        if not self.waiting:
+            self.waiting.extend(itertools.islice(self._coming, 1))
+        return bool(self.waiting)
+
     def _hand_out(self) -> None:
-        while self.waiting:
+        while self._waits():
             free = [
                 replica
                 for replica, requests in self.under_way.items()
-                if replica.state == "ready" and len(requests) < self.options.concurrency
+                if replica.state == "ready" and len(requests) < (self.options.concurrency or 2 * replica.seqs)
             ]
             if not free:
                 return
@@ -119,7 +128,7 @@ class Dispatch:
             completion_ids=tuple(line["ids"]),
             text=line["text"],
             finish=line["finish"],
-            logprobs=tuple(line["logprobs"]),
+            logprobs=None if line["logprobs"] is None else tuple(line["logprobs"]),
             **same,
         )
 
@@ -161,4 +170,5 @@ def _sampling(request: Request) -> dict[str, Any]:
         "top_k": how.top_k,
         "max_tokens": how.max_tokens - len(request.prefix_ids),
         "stop": list(how.stop),
+        "logprobs": 0 if request.logprobs else None,
     }

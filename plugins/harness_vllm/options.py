@@ -27,8 +27,9 @@ class VllmOptions(Model):
     eager: bool = False
     """Whether vLLM runs without CUDA graphs and compilation. It then starts sooner and generates more
     slowly."""
-    concurrency: Count = 256
-    """Most requests under way per replica."""
+    concurrency: Count | None = None
+    """Most requests under way per replica. If not set, twice as many as vLLM runs at once
+    (`max_num_seqs`), so that the next ones lie there when others end."""
     restarts: Annotated[int, Field(ge=0)] = 1
     """How many times a dead replica is started again during one call of `generate`."""
     start_seconds: Seconds = 900.0

@@ -28,6 +28,8 @@ class Replica:
     def __init__(self, number: int, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.number, self._command, self._environment = number, command, environment
         self.deaths = 0
+        #: Requests that vLLM runs at once, once it is ready.
+        self.seqs = 0
         self._listener: Callable[[Replica, Message], object] | None = None
         self._lock = threading.Lock()
         self.start()
@@ -94,6 +96,7 @@ class Replica:
                 except msgspec.DecodeError:
                     break  # Torn by its death.
                 if "ready" in message:
+                    self.seqs = message["seqs"]
                     self.state = "ready"
                     self.settled.set()
                 self._tell(message)

@@ -2,7 +2,7 @@
 
 Runs as a script under the interpreter that has vLLM, which need not have the harness: this file imports
 nothing of it. Lines in: `{"id", "prompt": [ids], "sampling": {...}}` or `{"abort": [ids]}`; lines out:
-`{"ready": version}`, then `{"id", "ids", "text", "finish", "logprobs"}` or `{"id", "error"}` for each
+`{"ready": version, "seqs"}`, then `{"id", "ids", "text", "finish", "logprobs"}` or `{"id", "error"}` for each
 request, and `{"beat": steps}` every few seconds in which it made steps. End of input ends the process and
 its children.
 """
@@ -32,10 +32,16 @@ def main() -> None:
     arguments = json.loads(sys.argv[1])
     import vllm
     from vllm import EngineArgs
+    from vllm.usage.usage_lib import UsageContext
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
-    _say(out, {"ready": vllm.__version__})
+    # vLLM's batches are as large as those of its class `LLM` only for who says so: without a context it runs
+    # 128 requests and 2,048 tokens at once on every device. The class leaves statistics out, too.
+    engine = LLMEngine.from_engine_args(
+        EngineArgs(**{"disable_log_stats": True, **arguments}), usage_context=UsageContext.LLM_CLASS
+    )
+    seqs = engine.vllm_config.scheduler_config.max_num_seqs
+    _say(out, {"ready": vllm.__version__, "seqs": seqs})
     _serve(engine, commands, out)
 
 
@@ -64,6 +70,7 @@ def _serve(engine: Any, commands: queue.SimpleQueue[dict[str, Any]], out: Any) -
 
 def _take(engine: Any, command: dict[str, Any], out: Any) -> None:
     from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
 
     if "quit" in command:
         engine.engine_core.shutdown()
@@ -75,7 +82,8 @@ def _take(engine: Any, command: dict[str, Any], out: Any) -> None:
         engine.add_request(
             str(command["id"]),
             {"prompt_token_ids": command["prompt"]},
-            SamplingParams(**command["sampling"], logprobs=0),
+            # Of an unfinished one nobody reads what there is so far.
+            SamplingParams(**command["sampling"], output_kind=RequestOutputKind.FINAL_ONLY),
         )
     except (ValueError, TypeError, NotImplementedError) as error:
         _say(out, {"id": command["id"], "error": f"{type(error).__name__}: {error}"})
@@ -86,7 +94,9 @@ def _answer(done: Any) -> dict[str, Any]:
     if output.finish_reason not in ("stop", "length"):
         return {"id": number, "error": f"vLLM ended it with {output.finish_reason!r}"}
     ids = list(output.token_ids)
-    logprobs = [float(at[token].logprob) for token, at in zip(ids, output.logprobs, strict=True)]
+    logprobs = output.logprobs
+    if logprobs is not None:
+        logprobs = [float(at[token].logprob) for token, at in zip(ids, logprobs, strict=True)]
     return {
         "id": number,
         "ids": ids,

@@ -159,10 +159,11 @@ def test_a_folder_without_runs_is_refused(tmp_path):
 
 
 def test_samples_cost_no_memory(study, tmp_path):
+    """Beyond those of a block of the outline."""
     source = (study / "uniform" / "seed-0" / "ledger.jsonl").read_bytes()
     sample = b'{"t":"sample","name":"before","stage":"","step":0,"rollout":{"text":"' + b"x" * 2000 + b'"}}\n'
     peaks = []
-    for samples in (10, 5000):
+    for samples in (5000, 20000):
         folder = tmp_path / str(samples)
         folder.mkdir()
         (folder / "ledger.jsonl").write_bytes(source + sample * samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,15 @@ def test_each_request_has_its_own_seed_and_exactly_its_sampling() -> None:
         assert (body["temperature"], body["top_p"], body["top_k"], body["max_tokens"]) == (0.6, 0.95, 20, 9)
         # What vLLM would otherwise take from the model's generation config.
         assert (body["min_p"], body["repetition_penalty"], body["add_special_tokens"]) == (0.0, 1.0, False)
+
+
+@pytest.mark.parametrize("prompt", ["raw", "chat"])
+def test_log_probabilities_are_asked_for_if_they_are_wanted(prompt: str) -> None:
+    with serving() as server:
+        wanted = asks(1)
+        gathered(engine(server.url, prompt=prompt), [*wanted, *(replace(r, logprobs=False) for r in wanted)])
+    assert sorted("logprobs" in body for body in server.bodies) == [False, True]
+    assert all(body["return_token_ids"] for body in server.bodies)
 
 
 def test_other_servers_are_sent_nothing_that_they_do_not_know() -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,50 @@ def test_requests_are_spread_over_the_replicas(make: Make) -> None:
     engine = make(replicas=2, concurrency=2)
     assert len(run(engine, asks(20))) == 20
     assert len({replica.process.pid for replica in engine.replicas}) == 2
+
+
+def test_the_next_requests_lie_there_when_others_end(make: Make, tmp_path: Path) -> None:
+    """vLLM runs as many as its own class `LLM` does, and has as many again to go on with."""
+    log = tmp_path / "requests"
+    engine = make(environment=environment(FAKE_SECONDS="0.05", FAKE_LOG=str(log)))
+    run(engine, asks(200))
+    assert engine.replicas[0].seqs == 16
+    assert max(map(int, log.read_text().split())) == 32
+
+
+def test_requests_are_made_when_there_is_room_for_them(make: Make) -> None:
+    """A million of them are never held at once."""
+    made: list[int] = []
+
+    class Counted(Sequence[Request]):
+        def __len__(self) -> int:
+            return 60
+
+        def __getitem__(self, at: Any) -> Any:
+            return asks(60)[at]
+
+        def __iter__(self) -> Iterator[Request]:
+            for request in asks(60):
+                made.append(request.key.sample)
+                yield request
+
+    engine = make(concurrency=4)
+    ahead = []
+
+    def look(finished: int) -> None:
+        # The first time through, all prompts were measured.
+        ahead.append(len(made) - 60 - finished)
+
+    assert len(run(engine, Counted(), look)) == 60
+    # Four under way, the next one, and answers that lie in the pipe.
+    assert max(ahead) <= 2 * 4 + 1
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_log_probabilities_are_there_if_they_are_wanted(make: Make, wanted: bool) -> None:
+    (rollout,) = run(make(), [replace(asks(1)[0], logprobs=wanted)])
+    assert rollout.completion_ids
+    assert rollout.logprobs == ((-1.0,) * len(rollout.completion_ids) if wanted else None)
 
 
 def test_a_killed_replica_costs_nothing(make: Make) -> None:

@@ -25,3 +25,4 @@ class SamplingParams:
     max_tokens: int = 16
     stop: list[str] = field(default_factory=list)
     logprobs: int | None = None
+    output_kind: int = 0

@@ -10,6 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from vllm import EngineArgs, SamplingParams
+from vllm.sampling_params import RequestOutputKind
+from vllm.usage.usage_lib import UsageContext
+
+#: Requests at once, by who uses the engine.
+SEQS = {UsageContext.LLM_CLASS: 16, UsageContext.ENGINE_CONTEXT: 8}
 
 
 @dataclass
@@ -20,10 +25,13 @@ class _Output:
 
 
 class LLMEngine:
-    """One token a request and step."""
+    """One token a request and step, of the first `max_num_seqs` requests."""
 
-    def __init__(self, seconds: float, model: Path) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float, model: Path, seqs: int) -> None:
+        self.seconds, self.seqs = seconds, seqs
+        self.vllm_config = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=seqs))
+        #: Where each step's number of requests is written.
+        self.log = os.environ.get("FAKE_LOG")
         tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
         special = {token["id"] for token in tokenizer["added_tokens"]}
         self.text = {i: "" if i in special else word for word, i in tokenizer["model"]["vocab"].items()}
@@ -31,9 +39,13 @@ class LLMEngine:
         self.engine_core = SimpleNamespace(shutdown=lambda: None)
 
     @classmethod
-    def from_engine_args(cls, arguments: EngineArgs) -> LLMEngine:
+    def from_engine_args(
+        cls, arguments: EngineArgs, usage_context: UsageContext = UsageContext.ENGINE_CONTEXT
+    ) -> LLMEngine:
         print("noise on standard output")
-        return cls(float(os.environ.get("FAKE_SECONDS", "0.002")), Path(arguments.arguments["model"]))
+        seconds = float(os.environ.get("FAKE_SECONDS", "0.002"))
+        seqs = arguments.arguments.get("max_num_seqs", SEQS[usage_context])
+        return cls(seconds, Path(arguments.arguments["model"]), seqs)
 
     def has_unfinished_requests(self) -> bool:
         return bool(self.open)
@@ -52,14 +64,19 @@ class LLMEngine:
             time.sleep(3600)
         time.sleep(self.seconds)
         done = []
-        for number, (prompt, sampling, ids) in list(self.open.items()):
+        if self.log:
+            with Path(self.log).open("a") as file:
+                file.write(f"{len(self.open)}\n")
+        for number, (prompt, sampling, ids) in list(self.open.items())[: self.seqs]:
             seed = sampling.seed if sampling.temperature else 0
             drawn = hashlib.sha256(f"{[*prompt, *ids]}/{seed}".encode()).digest()[0] % 16
             ids.append(drawn)
             finish = "stop" if drawn == 1 else "length" if len(ids) == sampling.max_tokens else None
             if finish:
                 del self.open[number]
-                logprobs = [{i: SimpleNamespace(logprob=-1.0)} for i in ids]
+                assert sampling.output_kind is RequestOutputKind.FINAL_ONLY
+                asked = sampling.logprobs is not None
+                logprobs = [{i: SimpleNamespace(logprob=-1.0)} for i in ids] if asked else None
                 output = SimpleNamespace(
                     token_ids=ids, text="".join(self.text.get(i, "") for i in ids),
                     finish_reason=finish, logprobs=logprobs,

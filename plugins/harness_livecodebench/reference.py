@@ -62,7 +62,8 @@ class ReferenceGrader(Grader):
 
 def _judged(line: dict[str, Any], right: str, entry_point: str | None, raw: Raw) -> TestResult:
     if "ok" not in line:
-        return TestResult("runtime_error", str(line.get("error", "an answer of no known form"))[:300])
+        why = str(line.get("error", "an answer of no known form"))[:300]
+        return TestResult("runtime_error", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
     value = line["ok"]
     if entry_point is not None:
         try:

@@ -133,7 +133,7 @@ def _plain(program: str, prelude: str) -> list[types.CodeType]:
 
 def _parted(body: Sequence[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
     """The imports of the top level, and the rest."""
-    imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    imports: list[ast.stmt] = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     return imports, [node for node in body if not isinstance(node, (ast.Import, ast.ImportFrom))]
 
 

@@ -80,7 +80,7 @@ class Confinement:
 
     def prepare(self, limits: Limits) -> None:
         """Before the fork: work out what `enter` will ask the kernel for."""
-        if limits == self._of:
+        if limits is self._of:
             return
         address = (limits.memory_mb + ADDRESS_SLACK_MB) << 20
         values = {

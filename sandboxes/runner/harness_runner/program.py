@@ -30,6 +30,7 @@ def prepare() -> None:
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
     sys.argv = [NAME]
+    os.environ.pop("LD_BIND_NOW", None)
     sys.set_int_max_str_digits(DIGITS)
 
 

@@ -207,7 +207,8 @@ async def _many(
 
 def _answered(line: dict[str, Any], check: Check, raw: Raw) -> TestResult:
     if "ok" not in line:
-        return TestResult("runtime_error", str(line.get("error", "an answer of no known form"))[:300])
+        why = str(line.get("error", "an answer of no known form"))[:300]
+        return TestResult("runtime_error", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
     rule, right = check
     return compared(raw, rule, line["ok"], right)
 

@@ -99,7 +99,7 @@ class DockerLauncher:
             self._image,
             command=[*rootfs.SERVER_COMMAND, servers.dumps(server)],
             entrypoint=[],
-            environment=rootfs.ENVIRONMENT,
+            environment=rootfs.WARM_ENVIRONMENT if self.warm else rootfs.ENVIRONMENT,
             user="0:0",
             working_dir="/",
             labels={LABEL: owner.mine()},

@@ -1,17 +1,13 @@
 """Grader `lcb-reference`: judges as the published harness does, faults included, without trusting programs.
 
-All tests of a program run in one process, as there, held by `driver` inside the sandbox: stdin and `open`
-are mocks, SystemExit is swallowed, one `Solution` answers every call. The answers are outside, and so is the
-comparison. Time is the program's own CPU time and not the clock's, which is the one rule that is not kept:
-a busy host must not change verdicts.
+All tests of a program run in one process, as there, held by `harness_runner.held` inside the sandbox: stdin
+and `open` are mocks, SystemExit is swallowed, one `Solution` answers every call. The answers are outside, and
+so is the comparison. Time is the program's own CPU time and not the clock's, which is the one rule that is
+not kept: a busy host must not change verdicts.
 """
 
 from __future__ import annotations
 
-import marshal
-from functools import cache
-from importlib.resources import files
-from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from harness_code import judge
@@ -47,7 +43,7 @@ class ReferenceGrader(Grader):
         calls = [[given] if entry_point is None else given.split("\n") for given, _ in asked]
         raw = await sandbox.run(
             Job(
-                driver_with(program, entry_point), entry_point="graded", calls=calls,
+                held(program, entry_point), entry_point="graded", calls=calls,
                 cpu_seconds=limits.cpu_seconds, wall_seconds=limits.wall_seconds,
                 memory_mb=limits.memory_mb, output_bytes=limits.output_bytes,
                 result_bytes=limits.result_bytes,
@@ -66,7 +62,8 @@ class ReferenceGrader(Grader):
 
 def _judged(line: dict[str, Any], right: str, entry_point: str | None, raw: Raw) -> TestResult:
     if "ok" not in line:
-        return TestResult("runtime_error", str(line.get("error", "an answer of no known form"))[:300])
+        why = str(line.get("error", "an answer of no known form"))[:300]
+        return TestResult("runtime_error", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
     value = line["ok"]
     if entry_point is not None:
         try:
@@ -78,26 +75,9 @@ def _judged(line: dict[str, Any], right: str, entry_point: str | None, raw: Raw)
     return wrong_or_passed(raw, output_differs(value, right))
 
 
-def driver_with(program: str, entry_point: str | None) -> str:
-    """The driver with this program to load. Where the sandbox's Python is this one, it takes the driver as
-    compiled here, which saves a quarter of a small job."""
-    magic, code = _compiled()
+def held(program: str, entry_point: str | None) -> str:
+    """What a job runs before its calls: the program, loaded by the sandbox's own module."""
     return (
-        f"import _frozen_importlib_external as __python, marshal as __marshal\n"
-        f"if __python.MAGIC_NUMBER == {magic!r}:\n"
-        f"    exec(__marshal.loads({code!r}), globals())\n"
-        f"else:\n"
-        f"    exec({_source()!r}, globals())\n"
-        f"PRELUDE = {prelude_for(program)!r}\nload({program!a}, {entry_point!r})\n"
+        "from harness_runner.held import graded, load\n"
+        f"load({program!a}, {entry_point!r}, {prelude_for(program)!r})\n"
     )
-
-
-@cache
-def _source() -> str:
-    return files("harness_livecodebench").joinpath("driver.py").read_text("utf-8")
-
-
-@cache
-def _compiled() -> tuple[bytes, bytes]:
-    code = compile(_source(), "driver.py", "exec", dont_inherit=True, optimize=2)
-    return MAGIC_NUMBER, marshal.dumps(code)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
+
+#: Frames up to this size, in bytes, are sent in one piece.
+_SMALL: Final = 1 << 16
 
 
 class ChannelError(Exception):
@@ -61,7 +64,7 @@ class SocketChannel:
 
     def send(self, buffers: Iterable[bytes | memoryview], deadline: float) -> None:
         try:
-            for buffer in buffers:
+            for buffer in _joined(list(buffers)):
                 self._sock.settimeout(_left(deadline))
                 self._sock.sendall(buffer)
         except OSError as error:
@@ -75,6 +78,11 @@ class SocketChannel:
             raise ChannelError("the server did not answer in time") from error
         except OSError as error:
             raise ChannelError(f"cannot hear the server: {error}") from error
+
+
+def _joined(buffers: list[bytes | memoryview]) -> list[bytes | memoryview]:
+    """The same bytes; as one buffer if they are few, because each that is sent wakes the server."""
+    return [b"".join(buffers)] if sum(map(len, buffers)) <= _SMALL else buffers
 
 
 def _left(deadline: float) -> float:

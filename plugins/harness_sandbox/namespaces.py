@@ -59,7 +59,7 @@ class NamespaceLauncher:
             "cgroups": [str(path) for path in group.paths],
             "memory_cgroup": str(group.memory),
             "command": list(rootfs.SERVER_COMMAND),
-            "environment": rootfs.ENVIRONMENT,
+            "environment": rootfs.WARM_ENVIRONMENT,
             "server": server,
         }
         return SpawnedChannel(

@@ -54,6 +54,9 @@ ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
+#: That of a server that many jobs are forked from: its libraries are linked once, and not in each of them.
+#: The server takes it out of what programs see.
+WARM_ENVIRONMENT: Final = {**ENVIRONMENT, "LD_BIND_NOW": "1"}
 
 
 class BuildError(HarnessError):

@@ -16,12 +16,15 @@ from harness_runner import program, values
 
 #: The first line: the program's own top level ran to its end.
 LOADED = b'{"loaded":true}'
+#: Made once in the server, as all that a job would otherwise have to make.
+_decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def run(source: bytes, plan: bytes, result: int) -> int:
     """Load the program and make the calls of `plan`: `{"entry_point", "calls"}` or `{"expressions"}`."""
     code = program.compiled(source, result)
-    asked = json.loads(plan)
+    asked = _decode(plan.decode("ascii"))
     main = program.namespace()
     main["__name__"] = "solution"
 
@@ -59,7 +62,7 @@ def outcome(call: Callable[[], Any]) -> bytes:
     """The line that tells what a call gave."""
     try:
         value = call()
-        return json.dumps({"ok": values.pack(value)}, separators=(",", ":")).encode("ascii")
+        return _encode({"ok": values.pack(value)}).encode("ascii")
     except BaseException as error:
         try:
             text = f"{type(error).__name__}: {error}"[:500]

@@ -18,6 +18,8 @@ MAX_HEADER = 1 << 16
 #: Largest body, in bytes: a program, its input, a compiled binary or its output.
 MAX_BODY = 1 << 28
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 #: Reads into a writable buffer, gives the number of bytes, 0 at the end of the stream.
 ReadInto = Callable[[memoryview], int]
 
@@ -29,10 +31,8 @@ class FrameError(Exception):
 def pack(header: dict[str, Any], parts: Mapping[str, bytes | memoryview]) -> list[Any]:
     """A frame as buffers to write one after the other; empty parts are left out."""
     kept = {name: part for name, part in parts.items() if len(part)}
-    head = json.dumps(
-        {**header, "parts": {name: len(part) for name, part in kept.items()}}, separators=(",", ":")
-    ).encode()
-    body = sum(len(part) for part in kept.values())
+    head = _encode({**header, "parts": {name: len(part) for name, part in kept.items()}}).encode()
+    body = sum(map(len, kept.values()))
     return [PREFIX.pack(len(head), body) + head, *kept.values()]
 
 

@@ -1,7 +1,8 @@
 """What a job is put under before its first own instruction: identity, limits, filter.
 
-Order matters. What needs privilege comes first; then the uid changes, which drops every capability;
-then no_new_privs and the filter, after which there is no way back.
+Order matters. The server takes on what it can, no_new_privs among it, and jobs inherit that. In the job,
+what needs privilege comes first; then the uid changes, which drops every capability; then the filter, after
+which there is no way back.
 """
 
 from __future__ import annotations
@@ -61,54 +62,78 @@ class Confinement:
         self._filter = Filter(self._libc) if seccomp else None
         self._change_uid = change_uid
         self._hard = {kind: resource.getrlimit(kind)[1] for kind in _KINDS}
+        self._of: Limits | None = None
+        self._wanted: list[tuple[int, tuple[int, int]]] = []
+        self._refused = ""
 
-    def enter(self, uid: int, limits: Limits, *, dumpable: bool = True) -> None:
-        """Become the job. Raises OSError when any wall cannot be put up: then nothing may run."""
+    def settle(self) -> None:
+        """Once, in the server: what holds for it and for every job alike.
+
+        Its memory and descriptors are kept from others of its uid.
+        """
+        self._prctl(_PR_SET_DUMPABLE, 0)
+        self._prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
+            # gVisor has no limits on the last two, nor what they limit, and refuses to set them.
+            with contextlib.suppress(ValueError):
+                resource.setrlimit(kind, (0, 0))
+
+    def prepare(self, limits: Limits) -> None:
+        """Before the fork: work out what `enter` will ask the kernel for."""
+        if limits is self._of:
+            return
+        address = (limits.memory_mb + ADDRESS_SLACK_MB) << 20
+        values = {
+            resource.RLIMIT_AS: address,
+            # A stack may be as large as the memory: deep recursion is not an error of its own.
+            resource.RLIMIT_STACK: min(address, limits.memory_mb << 20),
+            resource.RLIMIT_CPU: int(limits.cpu_seconds * limits.turns) + 2,
+            resource.RLIMIT_FSIZE: FILE_MB << 20,
+            resource.RLIMIT_NOFILE: 128,
+        }
+        if self._change_uid:
+            values[resource.RLIMIT_NPROC] = PROCESSES
+        self._of, self._wanted, self._refused = limits, [], ""
+        for kind, value in values.items():
+            hard = self._hard[kind]
+            if hard != resource.RLIM_INFINITY and value > hard:
+                if kind == resource.RLIMIT_AS:
+                    self._refused = f"the sandbox allows less address space ({hard}) than the job's {value}"
+                value = hard
+            self._wanted.append((kind, (value, value)))
+
+    def enter(self, uid: int, *, dumpable: bool = True) -> None:
+        """Become the job of the limits that were prepared.
+
+        It runs in a process that was just forked, in which every page of memory that it touches has to be
+        copied first: so all that can be is done before, and it says to the kernel what is left.
+
+        Raises:
+            OSError: a wall cannot be put up; then nothing may run.
+        """
+        if self._refused:
+            raise OSError(self._refused)
         self._prctl(_PR_SET_DUMPABLE, 1)
         os.nice(NICE)
         # Where memory runs out, the kernel takes the job and not the server.
-        with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
-            file.write(b"1000")
-        address = (limits.memory_mb + ADDRESS_SLACK_MB) << 20
-        seconds = int(limits.cpu_seconds * limits.turns) + 2
-        self._limit(resource.RLIMIT_AS, address)
-        # A stack may be as large as the memory: deep recursion is not an error of its own.
-        self._limit(resource.RLIMIT_STACK, min(address, limits.memory_mb << 20), exact=False)
-        self._limit(resource.RLIMIT_CPU, seconds, exact=False)
-        self._limit(resource.RLIMIT_FSIZE, FILE_MB << 20)
-        self._limit(resource.RLIMIT_CORE, 0)
-        self._limit(resource.RLIMIT_NOFILE, 128)
-        for kind in (resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
-            # gVisor has no such limits, nor what they limit, and refuses to set them.
-            with contextlib.suppress(ValueError):
-                self._limit(kind, 0)
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(score, b"1000")
+        os.close(score)
+        for kind, value in self._wanted:
+            resource.setrlimit(kind, value)
         if self._change_uid:
-            self._limit(resource.RLIMIT_NPROC, PROCESSES)
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
             # A change of uid makes a process undumpable, and its /proc/self/fd root's: /dev/stdin
             # would not open. One that keeps secrets from others of its uid stays so.
         self._prctl(_PR_SET_DUMPABLE, int(dumpable))
-        self._prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if self._filter is not None:
             self._filter.install()
-
-    def hide(self) -> None:
-        """Keep this process's memory and descriptors from others of its uid."""
-        self._prctl(_PR_SET_DUMPABLE, 0)
 
     def die_with_parent(self) -> None:
         """Be killed when the parent ends: for servers that are not the init of a namespace."""
         self._prctl(_PR_SET_PDEATHSIG, 9)
-
-    def _limit(self, kind: int, value: int, *, exact: bool = True) -> None:
-        hard = self._hard[kind]
-        if hard != resource.RLIM_INFINITY and value > hard:
-            if exact and kind == resource.RLIMIT_AS:
-                raise OSError(f"the sandbox allows less address space ({hard}) than the job's {value}")
-            value = hard
-        resource.setrlimit(kind, (value, value))
 
     def _prctl(self, option: int, value: int) -> None:
         if self._libc.prctl(option, value, 0, 0, 0):
@@ -120,9 +145,6 @@ _KINDS = (
     resource.RLIMIT_STACK,
     resource.RLIMIT_CPU,
     resource.RLIMIT_FSIZE,
-    resource.RLIMIT_CORE,
     resource.RLIMIT_NOFILE,
-    resource.RLIMIT_MEMLOCK,
-    resource.RLIMIT_MSGQUEUE,
     resource.RLIMIT_NPROC,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _sitebuiltins
+import _thread
 import atexit
 import builtins
 import io
@@ -12,7 +13,7 @@ import threading
 import traceback
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 NAME = "solution.py"
 #: First byte of the result of a program that does not compile.
@@ -29,18 +30,49 @@ def prepare() -> None:
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
     builtins.help = _sitebuiltins._Helper()
     sys.argv = [NAME]
+    os.environ.pop("LD_BIND_NOW", None)
     sys.set_int_max_str_digits(DIGITS)
 
 
-def open_streams() -> None:
-    """Python's own streams over descriptors 0, 1 and 2, as under a UTF-8 locale."""
-    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8", "surrogateescape")
-    sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", "surrogateescape")
-    sys.stderr = io.TextIOWrapper(
-        open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True
-    )
-    for name in ("stdin", "stdout", "stderr"):
-        setattr(sys, f"__{name}__", getattr(sys, name))
+class Streams(NamedTuple):
+    """Python's own streams over descriptors 0, 1 and 2."""
+
+    stdin: io.TextIOWrapper
+    stdout: io.TextIOWrapper
+    stderr: io.TextIOWrapper
+    #: The server's own, kept so that no job has to take them down.
+    replaced: tuple[object, ...]
+
+    def install(self) -> None:
+        """In the job: what `sys` names from here on."""
+        sys.stdin = sys.__stdin__ = self.stdin  # type: ignore[misc]
+        sys.stdout = sys.__stdout__ = self.stdout  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[misc]
+
+
+def streams() -> Streams:
+    """The streams of a job, as under a UTF-8 locale, made in the server, which does not use them.
+
+    They remember what kind of file they are over. So descriptors 0 to 2 are for a moment what they will be
+    in a job: a file in memory and pipes.
+    """
+    kept = [os.dup(number) for number in range(3)]
+    memory = os.memfd_create("stdin")
+    reader, writer = os.pipe()
+    try:
+        for number, end in enumerate((memory, writer, writer)):
+            os.dup2(end, number)
+        return Streams(
+            io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8", "surrogateescape"),
+            io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", "surrogateescape"),
+            io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True),
+            (sys.stdin, sys.stdout, sys.stderr),
+        )
+    finally:
+        for number, end in enumerate(kept):
+            os.dup2(end, number)
+        for end in (*kept, memory, reader, writer):
+            os.close(end)
 
 
 def compiled(source: bytes, result: int, name: str = NAME) -> types.CodeType:
@@ -73,7 +105,8 @@ def finish(body: Callable[[], object]) -> int:
         code = 1
         _report()
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if _thread._count() or threading._threading_atexits:  # type: ignore[attr-defined]
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     except BaseException:
         _report()

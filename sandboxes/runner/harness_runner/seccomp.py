@@ -12,7 +12,7 @@ import os
 import platform
 import struct
 
-_LD, _JEQ, _JSET, _RET = 0x20, 0x15, 0x45, 0x06
+_LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS = 1, 38
 _NR, _ARCH, _ARG0 = 0, 4, 16
@@ -60,7 +60,9 @@ def program(machine: str | None = None) -> bytes:
     if machine not in _ARCHITECTURES:
         raise OSError(f"no system call numbers for {machine}; known: {', '.join(_ARCHITECTURES)}")
     column, audit, clone = _ARCHITECTURES[machine]
-    numbers = sorted(n for pair in _REFUSED.values() if (n := pair[column]) is not None)
+    refused = {n for pair in _REFUSED.values() if (n := pair[column]) is not None}
+    # Where the answer changes: at a number that is refused after one that is not, and the other way round.
+    changes = sorted({n for n in refused if n - 1 not in refused} | {n + 1 for n in refused} - refused)
     code = [
         (_LD, 0, 0, _ARCH),
         (_JEQ, 1, 0, audit),
@@ -77,10 +79,19 @@ def program(machine: str | None = None) -> bytes:
         (_RET, 0, 0, _ERRNO | _EPERM),
         (_RET, 0, 0, _ALLOW),
     ]
-    # One return for all refusals, at the end: each test jumps the rest of the way to it.
-    code += [(_JEQ, len(numbers) - i, 0, number) for i, number in enumerate(numbers)]
-    code += [(_RET, 0, 0, _ALLOW), (_RET, 0, 0, _ERRNO | _EPERM)]
+    code += _search(changes, refused=False)
     return b"".join(struct.pack("HBBI", *line) for line in code)
+
+
+def _search(changes: list[int], *, refused: bool) -> list[tuple[int, int, int, int]]:
+    """Finds by halves between which changes the number lies: the kernel runs a new filter once for each of
+    its system calls, and every job brings a new one."""
+    if not changes:
+        return [(_RET, 0, 0, _ERRNO | _EPERM if refused else _ALLOW)]
+    half = len(changes) // 2
+    below = _search(changes[:half], refused=refused)
+    above = _search(changes[half + 1 :], refused=refused ^ (half % 2 == 0))
+    return [(_JGE, len(below), 0, changes[half]), *below, *above]
 
 
 class Filter:

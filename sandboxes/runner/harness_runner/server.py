@@ -16,17 +16,19 @@ from collections.abc import Callable
 from typing import Any
 
 from harness_runner import calls, frames, native, program, rpc, trace
+from harness_runner.forking import fork
 from harness_runner.limits import Confinement, Limits
 from harness_runner.streams import Streams
 from harness_runner.watch import Outcome, watch
 
 #: Version of the wire; both sides must have the same.
-WIRE = 1
+WIRE = 2
 #: What programs import most: loaded once, so that a job's import of it costs nothing.
 PRELOAD = (
     "array", "ast", "bisect", "calendar", "collections", "copy", "datetime", "decimal", "enum", "fractions",
     "functools", "heapq", "itertools", "json", "math", "operator", "queue", "random", "re", "statistics",
     "string", "struct", "threading", "time", "typing", "unicodedata",
+    "harness_runner.held",
 )  # fmt: skip
 #: Directories that a job can write to, all of them wiped after it.
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue")
@@ -42,12 +44,16 @@ class Server:
         self._root = os.getuid() == 0 and bool(config.get("uid_base"))
         self._uid = _usable(int(config["uid_base"])) if self._root else os.getuid()
         self._warm = bool(config.get("warm"))
-        self._isolated = os.getpid() == 1
+        self._pid = os.getpid()
+        self._isolated = self._pid == 1
         self._confinement = Confinement(change_uid=self._root, seccomp=bool(config.get("seccomp", True)))
-        self._confinement.hide()
+        self._confinement.settle()
+        self._python = program.streams()
         self._streams = Streams(
             int(config.get("output_bytes", 1 << 20)), int(config.get("result_bytes", 8 << 20))
         )
+        self._asked: tuple[Any, Any] = (None, None)
+        self._last_limits = Limits(0, 0, 0, 0, 0)
         self._wipes = (
             [path for path in WRITABLE if os.path.isdir(path)] if self._warm and self._isolated else []
         )
@@ -76,12 +82,13 @@ class Server:
                 return
 
     def _run(self, header: dict[str, Any], parts: dict[str, memoryview]) -> None:
-        limits = Limits.of(header)
+        limits = self._limits(header)
         self._uid += 2 * self._root
         streams = self._streams
         streams.open(limits, parts.get("stdin"))
+        self._confinement.prepare(limits)
         try:
-            pid = self._fork(header, parts, limits)
+            pid = self._fork(header, parts)
             outcome = watch(pid, streams, limits, calls=int(header.get("calls", 0)))
             clean = self._clean(outcome)
             outcome.blame_other(limits)
@@ -92,7 +99,14 @@ class Server:
         finally:
             streams.close()
 
-    def _fork(self, header: dict[str, Any], parts: dict[str, memoryview], limits: Limits) -> int:
+    def _limits(self, header: dict[str, Any]) -> Limits:
+        """The job's limits; most jobs have those of the one before."""
+        asked = header["limits"], header.get("calls")
+        if asked != self._asked:
+            self._asked, self._last_limits = asked, Limits.of(header)
+        return self._last_limits
+
+    def _fork(self, header: dict[str, Any], parts: dict[str, memoryview]) -> int:
         """Start the job; its main process. Parts are copied in the child alone, never here."""
 
         def part(name: str) -> bytes:
@@ -100,17 +114,17 @@ class Server:
 
         mode = header["mode"]
         if mode == "program":
-            return self._child(self._uid, limits, lambda: program.run(part("code"), 3))
+            return self._child(self._uid, lambda: program.run(part("code"), 3))
         if mode == "trace":
-            return self._child(self._uid, limits, lambda: traced(part("code"), part("key")), secret=True)
+            return self._child(self._uid, lambda: traced(part("code"), part("key")), secret=True)
         if mode == "calls":
-            return self._child(self._uid, limits, lambda: calls.run(part("code"), part("plan"), 3))
+            return self._child(self._uid, lambda: calls.run(part("code"), part("plan"), 3))
         if mode == "compile":
-            return self._child(self._uid, limits, lambda: native.compile_cpp(part("code"), 3))
+            return self._child(self._uid, lambda: native.compile_cpp(part("code"), 3))
         if mode == "binary":
             handle = native.image(parts["binary"])
             try:
-                return self._child(self._uid, limits, lambda: native.run(4, 3), keep=handle)
+                return self._child(self._uid, lambda: native.run(4, 3), keep=handle)
             finally:
                 os.close(handle)
         if mode != "tests":
@@ -124,9 +138,9 @@ class Server:
             return rpc.serve(code, 4)
 
         try:
-            self._child(self._uid + 1, limits, solution, keep=theirs, silent=True)
+            self._child(self._uid + 1, solution, keep=theirs, silent=True)
             return self._child(
-                self._uid, limits, lambda: rpc.test(part("tests"), part("plan"), 4, 3), keep=ours, secret=True
+                self._uid, lambda: rpc.test(part("tests"), part("plan"), 4, 3), keep=ours, secret=True
             )
         finally:
             os.close(ours)
@@ -135,15 +149,13 @@ class Server:
     def _child(
         self,
         uid: int,
-        limits: Limits,
         body: Callable[[], int],
         *,
         keep: int = -1,
         silent: bool = False,
         secret: bool = False,
     ) -> int:
-        server = os.getpid()
-        pid = os.fork()
+        pid = fork()
         if pid:
             return pid
         code = 125
@@ -155,11 +167,11 @@ class Server:
             if not self._isolated:
                 os.setsid()
                 self._confinement.die_with_parent()
-                if os.getppid() != server:
+                if os.getppid() != self._pid:
                     os._exit(code)
             os.chdir(WRITABLE[0])
-            self._confinement.enter(uid, limits, dumpable=not secret)
-            program.open_streams()
+            self._confinement.enter(uid, dumpable=not secret)
+            self._python.install()
             # A program can write to the result but not unwrite this: without it, it never ran.
             os.write(3, STARTED)
             code = body()
@@ -178,12 +190,12 @@ class Server:
 
     def _wipe(self, path: str) -> bool:
         """Remove a directory's contents with the job's own rights: the server has none over its files."""
-        pid = os.fork()
+        self._confinement.prepare(Limits(5, 5, 256, 0, 0))
+        pid = fork()
         if pid == 0:
             status = 1
             try:
-                limits = Limits(5, 5, 256, 0, 0)
-                self._confinement.enter(self._uid, limits)
+                self._confinement.enter(self._uid)
                 status = _empty(path)
             finally:
                 os._exit(status)
@@ -194,10 +206,14 @@ class Server:
         return os.readv(self._source, [view])
 
     def _send(self, header: dict[str, Any], parts: dict[str, Any]) -> None:
-        for buffer in frames.pack(header, parts):
-            view = memoryview(buffer)
-            while view:
-                view = view[os.write(self._sink, view) :]
+        buffers = [memoryview(buffer) for buffer in frames.pack(header, parts)]
+        # In one call, which wakes the reader once, and without joining them: a copy would not be wiped.
+        written = os.writev(self._sink, buffers)
+        for view in buffers:
+            rest = view[written:]
+            written = max(written - len(view), 0)
+            while rest:
+                rest = rest[os.write(self._sink, rest) :]
 
 
 def preload() -> None:

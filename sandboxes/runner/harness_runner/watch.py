@@ -19,6 +19,9 @@ from harness_runner.streams import Streams
 
 #: Longest wait for killed processes to be gone, in seconds.
 _REAP_SECONDS = 2.0
+#: For so long only a job's end is waited for, in milliseconds. Most jobs are over by then, and what they
+#: wrote is read in one go; one that writes more than pipes hold waits.
+_QUIET_MS = 20.0
 #: Between looks at a process that has no handle, in milliseconds.
 _POLL_MS = 5.0
 _OOM_FILES = (
@@ -94,9 +97,10 @@ def watch(pid: int, streams: Streams, limits: Limits, *, calls: int = 0) -> Outc
         poll = select.poll()
         if handle >= 0:
             poll.register(handle, select.POLLIN)
-        for end in sinks:
+        ended = handle >= 0 and bool(poll.poll(min(_QUIET_MS, limits.wall_seconds * 1000)))
+        for end in () if ended else sinks:
             poll.register(end, select.POLLIN)
-        while True:
+        while not ended:
             wall_left = marked + limits.wall_seconds - time.monotonic()
             cpu = _cpu(clock)
             cpu_left = cpu_marked + limits.cpu_seconds - cpu
@@ -119,7 +123,7 @@ def watch(pid: int, streams: Streams, limits: Limits, *, calls: int = 0) -> Outc
                 elif lines and sink is streams.res and outcome.lines < calls:
                     outcome.lines += lines
                     marked, cpu_marked = time.monotonic(), _cpu(clock)
-            if ended or outcome.status != "exited":
+            if outcome.status != "exited":
                 break
         _end(pid, outcome)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import dis
 import gzip
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from harness_livecodebench.reference import ReferenceGrader
 from harness_livecodebench.rules import fenced
 from harness_livecodebench.store import Store
 from harness_livecodebench.strict import StrictGrader, with_prelude
+from harness_runner import held
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +33,7 @@ from harness.contract.errors import DataError
 from harness.contract.records import Message, PolicyRef, Rollout, RolloutKey, Sampling, Task
 from tests.support.data import data_folder
 from tests.support.lcb_kit import CHEATS, ODDITIES, Oddity
+from tests.support.places import DATA
 from tests.support.sandboxes import build_context, contained, sandbox
 
 OPTIONS = {"memory_mb": 512, "time_factor": 2.0}
@@ -116,6 +120,45 @@ def test_the_table_of_oddities_is_true_of_the_published_harness() -> None:
 )
 def test_the_published_rule_for_fences(text: str, program: str) -> None:
     assert fenced(text) == program
+
+
+def test_what_the_harness_writes_as_text_comes_to_the_same_code_without_that() -> None:
+    """The sandbox moves a program's statements into a function as they are; the published harness writes
+    them as text and reads that. A program whose text might say something else is written here, too."""
+    programs = [case.program for case in ODDITIES if case.entry_point is None] + recorded()
+    written = 0
+    for program in programs:
+        codes = held._plain(program, "import sys\n")
+        written += not codes
+        if codes:
+            text = held._wrapped(program, "")
+            assert instructions(codes[1]) == instructions(held._compiled(text)), program
+    assert 0 < written < len(programs)
+    for program in (
+        "print(f'{1}')", "x = 'é'", "def f(): pass\nclass Solution: pass", "", "import sys", "print(",
+        "print(" + "-" * 300 + "1)", "from __future__ import annotations\nprint(1)",
+    ):  # fmt: skip
+        assert not held._plain(program, "import sys\n"), program
+
+
+def recorded() -> list[str]:
+    """Every tenth program of Qwen2.5-7B-Instruct, where the data is at hand."""
+    if not DATA.is_dir():
+        return []
+    with gzip.open(DATA / "outputs" / "lcb_qwen2.5-7b-instruct.jsonl.gz", "rt") as file:
+        return [json.loads(line)["code_list"][0] for line in file][::10]
+
+
+def instructions(code: CodeType) -> list[Any]:
+    """What a code does, line numbers and the instructions that only carry them left out."""
+    steps: list[Any] = []
+    for step in dis.get_instructions(code):
+        if isinstance(step.argval, CodeType):
+            steps.append((step.opname, instructions(step.argval)))
+        elif step.opname != "NOP":
+            jumps = step.opcode in dis.hasjrel or step.opcode in dis.hasjabs
+            steps.append((step.opname, None if jumps else step.argrepr))
+    return steps
 
 
 def test_a_future_import_stays_first() -> None:

@@ -1,23 +1,24 @@
-"""Runs inside the sandbox, before anything else: a program as LiveCodeBench's harness would hold it.
+"""A program as LiveCodeBench's published harness would hold it: its stdin and `open` are mocks.
 
-`lcb-reference` sends this file's text with `load(program, entry_point)` after it; then each test is a call
-of `graded`. It knows inputs alone: what is right stays outside. Every oddity is one of the published
-harness's (`testing_util.py` at 28fef95), told in `docs/how-to/livecodebench.md`. It imports nothing of ours,
-and no `__future__`: what is executed here would inherit it.
+A job of the grader `lcb-reference` loads a program here with `load`; then each test is a call of `graded`. It
+knows inputs alone: what is right stays outside. Every oddity is one of the published harness's
+(`testing_util.py` at 28fef95), told in `docs/how-to/livecodebench.md`. It is part of the server, so that
+no job has to compile it.
 """
+
+from __future__ import annotations
 
 import ast
 import builtins
 import io
 import json
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-#: Names given to every program.
-PRELUDE = ""
 #: Taken from `os` before a program runs.
 _TAKEN = (
     "kill", "system", "putenv", "remove", "removedirs", "rmdir", "fchdir", "setuid", "fork", "forkpty",
@@ -25,14 +26,29 @@ _TAKEN = (
     "chroot", "lchflags", "lchmod", "lchown", "getcwd", "chdir",
 )  # fmt: skip
 _LIBRARIES = {"shutil": ("rmtree", "move", "chown"), "subprocess": ("Popen",)}
+#: A program with one of these is written as text and read again, as the harness does with all of them: the
+#: text may not be what was read.
+_TELLTALE = re.compile(r"""Solution|__future__|\b(?:[fF][rR]?|[rR][fF])['"]""")
+#: What each level of a program's tree takes at least one of, and the most of them for which `ast.unparse`,
+#: with four calls a level, surely stays below Python's limit of a thousand.
+_LEVEL = re.compile(
+    r"[-+*/%|&^~@.(\[{]|\b(?:if|else|not|lambda|await|yield|for|while|with|def|class|try|except|match|case)\b"
+)
+_LEVELS = 200
 _ABSENT = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 
 _method: Callable[..., Any] = print
 _from_stdin = True
 
 
-def load(program: str, entry_point: str | None) -> None:
-    """Compile and load; whatever this raises fails every test."""
+def load(program: str, entry_point: str | None, prelude: str) -> None:
+    """Compile and load; whatever this raises fails every test.
+
+    Args:
+        program: its text.
+        entry_point: the method to call; None for a program that reads stdin.
+        prelude: statements that give every program its names.
+    """
     global _method, _from_stdin
     _from_stdin = entry_point is None
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -47,9 +63,14 @@ def load(program: str, entry_point: str | None) -> None:
     for name in _TAKEN:
         setattr(os, name, None)
     builtins.quit = builtins.help = None  # type: ignore[assignment]
-    source = _wrapped(program) if _from_stdin else PRELUDE + "\n\n" + program
     module = types.ModuleType("tmp_sol", "")
-    exec(source, module.__dict__)
+    source = ""
+    codes = _plain(program, prelude) if _from_stdin else []
+    if not codes:
+        source = _wrapped(program, prelude) if _from_stdin else prelude + "\n\n" + program
+        codes = [_compiled(source)]
+    for code in codes:
+        exec(code, module.__dict__)
     # The harness looks for the word, not for the class: in a program that reads stdin it finds a class
     # that is local to a function, and fails.
     holder: Any = module.Solution() if "class Solution" in source else module
@@ -67,28 +88,62 @@ def graded(*arguments: str) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _wrapped(program: str) -> str:
+def _compiled(source: str | ast.Module) -> types.CodeType:
+    return compile(source, "<string>", "exec", dont_inherit=True)
+
+
+def _wrapped(program: str, prelude: str) -> str:
     """The program as a function: its imports before it, its last `if __name__` block without the `if`."""
     try:
         tree = ast.parse(program)
         last = tree.body[-1]
         if isinstance(last, ast.If) and ast.unparse(last.test).strip() == "__name__ == '__main__'":
             program = _unparsed(tree.body[:-1]) + "\n" + _unparsed(last.body)
-    except Exception:
+    except Exception:  # noqa: S110 - as the harness does
         pass
     try:
-        body = ast.parse(program).body
-        imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
-        others = [node for node in body if not isinstance(node, (ast.Import, ast.ImportFrom))]
-        nothing = ast.arguments(
-            posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]
-        )  # fmt: skip
-        function = ast.FunctionDef(
-            name="wrapped_function", args=nothing, body=others, decorator_list=[], lineno=-1
-        )
-        return PRELUDE + "\n" + _unparsed(imports) + "\n" + ast.unparse(function)
+        imports, others = _parted(ast.parse(program).body)
+        return prelude + "\n" + _unparsed(imports) + "\n" + ast.unparse(_function(others))
     except Exception:
         return program
+
+
+def _plain(program: str, prelude: str) -> list[types.CodeType]:
+    """The code of what `_wrapped` gives, without writing the tree as text and reading that again; nothing
+    for a program of which that might become another one, or an error."""
+    if not program.isascii() or _TELLTALE.search(program) or len(_LEVEL.findall(program)) > _LEVELS:
+        return []
+    try:
+        body = ast.parse(program).body
+        match body[-1]:
+            case ast.If(
+                ast.Compare(ast.Name("__name__"), [ast.Eq()], [ast.Constant("__main__", None)]), block
+            ):
+                body = [*body[:-1], *block]
+        imports, others = _parted(body)
+        if not others:
+            return []
+        function = _function(others)
+        function.col_offset = 0
+        statements: list[ast.stmt] = [*imports, function]
+        return [_compiled(prelude), _compiled(ast.Module(body=statements, type_ignores=[]))]
+    except Exception:
+        return []
+
+
+def _parted(body: Sequence[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """The imports of the top level, and the rest."""
+    imports: list[ast.stmt] = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return imports, [node for node in body if not isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+def _function(body: Sequence[ast.stmt]) -> ast.FunctionDef:
+    nothing = ast.arguments(
+        posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )  # fmt: skip
+    return ast.FunctionDef(
+        name="wrapped_function", args=nothing, body=list(body), decorator_list=[], lineno=1
+    )
 
 
 def _unparsed(statements: Sequence[ast.stmt]) -> str:

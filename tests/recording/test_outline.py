@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -163,7 +165,8 @@ def test_readers_find_the_same_with_and_without_it(tmp_path: Path, monkeypatch: 
 
 def covered(outline: Path) -> list[tuple[int, int]]:
     """The part of the ledger that each block covers."""
-    blocks = [json.loads(line[9:]) for line in outline.read_bytes().splitlines()]
+    lines = outline.read_bytes().splitlines(keepends=True)
+    blocks = [json.loads(line[9:]) for line in lines if line.endswith(b"\n")]
     return [(block["start"], block["to"]) for block in blocks]
 
 
@@ -191,6 +194,41 @@ def test_the_writer_adds_to_it_at_each_commit(tmp_path: Path) -> None:
             size = path.stat().st_size
             assert size - covers[-1][1] < BLOCK if covers else size < FIRST * BLOCK
         assert len(covers) > 3
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import harness.recording.outline as outline
+from harness.recording.ledger import Ledger
+
+outline.BLOCK = 100
+ledger = Ledger(Path(sys.argv[1]))
+for number in range(100_000):
+    ledger.append("step", metrics={"stage": "a", "step": number}, text="x" * 50)
+    ledger.commit()
+    print(number, flush=True)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_one_that_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        for _ in range(60):
+            assert writer.stdout.readline()
+        writer.kill()
+    parts = covered(path.with_suffix(".outline"))
+    assert len(parts) > 20
+    assert told(path) == scanned(path)
+    monkeypatch.setattr("harness.recording.outline.BLOCK", BLOCK)
+    with Ledger(path) as ledger:
+        for number in range(20):
+            ledger.append("step", metrics={"stage": "b", "step": number})
+    assert told(path) == scanned(path)
+    assert covered(path.with_suffix(".outline"))[: len(parts)] == parts
 
 
 def test_what_it_covers_is_not_read(ledger: Path) -> None:

@@ -1,4 +1,4 @@
-"""The recipe `smollm2`: planned everywhere, and run in a small form where heavy tests run."""
+"""The SmolLM2 recipes: planned everywhere, and run in a small form where heavy tests run."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.support.places import ROOT
 from tests.support.runs import harness
 
 RECIPE = ROOT / "recipes" / "smollm2.toml"
+CURRICULA = ROOT / "recipes" / "smollm2-curricula.toml"
 
 pytest.importorskip("gguf", reason="needs the extra 'gguf'")
 pytest.importorskip("reasoning_gym", reason="needs the extra 'gym'")
@@ -99,3 +100,35 @@ def test_a_real_language_model_is_measured_trained_and_evaluated(tmp_path: Path)
     evaluations = {(line["name"], line["heldout"]) for line in lines if line["t"] == "evaluation"}
     sets = ("arithmetic", "gsm8k-slice", "math500-integers-slice") if data else ("arithmetic",)
     assert evaluations == {(name, heldout) for name in ("before", "final") for heldout in sets}
+
+
+@pytest.mark.heavy
+def test_every_curriculum_trains_a_real_language_model_within_the_same_rollouts(tmp_path: Path) -> None:
+    """The study in small: each arm trains, and none spends more than another."""
+    budget, arms = 32, ["uniform", "pilot", "sec", "adarft"]
+    small = {
+        "seeds": "[0]",
+        "budget.rollouts": budget,
+        "difficulty.estimator.tasks": 1,
+        "difficulty.max_tokens": 8,
+        "evaluation.heldout.0.per_stratum": 1,
+        "evaluation.heldout.0.max_tokens": 8,
+        "stages.0.rollout": "{ n = 4, batch = 2, max_tokens = 8 }",
+        **{
+            f"arms.{k}.set.stages.0.rollout": "{ n = 4, batch = 2, max_tokens = 8 }"
+            for k in range(1, len(arms))
+        },
+    }
+    overrides = [part for path, value in small.items() for part in ("--set", f"{path}={value}")]
+    cache = os.environ.get("HARNESS_CACHE") or str(tmp_path / "cache")
+    done = harness(
+        "run", str(CURRICULA), "--runs", str(tmp_path / "runs"), "--jobs", "1", *overrides,
+        cwd=tmp_path, seconds=1800, HARNESS_CACHE=cache,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    for arm in arms:
+        folder = tmp_path / "runs" / "smollm2-curricula-1" / arm / "seed-0"
+        lines = list(ledger.read(folder / "ledger.jsonl"))
+        assert lines[-1]["t"] == "finished"
+        assert lines[-1]["spent_rollouts"] <= budget
+        assert [line["metrics"]["step"] for line in lines if line["t"] == "step"]

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 MAX_PAUSE: Final = 30.0
 #: Failed looks in a row after which a server that still accepts connections is lost.
 MISSES: Final = 3
+#: A look that takes so many times as long as it may says nothing about the server.
+LATE: Final = 1.5
 #: Broken answers and lost connections in a row after which a server rests.
 BROKEN: Final = 3
 
@@ -62,6 +64,8 @@ class Fleet:
         self._caller, self._options = caller, options
         self.servers = [Server(url) for url in options.servers]
         self._changed = asyncio.Condition()
+        #: Longest wait for a model list, in seconds.
+        self._look_seconds = min(CONNECT_SECONDS, options.health_every)
 
     async def start(self) -> None:
         """Look at all servers once; one that is not there yet may come later.
@@ -201,9 +205,13 @@ class Fleet:
             except TimeoutError:
                 pass
             server.look.clear()
+            began = monotonic()
             try:
                 server.card = await self._look(server)
             except Fault as fault:
+                # Where the timeout itself comes late, this process was held up, and the answer may be here.
+                if not isinstance(fault, Gone) and monotonic() - began > LATE * self._look_seconds:
+                    continue
                 misses += 1
                 if isinstance(fault, Gone) or misses >= MISSES:
                     self._lose(server, fault)
@@ -219,8 +227,8 @@ class Fleet:
                         self._changed.notify_all()
 
     async def _look(self, server: Server) -> Card:
-        seconds = min(CONNECT_SECONDS, self._options.health_every)
-        listed = cards(await self._caller.call("GET", server.url + "/models", None, seconds))
+        answer = await self._caller.call("GET", server.url + "/models", None, self._look_seconds)
+        listed = cards(answer)
         wanted, served = self._options.model, ", ".join(card.id for card in listed)
         if wanted is None and len(listed) == 1:
             return listed[0]

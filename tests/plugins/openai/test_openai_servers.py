@@ -37,6 +37,29 @@ def test_a_server_that_hangs_as_a_whole_is_found_out_before_the_deadline() -> No
     assert all(r.finish != "abort" for r in rollouts)
 
 
+def test_a_driver_that_is_held_up_blames_no_server() -> None:
+    async def go() -> list[Rollout]:
+        async def hold_up() -> None:
+            # Once all requests are under way, every turn of the loop takes longer than a look may.
+            while len(server.bodies) < 4:
+                await asyncio.sleep(0.01)
+            while True:
+                await asyncio.sleep(0)
+                time.sleep(0.25)
+
+        made = engine(server.url, health_every=0.1, patience=30.0)
+        holding = asyncio.create_task(hold_up())
+        try:
+            return [rollout async for rollout in made.generate(asks(4))]
+        finally:
+            holding.cancel()
+
+    with serving(seconds=5.0) as server:
+        rollouts = asyncio.run(go())
+        assert [r.finish for r in rollouts if r.finish == "abort"] == []
+        assert len(server.bodies) == 4, "what was under way was asked again"
+
+
 def test_a_killed_server_costs_nothing_and_comes_back() -> None:
     with serving() as healthy:
         expected = texts(gathered(engine(healthy.url), asks(60)))

@@ -125,16 +125,16 @@ class Row:
 
     def faults(self, steady: Row | None) -> list[str]:
         """Broken promises about samples; none of them is about time."""
-        found = []
+        faults = []
         if self.exit:
-            found.append(f"exit code {self.exit}")
+            faults.append(f"exit code {self.exit}")
         if self.samples.lost:
-            found.append(f"{self.samples.lost} samples lost: {'; '.join(self.samples.reasons[:3])}")
+            faults.append(f"{self.samples.lost} samples lost: {'; '.join(self.samples.reasons[:3])}")
         if self.samples.twice or self.samples.strange:
-            found.append(f"{self.samples.twice} samples twice, {self.samples.strange} that nobody asked for")
+            faults.append(f"{self.samples.twice} samples twice, {self.samples.strange} that nobody asked for")
         if steady is not None and self.size == steady.size and not self.same(steady):
-            found.append("its samples are not those of the steady run")
-        return [f"{self.scenario.name}: {fault}" for fault in found]
+            faults.append("its samples are not those of the steady run")
+        return [f"{self.scenario.name}: {fault}" for fault in faults]
 
     def late(self) -> list[str]:
         """What took longer than it may."""

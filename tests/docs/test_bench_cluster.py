@@ -92,9 +92,9 @@ def test_the_ledger_is_held_against_what_was_asked(bench: Any, tmp_path: Path) -
     with Ledger(path) as ledger:
         for one in (group("pass", "infra_error"), group("fail")):
             ledger.append("group", stage="s", kept=True, group=group_line(one, "sample"))
-    found = bench.counting.samples(path, steps=1, batch=1, size=3)
-    assert (found.asked, found.lost, found.twice, found.strange) == (3, 2, 1, 0)
-    assert (found.tokens, found.reasons) == (14, ("infra_error!",))
+    samples = bench.counting.samples(path, steps=1, batch=1, size=3)
+    assert (samples.asked, samples.lost, samples.twice, samples.strange) == (3, 2, 1, 0)
+    assert (samples.tokens, samples.reasons) == (14, ("infra_error!",))
 
 
 def test_the_page_holds_the_table(bench: Any) -> None:

@@ -50,6 +50,7 @@ from clusters.latency import Latency
 from clusters.machines import TOKEN, VARIABLE, Host, Node
 from clusters.network import Network, network
 from clusters.scenarios import SCENARIOS, Cluster, Scenario
+from harness_sandbox import namespaces
 
 from harness.support import percent, processor
 
@@ -343,12 +344,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--network", choices=("auto", "namespaces", "loopback"), default="auto")
     parser.add_argument("--keep", type=Path, help="make the runs in this new folder, and keep them")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
-    for name, kind in (
-        ("servers", int), ("nodes", int), ("hosts", int), ("batch", int), ("samples", int), ("steps", int),
-        ("sandbox", str), ("every", float), ("lasts", float), ("answer_seconds", float),
-    ):  # fmt: skip
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Size(), name))
-    parser.add_argument("--compress", type=float, default=Latency().compress)
+    for name, kind, meaning in (
+        ("servers", int, "of all nodes"),
+        ("nodes", int, "processes that hold the servers"),
+        ("hosts", int, "sandbox hosts"),
+        ("batch", int, "groups of a step"),
+        ("samples", int, "of a group"),
+        ("steps", int, "of each scenario"),
+        ("sandbox", str, "kind of the hosts' sandboxes"),
+        ("every", float, "seconds between two blows"),
+        ("lasts", float, "seconds of a blow"),
+        ("answer_seconds", float, "seconds without an answer after which a sandbox host counts as hung"),
+    ):
+        given_name, default = f"--{name.replace('_', '-')}", getattr(Size(), name)
+        parser.add_argument(given_name, type=kind, default=default, help=f"{meaning} (default {default})")
+    parser.add_argument(
+        "--compress", type=float, default=Latency().compress, help="how much faster servers' time passes"
+    )
     given = parser.parse_args(arguments)
     told = vars(given)
     size = Size(
@@ -356,6 +368,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hurry=given.compress,
         latency=Latency(compress=given.compress),
     )
+    if given.sandbox == "namespaces" and (why := namespaces.unavailable()):
+        print(f"skipped: sandbox hosts of kind `namespaces`: {why}; --sandbox names another kind")
+        return 0
     # Ended from outside, too, it leaves no process and no namespace.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     rows, faults = [], []

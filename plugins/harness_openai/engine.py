@@ -1,9 +1,9 @@
 """The engine `openai`: generates on servers that speak OpenAI's protocol.
 
-A request is asked of the server with the fewest under way, seeded by its own key. What can go wrong
-with one call decides what follows (`faults.py`); a request that cannot be done is an `abort` with the
-reason, and when no server is usable any more the engine gives up with an error, after all rollouts
-that were finished have been handed over.
+A request is asked of the server with the fewest under way for its pace, seeded by its own key. What can go
+wrong with one call decides what follows (`faults.py`); a request that cannot be done is an `abort` with the
+reason, and when no server is usable any more the engine gives up with an error, after all rollouts that were
+finished have been handed over.
 """
 
 from __future__ import annotations
@@ -174,9 +174,11 @@ class OpenAIEngine:
                 if not isinstance(fault, Gone):
                     fleet.trouble(server, fault, request.key.seed)
                 if isinstance(fault, Broken):
+                    server.took(monotonic() - started, 0)
                     seconds = pause(self.options.backoff, len(failed) - 1, request.key.seed)
             else:
                 fleet.worked(server)
+                server.took(monotonic() - started, answer.tokens)
                 return self._rollout(request, server, answer, monotonic() - started)
             finally:
                 await fleet.release(server)

@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from harness.contract import EngineError, counted, seed_of
 from harness_openai.calls import CONNECT_SECONDS, Caller
-from harness_openai.faults import Broken, Busy, Dropped, Fault, Gone
+from harness_openai.faults import Broken, Busy, Dropped, Fault, Gone, Lost
 from harness_openai.options import OpenAIOptions
 from harness_openai.protocol import Card, cards
 
@@ -137,7 +137,7 @@ class Fleet:
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if task.cancelled() and current is not None and not current.cancelling():
-                raise Dropped(f"the server was lost: {server.fault}") from None
+                raise Lost(f"the server was lost: {server.fault}") from None
             task.cancel()
             raise
         except Gone as fault:

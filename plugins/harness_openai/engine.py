@@ -1,9 +1,9 @@
 """The engine `openai`: generates on servers that speak OpenAI's protocol.
 
-A request is asked of the server with the fewest under way, seeded by its own key. What can go wrong
-with one call decides what follows (`faults.py`); a request that cannot be done is an `abort` with the
-reason, and when no server is usable any more the engine gives up with an error, after all rollouts
-that were finished have been handed over.
+A request is asked of the server with the fewest under way for its pace, seeded by its own key. What can go
+wrong with one call decides what follows (`faults.py`); a request that cannot be done is an `abort` with the
+reason, and when no server is usable any more the engine gives up with an error, after all rollouts that were
+finished have been handed over.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ from harness.contract import (
 from harness_openai import protocol
 from harness_openai.calls import CONNECT_SECONDS, Caller
 from harness_openai.counting import PromptCounter
-from harness_openai.faults import Broken, Busy, Dropped, Gone, Refused
+from harness_openai.faults import Broken, Busy, Dropped, Gone, Lost, Refused
 from harness_openai.fleet import Fleet, Server, pause
 from harness_openai.options import OpenAIOptions
 
 log = logging.getLogger(__name__)
+#: How many servers may be lost under a request before that counts as failed attempts: it may be the reason.
+LOSSES: Final = 16
 _NUMBERS: Final = re.compile(r"[0-9]+")
 
 
@@ -155,6 +157,7 @@ class OpenAIEngine:
     async def _ask(self, fleet: Fleet, request: Request) -> Rollout:
         """The request's rollout, from the first server that gives one."""
         failed: list[str] = []
+        losses = 0
         avoid: set[Server] = set()
         while len(failed) < self.options.attempts:
             server = await fleet.acquire(avoid)
@@ -169,14 +172,18 @@ class OpenAIEngine:
                 self._say_once(server, refusal)
                 return self._aborted(request, server, f"{server.url} refused it: {refusal}")
             except (Gone, Dropped, Broken) as fault:
-                failed.append(f"{server.url}: {fault}")
+                losses += isinstance(fault, Lost)
+                if not isinstance(fault, Lost) or losses > LOSSES:
+                    failed.append(f"{server.url}: {fault}")
                 avoid.add(server)
                 if not isinstance(fault, Gone):
                     fleet.trouble(server, fault, request.key.seed)
                 if isinstance(fault, Broken):
+                    server.took(monotonic() - started, 0)
                     seconds = pause(self.options.backoff, len(failed) - 1, request.key.seed)
             else:
                 fleet.worked(server)
+                server.took(monotonic() - started, answer.tokens)
                 return self._rollout(request, server, answer, monotonic() - started)
             finally:
                 await fleet.release(server)

@@ -15,6 +15,10 @@ class Dropped(Fault):
     """The connection ended without an answer: the request is repeated and the server looked at."""
 
 
+class Lost(Dropped):
+    """A health check found the server lost while it had the request: no failed attempt of the request's."""
+
+
 class Busy(Fault):
     """The server asks for a pause: the request waits, and this is no failed attempt."""
 

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final, Literal
 
 from harness.contract import EngineError, counted, seed_of
 from harness_openai.calls import CONNECT_SECONDS, Caller
-from harness_openai.faults import Broken, Busy, Dropped, Fault, Gone
+from harness_openai.faults import Broken, Busy, Dropped, Fault, Gone, Lost
 from harness_openai.options import OpenAIOptions
 from harness_openai.protocol import Card, cards
 
@@ -27,6 +29,10 @@ log = logging.getLogger(__name__)
 MAX_PAUSE: Final = 30.0
 #: Failed looks in a row after which a server that still accepts connections is lost.
 MISSES: Final = 3
+#: Share of what is known of a server's pace that outlives its next answer.
+KEEP: Final = 0.9
+#: A look that takes so many times as long as it may says nothing about the server.
+LATE: Final = 1.5
 #: Broken answers and lost connections in a row after which a server rests.
 BROKEN: Final = 3
 
@@ -52,7 +58,22 @@ class Server:
     under_way: set[asyncio.Task[bytes]] = field(default_factory=set)
     #: Slots given out; at least `len(under_way)`.
     slots: int = 0
+    #: Seconds that it spent on requests of late, and tokens that it gave for them.
+    seconds: float = 0.0
+    tokens: float = 0.0
     look: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds per token of one request, of late: infinite if nothing came, None if nothing is known."""
+        if self.tokens < 1.0:
+            return math.inf if self.seconds else None
+        return self.seconds / self.tokens
+
+    def took(self, seconds: float, tokens: int) -> None:
+        """It spent so long on a request; no tokens if nothing came of it."""
+        self.seconds = KEEP * self.seconds + seconds
+        self.tokens = KEEP * self.tokens + tokens
 
 
 class Fleet:
@@ -62,6 +83,8 @@ class Fleet:
         self._caller, self._options = caller, options
         self.servers = [Server(url) for url in options.servers]
         self._changed = asyncio.Condition()
+        #: Longest wait for a model list, in seconds.
+        self._look_seconds = min(CONNECT_SECONDS, options.health_every)
 
     async def start(self) -> None:
         """Look at all servers once; one that is not there yet may come later.
@@ -78,7 +101,7 @@ class Fleet:
                 group.create_task(self._watch(server))
 
     async def acquire(self, avoid: set[Server]) -> Server:
-        """A slot at the usable server with the fewest requests under way.
+        """A slot at the usable server with the fewest requests under way for its pace.
 
         One of `avoid`, where the request failed before, only while no other is up: a server that fails
         fast always has a free slot, and would draw every attempt of a request.
@@ -93,11 +116,17 @@ class Fleet:
                 others = [s for s in up if s not in avoid]
                 free = [s for s in others or up if self._usable(s, now)]
                 if free:
-                    server = min(free, key=lambda s: s.slots)
+                    server = self._least_busy(free)
                     server.slots += 1
                     return server
                 self._lose_patience(now)
                 await self._wait(now)
+
+    def _least_busy(self, free: Sequence[Server]) -> Server:
+        """The server that would be done with its requests and one more first, if their tokens are shared out
+        evenly; one whose pace is not known counts as the fastest."""
+        fastest = min((pace for s in self.servers if (pace := s.pace) is not None), default=1.0)
+        return min(free, key=lambda s: (s.slots + 1) * (s.pace or fastest))
 
     async def call(self, server: Server, path: str, body: bytes) -> bytes:
         """Ask a server; raises the Fault, after taking note of it."""
@@ -108,7 +137,7 @@ class Fleet:
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if task.cancelled() and current is not None and not current.cancelling():
-                raise Dropped(f"the server was lost: {server.fault}") from None
+                raise Lost(f"the server was lost: {server.fault}") from None
             task.cancel()
             raise
         except Gone as fault:
@@ -201,9 +230,13 @@ class Fleet:
             except TimeoutError:
                 pass
             server.look.clear()
+            began = monotonic()
             try:
                 server.card = await self._look(server)
             except Fault as fault:
+                # Where the timeout itself comes late, this process was held up, and the answer may be here.
+                if not isinstance(fault, Gone) and monotonic() - began > LATE * self._look_seconds:
+                    continue
                 misses += 1
                 if isinstance(fault, Gone) or misses >= MISSES:
                     self._lose(server, fault)
@@ -219,8 +252,8 @@ class Fleet:
                         self._changed.notify_all()
 
     async def _look(self, server: Server) -> Card:
-        seconds = min(CONNECT_SECONDS, self._options.health_every)
-        listed = cards(await self._caller.call("GET", server.url + "/models", None, seconds))
+        answer = await self._caller.call("GET", server.url + "/models", None, self._look_seconds)
+        listed = cards(answer)
         wanted, served = self._options.model, ", ".join(card.id for card in listed)
         if wanted is None and len(listed) == 1:
             return listed[0]

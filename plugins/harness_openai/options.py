@@ -21,7 +21,7 @@ class OpenAIOptions(Model):
 
     servers: Servers
     """Base URLs of OpenAI-compatible servers, such as `http://node-7:8000/v1`. Each request goes to the
-    server with the fewest requests under way."""
+    server with the fewest requests under way for its pace."""
     model: str | None = None
     """Name under which the servers serve the model. If not set, every server must serve exactly one."""
     api_key_env: SecretVariable | None = None

@@ -40,7 +40,7 @@ class _Cards(Struct):
     data: list[Card]
 
 
-class _Token(Struct):
+class _Token(Struct, gc=False):
     logprob: float
 
 

@@ -189,11 +189,10 @@ class RemoteSandbox:
         assert task is not None
         self._tasks.add(task)
         asked = time.monotonic()
+        errand = _Errand(self, self._hosts, job)
         try:
-            async with self._room:
-                began = time.monotonic()
-                async with asyncio.timeout(self.options.deadline):
-                    raw = await _Errand(self, self._hosts, job).run()
+            async with self._room, asyncio.timeout(self.options.deadline):
+                raw = await errand.run()
         except TimeoutError:
             raw = exchange.failed(
                 f"no host had an answer within {self.options.deadline:g} s: {self.stats.last_error}"
@@ -201,12 +200,12 @@ class RemoteSandbox:
         except asyncio.CancelledError:
             if not self._closed:
                 raise
-            raw, began = exchange.failed("the sandbox was closed"), asked
+            raw = exchange.failed("the sandbox was closed")
         finally:
             self._tasks.discard(task)
         self.stats.jobs += 1
         self.stats.infra_errors += raw.status == "infra_error"
-        return replace(raw, queue_s=raw.queue_s + began - asked)
+        return replace(raw, queue_s=raw.queue_s + (errand.sent or time.monotonic()) - asked)
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
@@ -226,6 +225,8 @@ class _Errand:
         self._body = messages.pack_job(job)
         self._identity = f"{secrets.token_hex(16)}-{messages.digest(self._body)}"
         self._attempts = 0
+        #: When the last host that it was given to was chosen; until then it waits. None before the first.
+        self.sent: float | None = None
         #: Executions that ended in an infra error: the next one is another execution, with another name.
         self._number = 0
         self._avoid: list[Host] = []
@@ -237,6 +238,7 @@ class _Errand:
                 host = await self._hosts.acquire(self._avoid, since)
             except Silent as silent:
                 return exchange.failed(f"no sandbox host could be reached: {silent}")
+            self.sent = time.monotonic()
             try:
                 raw = await self._at(host)
             except Refused as refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,25 @@ def test_vllm_gives_ids_and_log_probabilities() -> None:
                 assert rollout.logprobs == tuple(-0.5 - i for i in range(len(rollout.text)))
                 assert rollout.completion_tokens is None
                 assert rollout.finish == ("length" if len(rollout.text) == 5 else "stop")
+
+
+def test_reading_a_long_answer_is_no_work_for_the_garbage_collector() -> None:
+    entries = [{"token": "x", "logprob": -0.5, "bytes": [120], "top_logprobs": []}] * 20_000
+    choice = {"finish_reason": "stop", "message": {"content": "x"}, "logprobs": {"content": entries}}
+    given = json.dumps({"choices": [choice | {"token_ids": [7] * len(entries)}]}).encode()
+    asked, options = request(max_tokens=len(entries)), OpenAIOptions(servers=("http://127.0.0.1:1/v1",))
+    collections: list[str] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        collections.append(phase)
+
+    gc.callbacks.append(note)
+    try:
+        answer = protocol.answer(given, asked, options)
+    finally:
+        gc.callbacks.remove(note)
+    assert len(answer.logprobs or ()) == len(entries)
+    assert len(collections) <= 2  # of what others left
 
 
 def test_without_ids_the_length_is_what_the_server_reports() -> None:

@@ -31,10 +31,61 @@ def test_a_server_that_hangs_as_a_whole_is_found_out_before_the_deadline() -> No
             bad.script.always = "deaf"
 
         started = time.monotonic()
-        rollouts = gathered(engine(bad.url, good.url, deadline=50.0, concurrency=2), asks(30), freeze)
+        rollouts = gathered(
+            engine(bad.url, good.url, deadline=50.0, concurrency=2, attempts=1), asks(30), freeze
+        )
         assert time.monotonic() - started < 20
     assert len(rollouts) == 30
     assert all(r.finish != "abort" for r in rollouts)
+
+
+def test_servers_get_requests_by_their_pace() -> None:
+    async def go() -> list[str]:
+        made = engine("http://slow/v1", "http://quick/v1", "http://hung/v1", concurrency=8)
+        async with made._session() as http:
+            fleet = made._fleet(http)
+            slow, quick, hung = fleet.servers
+            for server, seconds, tokens in ((slow, 4.0, 100), (quick, 1.1, 100), (hung, 0.1, 0)):
+                server.state = "ready"
+                server.took(seconds, tokens)
+            return [(await fleet.acquire(set())).url for _ in range(17)]
+
+    names = [url.removeprefix("http://").removesuffix("/v1") for url in asyncio.run(go())]
+    assert names[:5] == ["quick", "quick", "quick", "slow", "quick"]
+    assert names[-1] == "hung"
+    assert names.count("hung") == 1
+
+
+def test_a_request_that_servers_are_too_slow_for_goes_to_those_that_are_not() -> None:
+    with ExitStack() as stack:
+        hung = [stack.enter_context(serving(always="hang")) for _ in range(6)]
+        good = stack.enter_context(serving(seconds=0.01))
+        urls = [server.url for server in (*hung, good)]
+        rollouts = gathered(engine(*urls, deadline=2.0, concurrency=32, attempts=3, patience=60.0), asks(28))
+    assert [r.reason for r in rollouts if r.finish == "abort"] == []
+
+
+def test_a_driver_that_is_held_up_blames_no_server() -> None:
+    async def go() -> list[Rollout]:
+        async def hold_up() -> None:
+            # Once all requests are under way, every turn of the loop takes longer than a look may.
+            while len(server.bodies) < 4:
+                await asyncio.sleep(0.01)
+            while True:
+                await asyncio.sleep(0)
+                time.sleep(0.25)
+
+        made = engine(server.url, health_every=0.1, patience=30.0)
+        holding = asyncio.create_task(hold_up())
+        try:
+            return [rollout async for rollout in made.generate(asks(4))]
+        finally:
+            holding.cancel()
+
+    with serving(seconds=5.0) as server:
+        rollouts = asyncio.run(go())
+        assert [r.finish for r in rollouts if r.finish == "abort"] == []
+        assert len(server.bodies) == 4, "what was under way was asked again"
 
 
 def test_a_killed_server_costs_nothing_and_comes_back() -> None:

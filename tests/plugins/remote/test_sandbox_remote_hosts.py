@@ -178,11 +178,15 @@ def test_a_host_whose_status_hangs_costs_no_job_a_try() -> None:
         async with _mute() as (url, taken):
             options = RemoteOptions(servers=(url, well.url), attempts=1, answer_seconds=1.0, backoff=0.001)
             client = await asyncio.to_thread(RemoteSandbox, options)
+            waits = []
             for number in range(5):
                 raw = await client.run(_job(number))
                 assert (raw.status, raw.stdout) == ("ok", b"%d\n" % (2 * number)), raw
+                waits.append(raw.queue_s)
             await asyncio.to_thread(client.close)
             assert len(taken) >= 2
+            # Who found it out says how long that took.
+            assert max(waits) > 0.9
 
     with host() as well:
         asyncio.run(go(well))

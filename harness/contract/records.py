@@ -150,7 +150,7 @@ class Request:
     #: What is known of the task's difficulty for the policy in training.
     label: Difficulty | None = None
     #: Whether the rollout is to have its tokens' log-probabilities. An engine that has them for nothing may
-    #: give them all the same.
+    #: give them all the same. An engine that wraps another and decides by them asks for them itself.
     logprobs: bool = True
 
 

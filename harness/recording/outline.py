@@ -23,7 +23,7 @@ from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from harness.contract.errors import UNPARSABLE
+from harness.contract.errors import UNPARSABLE, LedgerError
 from harness.recording.briefs import brief_of
 from harness.recording.scan import SCHEMA, Head, read_from
 
@@ -114,7 +114,8 @@ class Outline:
         if self.ledger.stat().st_size - self._to < self._size * (1 if self._last else FIRST):
             return
         try:
-            file = self.path.open("a+b")
+            # Without a buffer: what did not fit on the disk would be written once more at the end.
+            file = self.path.open("a+b", buffering=0)
         except OSError:  # a folder that can only be read: the ledger is read instead
             return
         with file:
@@ -128,8 +129,8 @@ class Outline:
                 line = _line(made)
                 try:
                     file.truncate(self._end)
-                    file.write(line)
-                    file.flush()
+                    if file.write(line) != len(line):
+                        return
                 except OSError:  # no room: a block that is not whole is none
                     return
                 self._last, self._end = made, self._end + len(line)
@@ -141,8 +142,9 @@ class Outline:
         Raises:
             LedgerError: there is no ledger, or a line that no block covers is damaged or of another format.
         """
-        if self.ledger.exists():
-            self.extend()
+        if not self.ledger.exists():
+            raise LedgerError("there is no ledger here", where=str(self.ledger))
+        self.extend()
         # A file that another process rewrites meanwhile is, for this one, as it was or not there.
         rewinds = self._load()
         rewinds += (

@@ -7,6 +7,7 @@ each round is durable, and a run that was killed goes on with the next.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,6 +130,11 @@ def checked_labels(
             )
         if label.predicted is not None and not 0 <= label.predicted <= 1:
             raise PluginError(f"{subject!r} is predicted to be solved at {label.predicted!r}", where=where)
+        if odd := {name: value for name, value in label.extra.items() if not math.isfinite(value)}:
+            raise PluginError(
+                f"the label of {subject!r} has {odd} in `extra`, which no ledger keeps", where=where,
+                allowed="finite numbers",
+            )  # fmt: skip
     return dict(labels)
 
 

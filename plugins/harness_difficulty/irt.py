@@ -136,7 +136,7 @@ class Irt2pl:
             }  # fmt: skip
             label = outcomes.get(subject) or replace(
                 like, subject=subject, samples=0, passes=0, score_sum=0.0, score_sq_sum=0.0, truncated=0,
-                excluded_infra=0,
+                excluded_infra=0, criterion="all_pass", extra={},
             )  # fmt: skip
             labels[subject] = replace(label, predicted=rate, extra=dict(label.extra) | told)
         return labels

@@ -25,6 +25,8 @@ from harness_difficulty.predicting import Predictor, Rates, read
 
 #: Prompts that are read at a time, so that a million of them need no more memory.
 CHUNK: Final = 4096
+#: Nearest that a prediction comes to 0 and 1 where outcomes are added to it.
+SURE: Final = 1e-6
 
 
 class Pcl:
@@ -137,7 +139,9 @@ def _labelled(label: Difficulty, predicted: float, rate: float, sd: float) -> Di
 
 def _with_own(told: Rates, passes: Floats, samples: Floats) -> Rates:
     """Predictions as Beta distributions of the same mean and deviation, with outcomes that came after."""
-    worth = told.mean * (1 - told.mean) / told.sd**2 - 1
-    a, b = told.mean * worth + passes, (1 - told.mean) * worth + samples - passes
+    # A predictor may be sure beyond rounding; as a distribution it never is.
+    sure = np.clip(told.mean, SURE, 1 - SURE)
+    worth = np.maximum(sure * (1 - sure) / np.maximum(told.sd, SURE) ** 2 - 1, SURE)
+    a, b = sure * worth + passes, (1 - sure) * worth + samples - passes
     mean = a / (a + b)
     return Rates(mean, np.sqrt(mean * (1 - mean) / (a + b + 1)))

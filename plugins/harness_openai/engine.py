@@ -172,8 +172,9 @@ class OpenAIEngine:
                 self._say_once(server, refusal)
                 return self._aborted(request, server, f"{server.url} refused it: {refusal}")
             except (Gone, Dropped, Broken) as fault:
-                losses += isinstance(fault, Lost)
-                if not isinstance(fault, Lost) or losses > LOSSES:
+                lost = isinstance(fault, Gone | Lost)
+                losses += lost
+                if not lost or losses > LOSSES:
                     failed.append(f"{server.url}: {fault}")
                 avoid.add(server)
                 if not isinstance(fault, Gone):

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 MAX_PAUSE: Final = 30.0
 #: Failed looks in a row after which a server that still accepts connections is lost.
 MISSES: Final = 3
+#: How many times as slow as the slowest a server counts that gave nothing yet but errors.
+FAILING: Final = 16.0
 #: Share of what is known of a server's pace that outlives its next answer.
 KEEP: Final = 0.9
 #: A look that takes so many times as long as it may says nothing about the server.
@@ -125,8 +127,18 @@ class Fleet:
     def _least_busy(self, free: Sequence[Server]) -> Server:
         """The server that would be done with its requests and one more first, if their tokens are shared out
         evenly; one whose pace is not known counts as the fastest."""
-        fastest = min((pace for s in self.servers if (pace := s.pace) is not None), default=1.0)
-        return min(free, key=lambda s: (s.slots + 1) * (s.pace or fastest))
+        known = [pace for s in self.servers if (pace := s.pace) is not None and math.isfinite(pace)]
+        fastest, slowest = min(known, default=1.0), max(known, default=1.0)
+
+        def wait(server: Server) -> float:
+            pace = server.pace
+            if pace is None:
+                pace = fastest
+            elif not math.isfinite(pace):  # asked again once the others are busier than that
+                pace = FAILING * slowest
+            return (server.slots + 1) * pace
+
+        return min(free, key=lambda s: (wait(s), s.slots))
 
     async def call(self, server: Server, path: str, body: bytes) -> bytes:
         """Ask a server; raises the Fault, after taking note of it."""

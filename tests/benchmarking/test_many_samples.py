@@ -53,10 +53,10 @@ def test_reading_a_ledger_holds_no_samples(
     def peak(samples: int) -> int:
         path = written(tmp_path, samples)
         tracemalloc.start()
-        found = read(path)
+        content = read(path)
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert found is not None
+        assert content is not None
         return most
 
     peak(5)  # What is made once in a process.

@@ -52,8 +52,8 @@ def sample(stage: str, step: int, text: str = "", number: int = 0) -> dict[str, 
 
 
 def verdict(number: int, text: str = "") -> dict[str, Any]:
-    found = {"status": "fail", "score": 0.0, "extracted": "7", "reason": text, "parts": [text]}
-    return {"t": "verdict", "scoring": 1, "heldout": "h", "task": "t", "sample": number, "verdict": found}
+    judgement = {"status": "fail", "score": 0.0, "extracted": "7", "reason": text, "parts": [text]}
+    return {"t": "verdict", "scoring": 1, "heldout": "h", "task": "t", "sample": number, "verdict": judgement}
 
 
 def step(stage: str, number: int, text: str = "") -> dict[str, Any]:
@@ -148,19 +148,19 @@ def test_readers_find_the_same_with_and_without_it(tmp_path: Path, monkeypatch: 
     run = study / "staged" / "seed-0"
     ledger = run / "ledger.jsonl"
 
-    def found() -> list[Any]:
+    def told() -> list[Any]:
         read = read_run(run)
         return [
             read.steps, read.drawn, read.evaluations, read.labels, read.stages, read.spent, step_sizes(run),
             list(samples(run, Wanted(step=3))), read_history(ledger),
         ]  # fmt: skip
 
-    without = found()
+    without = told()
     assert not ledger.with_suffix(".outline").exists()
     monkeypatch.setattr("harness.recording.outline.BLOCK", 2000)
-    assert found() == without
+    assert told() == without
     assert len(covered(ledger.with_suffix(".outline"))) > 3
-    assert found() == without
+    assert told() == without
 
 
 def covered(outline: Path) -> list[tuple[int, int]]:
@@ -267,6 +267,35 @@ def test_a_folder_that_can_only_be_read_is_read(ledger: Path) -> None:
 def test_an_outline_that_cannot_be_written_is_done_without(ledger: Path) -> None:
     ledger.with_suffix(".outline").mkdir()
     assert told(ledger) == scanned(ledger)
+
+
+NO_ROOM = """
+import resource, signal, sys
+from pathlib import Path
+from harness.recording.outline import Outline
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+print(len(list(Outline(Path(sys.argv[1]), int(sys.argv[2])).read())))
+"""
+
+
+def test_without_room_for_it_the_ledger_is_read(ledger: Path) -> None:
+    outline = Outline(ledger, BLOCK)
+    outline.path.unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, str(ledger), str(BLOCK)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) == len(list(read_raw(ledger)))
+    assert outline.path.stat().st_size <= 64
+
+
+def test_an_outline_of_a_ledger_that_is_gone_is_no_ledger(ledger: Path) -> None:
+    outline = Outline(ledger, BLOCK)
+    assert list(outline.entries())
+    ledger.unlink()
+    with pytest.raises(LedgerError, match="there is no ledger here"):
+        list(Outline(ledger, BLOCK).entries())
 
 
 def test_there_is_no_outline_of_no_ledger(tmp_path: Path) -> None:

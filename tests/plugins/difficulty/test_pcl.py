@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from harness_difficulty.options import PclOptions
-from harness_difficulty.pcl import Pcl
+from harness_difficulty.pcl import Pcl, _with_own
+from harness_difficulty.predicting import Rates
 from scipy.special import expit
 
 from harness.contract import DataError, Difficulty, Message, PolicyRef
@@ -141,3 +142,12 @@ def test_turns_of_a_prompt_are_read_together() -> None:
     estimator.look(look)
     estimator.requests({}, ["t0", "t1"])
     assert set(estimator.fit({"t0": outcome("t0", 8, 4)})) == {"t0", "t1"}
+
+
+def test_a_predictor_sure_beyond_rounding_still_gives_finite_labels() -> None:
+    """Long prompts have large features: a prediction may be 0 or 1 to the last bit, and be wrong."""
+    sure = Rates(np.array([0.0, 1.0, 1.0]), np.array([0.0, 0.0, 0.0]))
+    joined = _with_own(sure, np.array([8.0, 0.0, 8.0]), np.array([8.0, 8.0, 8.0]))
+    assert np.isfinite(joined.mean).all()
+    assert np.isfinite(joined.sd).all()
+    assert ((joined.mean >= 0) & (joined.mean <= 1)).all()

@@ -16,6 +16,9 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="needs the extra 'openai'")
 
+from harness_openai.calls import Caller
+from harness_openai.fleet import Fleet
+from harness_openai.options import OpenAIOptions
 
 from harness.contract.errors import EngineError
 from harness.contract.records import Rollout
@@ -218,3 +221,16 @@ def test_requests_go_where_the_fewest_are_under_way() -> None:
     assert len(quick.bodies) > 2 * len(slow.bodies) > 0
     for server in (quick, slow):
         assert server.most <= 4
+
+
+def test_a_server_that_only_fails_draws_no_more_than_others() -> None:
+    """Nothing is known of a server's pace until it answers; one whose first answer was an error comes after
+    those that are still at work."""
+    nobody = Caller(None, None, None)  # type: ignore[arg-type]
+    fleet = Fleet(nobody, OpenAIOptions(servers=["http://a/v1", "http://b/v1"]))
+    failing, busy = fleet.servers
+    failing.took(0.01, 0)
+    busy.slots = 1
+    assert fleet._least_busy([failing, busy]) is busy
+    busy.slots = 20
+    assert fleet._least_busy([failing, busy]) is failing

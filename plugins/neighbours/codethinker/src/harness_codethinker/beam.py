@@ -83,7 +83,9 @@ class _Branch:
         """The request for its next segment."""
         sampling = self.request.sampling
         longest = min(len(self.ids) + segment, sampling.max_tokens)
-        return replace(self.request, prefix_ids=self.ids, sampling=replace(sampling, max_tokens=longest))
+        return replace(
+            self.request, prefix_ids=self.ids, sampling=replace(sampling, max_tokens=longest), logprobs=True
+        )
 
     def fork(self, other: _Branch) -> None:
         """Go on as another branch; what this one has generated is a cost."""

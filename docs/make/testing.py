@@ -59,8 +59,7 @@ def table(cases: Mapping[tuple[str, str], Sequence[float]]) -> Iterator[str]:
     yield "|---:|---:|---|---|"
     for file, function in slowest:
         spent = cases[file, function]
-        place = file.removeprefix("tests/")
-        yield f"| {sum(spent):.0f} | {len(spent)} | {proves(file, function)} | `{place}` |"
+        yield f"| {sum(spent):.0f} | {len(spent)} | {proves(file, function)} | `{file}` |"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,17 +7,16 @@ rates that somebody predicts are left out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from harness.contract.errors import UNPARSABLE, DataError, LedgerError
+from harness.contract.errors import DataError, LedgerError
 from harness.contract.records import Difficulty, Rollout, Verdict, convert
 from harness.recording.ledger import read
 from harness.statistics.tally import Counts
+from harness.support.files import json_rows
 
 
 @dataclass(slots=True)
@@ -29,6 +28,23 @@ class Cell:
     passes: float = 0.0
     tokens: float = 0.0
     usd: float = 0.0
+
+
+def named(values: Sequence[str], option: str) -> dict[str, str]:
+    """Places by name, of an option whose values are NAME=PLACE.
+
+    Raises:
+        DataError: a value of another form, or a name twice.
+    """
+    places: dict[str, str] = {}
+    for value in values:
+        name, equals, place = value.partition("=")
+        if not (name and equals and place):
+            raise DataError(f"is {value!r}", where=option, allowed="NAME=PLACE")
+        if name in places:
+            raise DataError(f"names {name!r} twice", where=option)
+        places[name] = place
+    return places
 
 
 #: item -> cell
@@ -230,13 +246,7 @@ def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     if not path.is_file():
         raise DataError("no such file", where=str(path))
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        if line.strip():
-            where = f"{path}, line {number}"
-            try:
-                yield where, msgspec.json.decode(line, type=dict[str, Any])
-            except UNPARSABLE as error:
-                raise DataError(f"not a JSON object: {error}", where=where) from None
+    yield from json_rows(path)
 
 
 def mean_tokens(cells: Cells) -> float | None:

@@ -23,7 +23,7 @@ from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from harness.contract.errors import UNPARSABLE, LedgerError
+from harness.contract.errors import UNPARSABLE
 from harness.recording.briefs import brief_of
 from harness.recording.scan import SCHEMA, Head, read_from
 
@@ -142,9 +142,8 @@ class Outline:
         Raises:
             LedgerError: there is no ledger, or a line that no block covers is damaged or of another format.
         """
-        if not self.ledger.exists():
-            raise LedgerError("there is no ledger here", where=str(self.ledger))
-        self.extend()
+        if self.ledger.exists():
+            self.extend()
         # A file that another process rewrites meanwhile is, for this one, as it was or not there.
         rewinds = self._load()
         rewinds += (
@@ -234,7 +233,9 @@ class Outline:
 
     def _fits(self, block: _Header | None) -> bool:
         return block is None or (
-            block.to <= self.ledger.stat().st_size and self._tail(block.to) == block.tail
+            self.ledger.exists()
+            and block.to <= self.ledger.stat().st_size
+            and self._tail(block.to) == block.tail
         )
 
     def _tail(self, to: int) -> str:

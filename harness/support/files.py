@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
-from harness.contract.errors import DataError
+import msgspec
+
+from harness.contract.errors import UNPARSABLE, DataError
 
 #: Endings of files that hold rows, or describe them, which are no part of the name. The longest first.
 ENDINGS: Final = (".jsonl.gz", ".parquet", ".jsonl", ".toml", ".gz")
@@ -28,6 +30,23 @@ def unpacking(path: Path) -> Iterator[BinaryIO]:
             yield cast(BinaryIO, file)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"not a whole gzip file: {error}", where=str(path)) from None
+
+
+def json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of each line of a file of JSON lines, packed or not; empty lines are left out.
+
+    Raises:
+        DataError: no whole gzip file, or a line that is no JSON object.
+    """
+    with unpacking(path) as file:
+        for number, raw in enumerate(file, 1):
+            if not raw.strip():
+                continue
+            where = f"{path}, line {number}"
+            try:
+                yield where, msgspec.json.decode(raw, type=dict[str, Any])
+            except UNPARSABLE as error:
+                raise DataError(f"not a JSON object: {error}", where=where) from None
 
 
 def stem(path: Path) -> str:

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from harness.contract.errors import UNPARSABLE, DataError, counted, near
+from harness.contract.errors import DataError, counted, near
 from harness.contract.records import Difficulty, PolicyRef, Sampling, digest
 from harness.recipe import LabelFile
-from harness.support.files import unpacking
+from harness.support.files import json_rows
 
 #: Largest number that a label keeps: a double's.
 LARGEST: Final = sys.float_info.max
@@ -103,15 +101,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"not a parquet file: {error}", where=str(path)) from None
         return
-    with unpacking(path) as file:
-        for number, raw in enumerate(file, 1):
-            if not raw.strip():
-                continue
-            where = f"{path}, line {number}"
-            try:
-                yield where, msgspec.json.decode(raw, type=dict[str, Any])
-            except UNPARSABLE as error:
-                raise DataError(f"not a JSON object: {error}", where=where) from None
+    yield from json_rows(path)
 
 
 def _passes(rate: float, samples: int, column: str, where: str) -> int:

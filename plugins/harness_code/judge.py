@@ -205,10 +205,15 @@ async def _many(
     return results
 
 
+def failed_call(line: dict[str, Any], raw: Raw) -> TestResult:
+    """Of a call whose line has no value."""
+    why = str(line.get("error", "an answer of no known form"))[:300]
+    return TestResult("runtime_error", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+
+
 def _answered(line: dict[str, Any], check: Check, raw: Raw) -> TestResult:
     if "ok" not in line:
-        why = str(line.get("error", "an answer of no known form"))[:300]
-        return TestResult("runtime_error", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+        return failed_call(line, raw)
     rule, right = check
     return compared(raw, rule, line["ok"], right)
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from harness.contract import DataError
-
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -35,14 +33,22 @@ def fit(
     runs: Sequence[str], label_files: Sequence[str], table: Path | None, benchmark: str | None, out: Path
 ) -> None:
     """Fit the 2PL model and write the scale; print abilities with their standard errors."""
-    from harness.readout.outcomes import Cells, configurations, counts, from_table, labelled, mean_tokens
+    from harness.readout.outcomes import (
+        Cells,
+        configurations,
+        counts,
+        from_table,
+        labelled,
+        mean_tokens,
+        named,
+    )  # fmt: skip
     from harness.statistics.irt import fit as fitted_to
     from harness.statistics.irt import matrix_of, scale_of, write_scale
 
     cells: dict[str, Cells] = {}
-    for name, place in _named(runs, "--run").items():
+    for name, place in named(runs, "--run").items():
         cells |= configurations(name, Path(place), benchmark)
-    for name, place in _named(label_files, "--labels").items():
+    for name, place in named(label_files, "--labels").items():
         cells |= labelled(name, Path(place))
     if table is not None:
         cells |= from_table(table)
@@ -60,15 +66,3 @@ def fit(
         "these configurations have mean 0 and standard deviation 1"
     )
     click.echo(out)
-
-
-def _named(values: Sequence[str], option: str) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for value in values:
-        name, equals, place = value.partition("=")
-        if not (name and equals and place):
-            raise DataError(f"is {value!r}", where=option, allowed="NAME=PLACE")
-        if name in named:
-            raise DataError(f"names {name!r} twice", where=option)
-        named[name] = place
-    return named

@@ -62,8 +62,7 @@ class ReferenceGrader(Grader):
 
 def _judged(line: dict[str, Any], right: str, entry_point: str | None, raw: Raw) -> TestResult:
     if "ok" not in line:
-        why = str(line.get("error", "an answer of no known form"))[:300]
-        return TestResult("runtime_error", why, cpu_s=raw.cpu_s, peak_mb=raw.peak_mb)
+        return judge.failed_call(line, raw)
     value = line["ok"]
     if entry_point is not None:
         try:

@@ -8,7 +8,8 @@ class Fault(Exception):
 
 
 class Gone(Fault):
-    """The server cannot be reached, or no longer serves the model: its requests go elsewhere."""
+    """The server cannot be reached, or no longer serves the model: its requests go elsewhere, and this is no
+    failed attempt of theirs."""
 
 
 class Dropped(Fault):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -67,10 +66,8 @@ class Server:
 
     @property
     def pace(self) -> float | None:
-        """Seconds per token of one request, of late: infinite if nothing came, None if nothing is known."""
-        if self.tokens < 1.0:
-            return math.inf if self.seconds else None
-        return self.seconds / self.tokens
+        """Seconds per token of one request, of late; None if no token came."""
+        return self.seconds / self.tokens if self.tokens >= 1.0 else None
 
     def took(self, seconds: float, tokens: int) -> None:
         """It spent so long on a request; no tokens if nothing came of it."""
@@ -127,15 +124,13 @@ class Fleet:
     def _least_busy(self, free: Sequence[Server]) -> Server:
         """The server that would be done with its requests and one more first, if their tokens are shared out
         evenly; one whose pace is not known counts as the fastest."""
-        known = [pace for s in self.servers if (pace := s.pace) is not None and math.isfinite(pace)]
-        fastest, slowest = min(known, default=1.0), max(known, default=1.0)
+        known = [pace for s in self.servers if (pace := s.pace) is not None]
+        unknown, failing = min(known, default=1.0), FAILING * max(known, default=1.0)
 
         def wait(server: Server) -> float:
             pace = server.pace
             if pace is None:
-                pace = fastest
-            elif not math.isfinite(pace):  # asked again once the others are busier than that
-                pace = FAILING * slowest
+                pace = failing if server.seconds else unknown
             return (server.slots + 1) * pace
 
         return min(free, key=lambda s: (wait(s), s.slots))

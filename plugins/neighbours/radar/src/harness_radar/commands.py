@@ -17,18 +17,6 @@ def command() -> None:
     """Routing by item response theory: items that nobody ran, and the front of cost and accuracy."""
 
 
-def _named(values: Sequence[str], option: str) -> dict[str, str]:
-    named = {}
-    for value in values:
-        name, equals, place = value.partition("=")
-        if not (name and equals and place):
-            raise DataError(f"is {value!r}", where=option, allowed="NAME=PLACE")
-        if name in named:
-            raise DataError(f"names {name!r} twice", where=option)
-        named[name] = place
-    return named
-
-
 @command.command()
 @click.option("--scale", "place", type=FILE, required=True, help="File of a fitted scale (harness irt fit).")
 @click.option("--texts", type=FILE, required=True, help="Texts of its items (jsonl: id, problem).")
@@ -66,17 +54,17 @@ def front(
     out: Path | None,
 ) -> None:  # fmt: skip
     """Print accuracy, cost and hypervolume of evaluations, and draw their front."""
-    from harness.readout.outcomes import from_ledger
+    from harness.readout.outcomes import from_ledger, named
 
     from harness_radar.choosing import front as places_of
     from harness_radar.choosing import hypervolume
     from harness_radar.picture import Point, picture
 
-    named = _named(runs, "--run")
-    if strange := set(routers) - set(named):
-        raise DataError(f"names {sorted(strange)[0]!r}", where="--router", allowed=", ".join(named))
+    places = named(runs, "--run")
+    if strange := set(routers) - set(places):
+        raise DataError(f"names {sorted(strange)[0]!r}", where="--router", allowed=", ".join(places))
     points = []
-    for name, place in named.items():
+    for name, place in places.items():
         cells = from_ledger(Path(place), benchmark).values()
         samples, passes = sum(c.samples for c in cells), sum(c.passes for c in cells)
         spent = sum(c.usd if cost == "usd" else c.tokens for c in cells)
